@@ -1,0 +1,298 @@
+"""The tables, as SQLAlchemy Core. The migrations under `migrations/` make them; a test compares the two.
+
+Append-only tables (`transaction_event`, `rating`, `cdr`, `invoice`, `invoice_cdr`) have triggers that refuse UPDATE and
+DELETE. All else is derived from them or is a setting of the operator.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+APPEND_ONLY = ("transaction_event", "rating", "cdr", "invoice", "invoice_cdr")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as whole milliseconds since 1970 so that it sorts and compares in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> int | None:  # noqa: ARG002, D102
+        return None if value is None else (value - _EPOCH) // timedelta(milliseconds=1)
+
+    def process_result_value(self, value: Any | None, dialect: object) -> datetime | None:  # noqa: ARG002, D102
+        # Any: what the database driver gives; the column makes it an integer.
+        return None if value is None else _EPOCH + timedelta(milliseconds=value)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A Decimal, kept as text with its own digits: never a floating point number."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: object) -> str | None:  # noqa: ARG002, D102
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any | None, dialect: object) -> Decimal | None:  # noqa: ARG002, D102
+        return None if value is None else Decimal(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+operator = Table(
+    "operator",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("street", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("vat_id", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("bic", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("invoice_prefix", Text, nullable=False),
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("street", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("vat_id", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("cycle", String(10), nullable=False),  # at_once | day | month
+    Column("payment_days", Integer, nullable=False),
+)
+
+id_token = Table(
+    "id_token",
+    metadata,
+    Column("token", String(36), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("blocked", Boolean, nullable=False),
+    Column("expires_at", Instant),
+)
+
+charge_point = Table(
+    "charge_point",
+    metadata,
+    Column("id", String(48), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("street", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("vendor", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("firmware", Text, nullable=False),
+    Column("booted_at", Instant),
+    Column("seen_at", Instant),
+)
+
+evse = Table(
+    "evse",
+    metadata,
+    Column("charge_point_id", ForeignKey("charge_point.id"), primary_key=True),
+    Column("evse_id", Integer, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("status_at", Instant, nullable=False),
+)
+
+# `transaction` alone is a reserved word. The id is the transactionId that OCPP 1.6 stations are given.
+charging_transaction = Table(
+    "charging_transaction",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("charge_point_id", ForeignKey("charge_point.id"), nullable=False),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("id_token", String(36), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("meter_start", Integer, nullable=False),
+    Column("ended_at", Instant),
+    Column("meter_stop", Integer),
+    Column("stop_reason", String(20)),
+    # running | ended (all in, not rated) | rated | held (see held_reason)
+    Column("state", String(10), nullable=False),
+    Column("held_reason", Text, nullable=False, server_default=""),
+    Column("tariff_version_id", ForeignKey("tariff_version.id")),
+    Column("tariff_reason", Text, nullable=False, server_default=""),
+    UniqueConstraint("charge_point_id", "evse_id", "id_token", "started_at", "meter_start"),
+    Index(None, "state"),
+    sqlite_autoincrement=True,
+)
+
+transaction_event = Table(
+    "transaction_event",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
+    Column("kind", String(10), nullable=False),  # Started | Updated | Ended
+    Column("message_id", String(36), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("payload", Text, nullable=False),  # as received, JSON
+    UniqueConstraint("transaction_id", "message_id"),
+    sqlite_autoincrement=True,
+)
+
+meter_value = Table(
+    "meter_value",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("context", String(20), nullable=False),
+    Column("energy_wh", Integer, nullable=False),
+    Column("power_w", Integer),
+    Column("current_l1_ma", Integer),
+    Column("current_l2_ma", Integer),
+    Column("current_l3_ma", Integer),
+    Column("voltage_l1_mv", Integer),
+    Column("voltage_l2_mv", Integer),
+    Column("voltage_l3_mv", Integer),
+    UniqueConstraint("transaction_id", "at", "context", "energy_wh"),
+)
+
+tariff_version = Table(
+    "tariff_version",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the tariff's canonical JSON
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("tariff_id", String(36), nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, OCPI 2.2.1 shape with extensions
+    UniqueConstraint("operator_id", "tariff_id", "valid_from"),
+)
+
+tariff_assignment = Table(
+    "tariff_assignment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("scope", String(12), nullable=False),  # customer | charge_point | operator, in this order of precedence
+    Column("target", String(48), nullable=False),
+    Column("tariff_id", String(36), nullable=False),
+    UniqueConstraint("operator_id", "scope", "target"),
+)
+
+rating = Table(
+    "rating",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
+    Column("tariff_version_id", ForeignKey("tariff_version.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: lines, totals, tax lines, notes
+    Column("total_net", Exact, nullable=False),
+    Column("total_gross", Exact, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cdr = Table(
+    "cdr",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False, unique=True),
+    Column("rating_id", ForeignKey("rating.id"), nullable=False),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, OCPI 2.2.1 CDR shape
+    sqlite_autoincrement=True,
+)
+
+invoice_series = Table(
+    "invoice_series",
+    metadata,
+    Column("operator_id", ForeignKey("operator.id"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("year", Integer, primary_key=True),
+    Column("last_number", Integer, nullable=False),
+    CheckConstraint("last_number >= 0", name="last_number"),
+)
+
+invoice = Table(
+    "invoice",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("period_start", Instant, nullable=False),
+    Column("period_end", Instant, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total_net", Exact, nullable=False),
+    Column("total_gross", Exact, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: the frozen document that PDF and XML are made from
+    UniqueConstraint("operator_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+invoice_cdr = Table(
+    "invoice_cdr",
+    metadata,
+    Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),  # a session is on one invoice
+    Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+)
+
+mail_outbox = Table(
+    "mail_outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("invoice_id", ForeignKey("invoice.id"), nullable=False, unique=True),
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("recipient", Text, nullable=False),
+    Column("state", String(10), nullable=False),  # pending | sent | failed
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("last_error", Text, nullable=False),
+    Column("attachment", LargeBinary),  # the PDF, once rendered: a retry mails the same bytes
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,276 @@
+"""OCPP 1.6 edge: transaction events and meter values to payloads and back. Lean: a field equal to its default stays away.
+
+In 1.6 the central system numbers transactions (`transactionId`), so encoding Updated and Ended needs that number, and
+decoding gives dataclasses of 1.6 shape from which the backend builds the events.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+from shared.ids import EvseId, IdToken
+from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData
+from shared.ocpp.session import Payload
+from shared.transaction import Ended, Started, StopReason, Updated
+from shared.units import MilliAmp, MilliVolt, Watt, Wh
+
+ID_TAG_LENGTH = 20
+"""idTag is CiString20Type (OCPP 1.6 §7.28)."""
+
+UNKNOWN_TRANSACTION = -1
+"""transactionId of a transaction whose start was refused for good (OCPP 1.6 errata 3.18)."""
+
+V = TypeVar("V")
+
+_PHASES = ("L1", "L2", "L3")
+_CONTEXTS = {context.value: context for context in ReadingContext}
+_ENERGY = "Energy.Active.Import.Register"
+_FRACTION = re.compile(r"(?<=\d)\.\d+")
+
+
+class PayloadError(ValueError):
+    """A payload passes its schema and still has no meaning. The text names the field."""
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as OCPP wants it: UTC, ISO 8601, to the millisecond only where it matters."""
+    return (
+        moment.astimezone(UTC)
+        .isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+        .replace("+00:00", "Z")
+    )
+
+
+def parse_timestamp(text: object) -> datetime:
+    """Read a time. One without an offset is taken as UTC, which is what OCPP demands.
+
+    Raises:
+        PayloadError: it is no time.
+    """
+    if isinstance(text, str):
+        try:
+            moment = datetime.fromisoformat(_FRACTION.sub(lambda f: f.group()[:7], text.strip(), count=1))
+        except ValueError:
+            pass
+        else:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    raise PayloadError(f"{text!r} is not an ISO 8601 time")
+
+
+def start_transaction(event: Started) -> Payload:
+    """Encode StartTransaction.req (§6.45)."""
+    payload: dict[str, object] = {
+        "connectorId": event.evse_id,
+        "idTag": event.id_token.value,
+        "meterStart": event.meter.reading.energy_import,
+        "timestamp": timestamp(event.at),
+    }
+    if event.reservation_id is not None:
+        payload["reservationId"] = event.reservation_id
+    return payload
+
+
+def meter_values(event: Updated, transaction_id: int) -> Payload:
+    """Encode MeterValues.req (§6.31)."""
+    return {
+        "connectorId": event.evse_id,
+        "transactionId": transaction_id,
+        "meterValue": [_meter_value(value) for value in event.values],
+    }
+
+
+def stop_transaction(event: Ended, transaction_id: int) -> Payload:
+    """Encode StopTransaction.req (§6.49). A signed end reading travels in transactionData."""
+    payload: dict[str, object] = {}
+    if event.id_token:
+        payload["idTag"] = event.id_token.value
+    payload["meterStop"] = event.meter.reading.energy_import
+    payload["timestamp"] = timestamp(event.at)
+    payload["transactionId"] = transaction_id
+    if event.reason is not StopReason.LOCAL:
+        payload["reason"] = event.reason
+    if event.meter.reading.signed:
+        payload["transactionData"] = [_meter_value(event.meter)]
+    return payload
+
+
+def _meter_value(value: MeterValue) -> Payload:
+    reading = value.reading
+    samples = [{"value": str(reading.energy_import)}]
+    if reading.power is not None:
+        samples.append({"value": str(reading.power), "measurand": "Power.Active.Import", "unit": "W"})
+    for phase, current in zip(_PHASES, reading.currents, strict=False):
+        text = str(Decimal(current).scaleb(-3).normalize() + 0)
+        samples.append({"value": text, "measurand": "Current.Import", "phase": phase, "unit": "A"})
+    for phase, voltage in zip(_PHASES, reading.voltages, strict=False):
+        text = str(Decimal(voltage).scaleb(-3).normalize() + 0)
+        samples.append({"value": text, "measurand": "Voltage", "phase": f"{phase}-N", "unit": "V"})
+    if reading.signed:
+        samples.append({"value": reading.signed.text, "format": "SignedData"})
+    if value.context is not ReadingContext.PERIODIC:
+        samples = [{**sample, "context": value.context.value} for sample in samples]
+    return {"timestamp": timestamp(value.at), "sampledValue": samples}
+
+
+@dataclass(frozen=True, slots=True)
+class StartTransaction:
+    """StartTransaction.req, decoded."""
+
+    evse_id: EvseId
+    id_token: IdToken
+    meter: MeterValue
+    reservation_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterValues:
+    """MeterValues.req, decoded. `values` lacks what had no energy register; `ignored` counts those."""
+
+    evse_id: EvseId
+    transaction_id: int | None
+    values: tuple[MeterValue, ...]
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopTransaction:
+    """StopTransaction.req, decoded."""
+
+    transaction_id: int
+    meter: MeterValue
+    reason: StopReason
+    id_token: IdToken | None
+    values: tuple[MeterValue, ...]
+
+
+# The decoders take payloads that passed their schema, so fields are present and of their type.
+
+
+def decode_start_transaction(payload: Payload) -> StartTransaction:
+    """Decode StartTransaction.req.
+
+    Raises:
+        PayloadError: a value has no meaning (negative register, no time, empty token).
+    """
+    reservation = payload.get("reservationId")
+    return StartTransaction(
+        evse_id=EvseId(_int(payload, "connectorId")),
+        id_token=_id_tag(payload["idTag"]),
+        meter=MeterValue(
+            parse_timestamp(payload["timestamp"]), MeterReading(_register(payload, "meterStart")), ReadingContext.BEGIN
+        ),
+        reservation_id=reservation if isinstance(reservation, int) else None,
+    )
+
+
+def decode_meter_values(payload: Payload) -> MeterValues:
+    """Decode MeterValues.req. Values without an energy register are left out and counted.
+
+    Raises:
+        PayloadError: a time can't be read.
+    """
+    rows = payload["meterValue"]
+    assert isinstance(rows, list)  # noqa: S101  the schema says so
+    values = [value for row in rows if (value := _decode_meter_value(row))]
+    transaction_id = payload.get("transactionId")
+    return MeterValues(
+        evse_id=EvseId(_int(payload, "connectorId")),
+        transaction_id=transaction_id if isinstance(transaction_id, int) else None,
+        values=tuple(values),
+        ignored=len(rows) - len(values),
+    )
+
+
+def decode_stop_transaction(payload: Payload) -> StopTransaction:
+    """Decode StopTransaction.req.
+
+    Raises:
+        PayloadError: a value has no meaning.
+    """
+    rows = payload.get("transactionData") or []
+    assert isinstance(rows, list)  # noqa: S101  the schema says so
+    values = tuple(value for row in rows if (value := _decode_meter_value(row)))
+    signed = next((v.reading.signed for v in reversed(values) if v.context is ReadingContext.END), None)
+    tag = payload.get("idTag")
+    reading = MeterReading(_register(payload, "meterStop"), signed=signed)
+    return StopTransaction(
+        transaction_id=_int(payload, "transactionId"),
+        meter=MeterValue(parse_timestamp(payload["timestamp"]), reading, ReadingContext.END),
+        reason=StopReason(str(payload.get("reason", StopReason.LOCAL))),
+        id_token=_id_tag(tag) if tag else None,
+        values=values,
+    )
+
+
+def _decode_meter_value(row: Payload) -> MeterValue | None:
+    """Read one meterValue; None if it has no energy register. Defaults of §7.45 apply to absent fields."""
+    energy: Wh | None = None
+    power: Watt | None = None
+    currents: dict[str, MilliAmp] = {}
+    voltages: dict[str, MilliVolt] = {}
+    signed: SignedData | None = None
+    context = ReadingContext.PERIODIC
+    samples = row["sampledValue"]
+    assert isinstance(samples, list)  # noqa: S101  the schema says so
+    for sample in samples:
+        context = _CONTEXTS.get(str(sample.get("context")), context)
+        if sample.get("format") == "SignedData":
+            signed = SignedData(sample["value"])
+            continue
+        number = _number(sample["value"])
+        if number is None:
+            continue
+        phase = str(sample.get("phase", ""))
+        match sample.get("measurand", _ENERGY), sample.get("unit"):
+            case ("Energy.Active.Import.Register", unit) if not phase and number >= 0:
+                energy = Wh(int(number.scaleb(3) if unit == "kWh" else number))
+            case ("Power.Active.Import", unit) if not phase:
+                power = Watt(int(number.scaleb(3) if unit == "kW" else number))
+            case ("Current.Import", _) if phase in _PHASES:
+                currents[phase] = MilliAmp(int(number.scaleb(3)))
+            case ("Voltage", _) if phase[:2] in _PHASES:
+                voltages[phase[:2]] = MilliVolt(int(number.scaleb(3)))
+            case _:
+                pass
+    if energy is None:
+        return None
+    reading = MeterReading(energy, power, _in_order(currents), _in_order(voltages), signed)
+    return MeterValue(parse_timestamp(row["timestamp"]), reading, context)
+
+
+def _in_order(values: dict[str, V]) -> tuple[V, ...]:
+    return tuple(values[phase] for phase in _PHASES if phase in values)
+
+
+def _number(text: object) -> Decimal | None:
+    """Read a sampled value. Float noise (`9.1660000001` kWh) is cut to the milli-unit; what is no number is None."""
+    try:
+        number = Decimal(str(text).strip())
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number) > Decimal(10) ** 15:
+        return None
+    return number.quantize(Decimal("0.001"))
+
+
+def _register(payload: Payload, name: str) -> Wh:
+    value = _int(payload, name)
+    if value < 0:
+        raise PayloadError(f"{name} = {value}: a register is not negative")
+    return Wh(value)
+
+
+def _int(payload: Payload, name: str) -> int:
+    value = payload[name]
+    if not isinstance(value, int):
+        raise PayloadError(f"{name} = {value!r} is not a whole number")
+    return value
+
+
+def _id_tag(text: object) -> IdToken:
+    try:
+        return IdToken.parse(str(text), ID_TAG_LENGTH)
+    except ValueError as error:
+        raise PayloadError(f"idTag: {error}") from error

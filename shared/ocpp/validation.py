@@ -1,0 +1,93 @@
+"""Validation of payloads against the JSON schemas of the OCPP specifications.
+
+The schemas are read from the `ocpp` package, which ships them; its own validator is not used (see DECISIONS.md). Importing
+that package's version modules is avoided too: they cost 19 MB and 0.2 s that a station does not have to spare.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+import jsonschema_rs
+
+from shared.ocpp.session import ErrorCode, Payload
+
+_FOLDERS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
+
+
+class Version(StrEnum):
+    """OCPP versions. `subprotocol` is what the WebSocket handshake negotiates."""
+
+    V16 = "1.6"
+    V201 = "2.0.1"
+    V21 = "2.1"
+
+    @property
+    def subprotocol(self) -> str:
+        """The registered WebSocket subprotocol name, for instance `ocpp1.6`."""
+        return f"ocpp{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong with a payload, in the terms of OCPP-J. `path` names the field, for instance `meterValue/0/timestamp`."""
+
+    code: ErrorCode
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'payload'}: {self.reason}"
+
+
+_CODES: dict[str, ErrorCode] = {
+    "type": ErrorCode.TYPE_CONSTRAINT_VIOLATION,
+    "required": ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION,
+    "minItems": ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION,
+    "maxItems": ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION,
+    "additionalProperties": ErrorCode.FORMATION_VIOLATION,
+}
+"""Schema keyword to code; every other keyword (enum, maxLength, minimum ...) limits a value: PropertyConstraintViolation."""
+
+
+def is_known(version: Version, action: str) -> bool:
+    """Tell whether the specification has this action."""
+    return _validator(version, action, False) is not None
+
+
+def violation(version: Version, action: str, payload: Payload, *, answer: bool = False) -> Violation | None:
+    """Check a call's payload, or with `answer` that of its CALLRESULT. None means it is valid.
+
+    Only the first violation is told, without the value itself: it may hold an IdToken.
+    An action that the specification lacks is NotImplemented.
+    """
+    validator = _validator(version, action, answer)
+    if validator is None:
+        return Violation(ErrorCode.NOT_IMPLEMENTED, "", f"OCPP {version} has no {action}")
+    error = next(validator.iter_errors(payload), None)
+    if error is None:
+        return None
+    keyword = str(error.schema_path[-1]) if error.schema_path else ""
+    path = "/".join(str(part) for part in error.instance_path)
+    return Violation(_CODES.get(keyword, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION), path, _reason(keyword, error))
+
+
+def _reason(keyword: str, error: jsonschema_rs.ValidationError) -> str:
+    # "required" and "additionalProperties" name fields, which are no secrets and which the peer must know.
+    if keyword in ("required", "additionalProperties"):
+        return error.message[:200]
+    return f"breaks {keyword or 'the schema'}"
+
+
+@cache
+def _validator(version: Version, action: str, answer: bool) -> jsonschema_rs.Draft4Validator | None:
+    """Compile one schema on first use; a station speaks few actions of one version."""
+    if not action.isalnum():
+        return None
+    name = action + ("Response" if answer else "" if version is Version.V16 else "Request")
+    file = files("ocpp").joinpath(_FOLDERS[version], "schemas", f"{name}.json")
+    if not file.is_file():
+        return None
+    return jsonschema_rs.Draft4Validator(json.loads(file.read_text("utf-8-sig")), validate_formats=False)

@@ -1,0 +1,113 @@
+"""The events of a transaction: the one description that the station stores, the wire carries and the backend rates.
+
+The words are those of OCPP 2.0.1 (TransactionEventRequest); OCPP 1.6 messages are translated at its edge. Events of one
+transaction are numbered from 0 without a gap, so that a missing one can be named.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shared.ids import EvseId, IdToken, TransactionKey
+from shared.metering import MeterValue
+
+
+class StopReason(StrEnum):
+    """Why a transaction ended (OCPP 1.6 §7.36, values as on the wire)."""
+
+    LOCAL = "Local"
+    REMOTE = "Remote"
+    EV_DISCONNECTED = "EVDisconnected"
+    DE_AUTHORIZED = "DeAuthorized"
+    EMERGENCY_STOP = "EmergencyStop"
+    POWER_LOSS = "PowerLoss"
+    REBOOT = "Reboot"
+    SOFT_RESET = "SoftReset"
+    HARD_RESET = "HardReset"
+    UNLOCK_COMMAND = "UnlockCommand"
+    OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The transaction began: from here on energy is counted for this driver.
+
+    Args:
+        key: the station's name of the transaction.
+        evse_id: where the vehicle is connected.
+        id_token: who pays.
+        meter: register at the begin; its time is the begin of the transaction.
+        reservation_id: the reservation that this transaction used up.
+    """
+
+    key: TransactionKey
+    evse_id: EvseId
+    id_token: IdToken
+    meter: MeterValue
+    reservation_id: int | None = None
+
+    @property
+    def seq_no(self) -> int:
+        """Always 0."""
+        return 0
+
+    @property
+    def at(self) -> datetime:
+        """The time of the event."""
+        return self.meter.at
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """Readings while the transaction runs. `values` is in order of time and not empty."""
+
+    key: TransactionKey
+    seq_no: int
+    evse_id: EvseId
+    values: tuple[MeterValue, ...]
+
+    @property
+    def at(self) -> datetime:
+        """The time of the event: that of its last reading."""
+        return self.values[-1].at
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The transaction is over.
+
+    Args:
+        key: as in Started.
+        seq_no: one more than that of the last event.
+        evse_id: as in Started.
+        meter: register at the end; its time is the end of the transaction.
+        reason: why.
+        id_token: who ended it, if a token was presented for that.
+    """
+
+    key: TransactionKey
+    seq_no: int
+    evse_id: EvseId
+    meter: MeterValue
+    reason: StopReason
+    id_token: IdToken | None = None
+
+    @property
+    def at(self) -> datetime:
+        """The time of the event."""
+        return self.meter.at
+
+
+TransactionEvent = Started | Updated | Ended
+
+
+def retimed(event: TransactionEvent, correct: Callable[[datetime], datetime]) -> TransactionEvent:
+    """Give the event with every time in it corrected; nothing else changes."""
+
+    def value(meter: MeterValue) -> MeterValue:
+        return replace(meter, at=correct(meter.at))
+
+    if isinstance(event, Updated):
+        return replace(event, values=tuple(value(v) for v in event.values))
+    return replace(event, meter=value(event.meter))

@@ -1,0 +1,1 @@
+"""The station agent: a charge point that loses nothing in weak coverage."""
