@@ -1,1 +1,1 @@
-"""What station and backend share: identifiers, quantities, transaction events, the OCPP session, configuration, logs."""
+"""What station and backend share: identifiers, quantities, transaction events, OCPP, configuration, logs."""

@@ -10,7 +10,7 @@ EvseId = NewType("EvseId", int)
 """Number of an EVSE at its charge point, from 1. In OCPP 1.6 the same number is the connector id."""
 
 TransactionKey = NewType("TransactionKey", str)
-"""The station's own name of a transaction: unique for the life of the station, given before the first message is sent."""
+"""The station's own name of a transaction: unique for its life, given before the first message is sent."""
 
 MessageId = NewType("MessageId", str)
 """OCPP-J message id, at most 36 characters. A message keeps its id over retries, reconnects and reboots."""

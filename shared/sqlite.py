@@ -1,7 +1,7 @@
 """One SQLite connection that tasks share without losing each other's writes.
 
-On a shared aiosqlite connection another task's insert vanishes with my rollback (architecture, facts about the packages),
-so all writing goes through a UnitOfWork: a lock, BEGIN IMMEDIATE, COMMIT.
+On a shared aiosqlite connection another task's insert vanishes with my rollback, so all writing goes through a unit of
+work: a lock, BEGIN IMMEDIATE, COMMIT.
 """
 
 import asyncio

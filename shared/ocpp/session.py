@@ -1,7 +1,7 @@
 """OCPP-J message exchange: pairing of calls and answers, one call in flight, deadlines as data.
 
-Pure: text comes in, events and text go out, time is an argument. Both ends of a connection use the same class, because the
-rules are the same in both directions (OCPP-J 1.6 §4, OCPP 2.0.1 part 4 §4):
+Pure: text comes in, events and text go out, time is an argument. Both ends of a connection use the same class, because
+the rules are the same in both directions (OCPP-J 1.6 §4, OCPP 2.0.1 part 4 §4):
 
 - A call waits for its answer, an error or its deadline before the next call may be sent (§4.1.1).
 - What can't be read as a message is answered with CALLERROR, with message id "-1" where the id itself can't be read

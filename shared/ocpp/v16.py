@@ -1,4 +1,4 @@
-"""OCPP 1.6 edge: transaction events and meter values to payloads and back. Lean: a field equal to its default stays away.
+"""OCPP 1.6 edge: transaction events to payloads and back. Lean: a field equal to its default stays away.
 
 In 1.6 the central system numbers transactions (`transactionId`), so encoding Updated and Ended needs that number, and
 decoding gives dataclasses of 1.6 shape from which the backend builds the events.

@@ -1,7 +1,7 @@
 """Validation of payloads against the JSON schemas of the OCPP specifications.
 
-The schemas are read from the `ocpp` package, which ships them; its own validator is not used (see DECISIONS.md). Importing
-that package's version modules is avoided too: they cost 19 MB and 0.2 s that a station does not have to spare.
+The schemas are read from the `ocpp` package, which ships them; its own validator is not used (see DECISIONS.md).
+Importing that package's version modules is avoided too: they cost 19 MB and 0.2 s that a station can't spare.
 """
 
 import json
@@ -32,7 +32,7 @@ class Version(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What is wrong with a payload, in the terms of OCPP-J. `path` names the field, for instance `meterValue/0/timestamp`."""
+    """What is wrong with a payload, in the terms of OCPP-J. `path` names the field: `meterValue/0/timestamp`."""
 
     code: ErrorCode
     path: str
@@ -49,7 +49,7 @@ _CODES: dict[str, ErrorCode] = {
     "maxItems": ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION,
     "additionalProperties": ErrorCode.FORMATION_VIOLATION,
 }
-"""Schema keyword to code; every other keyword (enum, maxLength, minimum ...) limits a value: PropertyConstraintViolation."""
+"""Schema keyword to code; any other (enum, maxLength, minimum ...) limits a value: PropertyConstraintViolation."""
 
 
 def is_known(version: Version, action: str) -> bool:

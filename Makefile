@@ -1,0 +1,62 @@
+# emops: everything a newcomer, a developer and CI call. `make help` lists it.
+# Needs python3 (>= 3.11, with venv), git and make; all else comes into .venv from constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+CODE := shared hardware station backend simulators tests
+
+.DEFAULT_GOAL := check
+.PHONY: help check format lint types layers fast test demo storm bench constraints clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+check: lint types layers fast  ## format check, ruff, mypy, import layers, fast tests (the default)
+
+demo: .venv/.demo  ## the main job, live: one charge from the meter's register to an invoice in a mailbox (ONCE=1 ends by itself)
+	@$(BIN)/emops-sim demo --dir .demo $(if $(ONCE),--once)
+
+test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
+	$(BIN)/pytest -n auto -rs
+
+fast: .venv/.dev
+	$(BIN)/pytest -n auto -m "not slow and not system and not browser"
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+layers: .venv/.dev
+	$(BIN)/lint-imports
+
+format: .venv/.dev  ## format the code and mend what ruff can mend
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+constraints:  ## renew constraints.txt with today's versions of everything
+	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
+	PIP_CONSTRAINT= .venv-constraints/bin/pip install '.[station,backend,sim,dev]' hatchling editables
+	sed -n '/^#/p' constraints.txt > constraints.new
+	.venv-constraints/bin/pip freeze --all --exclude emops | grep -vE '^(pip|setuptools)==' >> constraints.new
+	mv constraints.new constraints.txt && rm -rf .venv-constraints
+
+clean:  ## remove the environment, the demonstration's files and caches
+	rm -rf .venv .venv-constraints .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+
+# One environment; the demonstration needs less of it than the tests, so that its first run is short.
+.venv/.demo: pyproject.toml constraints.txt
+	@echo "emops: creating the environment in .venv (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --progress-bar on -e '.[station,backend,sim]' | sed -u -n 's/^Collecting \([^ =<>!;]*\).*/  fetching \1/p; s/^Installing collected packages.*/  installing/p'
+	@test -x $(BIN)/emops-sim && touch $@
+
+.venv/.dev: pyproject.toml constraints.txt
+	@echo "emops: creating the environment in .venv (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --progress-bar on -e '.[station,backend,sim,dev]' | sed -u -n 's/^Collecting \([^ =<>!;]*\).*/  fetching \1/p; s/^Installing collected packages.*/  installing/p'
+	@test -x $(BIN)/pytest && touch $@ .venv/.demo
