@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CODE := shared hardware station backend simulators tests
 
 .DEFAULT_GOAL := check
-.PHONY: help check format lint types layers fast test demo storm bench constraints clean
+.PHONY: help check format lint types layers fast test demo constraints clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

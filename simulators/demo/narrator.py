@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -23,6 +24,10 @@ class Narrator:
     def __init__(self, clock: Clock, zone: ZoneInfo, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._clock, self._zone, self._started = clock, zone, time.monotonic()
+
+    def local(self, moment: datetime) -> str:
+        """Write a time of day of the story."""
+        return f"{moment.astimezone(self._zone):%H:%M}"
 
     def title(self, text: str) -> None:
         """Open the story."""

@@ -1,4 +1,4 @@
-"""Programs of the demonstration as supervised processes: started, watched, started again when they die, ended politely.
+"""Programs of the demonstration as supervised processes: started, watched, restarted when they die, ended.
 
 What a program logs is kept in a file and read here as facts, `event key=value ...`, so that the story can wait for them.
 """
@@ -49,7 +49,7 @@ class Program:
         command: program and arguments.
         ready: beginning of the line on standard output that says it is ready; empty = ready at once.
         log: file that standard error is appended to.
-        on_death: called with name and exit status when it ends without having been asked to; it is then started again.
+        on_death: called with name and exit status when it ends and nobody had asked for that. It is started again.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class Program:
         self._process: asyncio.subprocess.Process | None = None
         self._is_ready = asyncio.Event()
         self._news = asyncio.Condition()
-        self._expected_to_end = False
+        self._stopping = False
+        self._killed = False
 
     @property
     def pid(self) -> int:
@@ -70,10 +71,12 @@ class Program:
     async def run(self) -> None:
         """Keep the program running until `stop`; cancelling kills it."""
         try:
-            while not self._expected_to_end:
+            while not self._stopping:
                 status = await self._run_once()
-                if not self._expected_to_end:
-                    self._on_death(self.name, status)
+                if not self._stopping:
+                    if not self._killed:
+                        self._on_death(self.name, status)
+                    self._killed = False
                     await asyncio.sleep(_RESTART_AFTER_S)
         finally:
             if self.pid:
@@ -81,7 +84,10 @@ class Program:
 
     async def _run_once(self) -> int:
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *self._command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         assert self._process.stdout  # noqa: S101  asked for above
         assert self._process.stderr  # noqa: S101  asked for above
@@ -134,11 +140,12 @@ class Program:
     def kill(self) -> None:
         """End it at once with SIGKILL, as a power cut would; the supervision starts it again."""
         if self.pid:
+            self._killed = True
             os.kill(self.pid, signal.SIGKILL)
 
     async def stop(self) -> int:
         """Ask it to end with SIGTERM and give its exit status; one that does not obey is killed and gives -9."""
-        self._expected_to_end = True
+        self._stopping = True
         process = self._process
         if process is None:
             return 0

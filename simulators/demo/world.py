@@ -45,7 +45,8 @@ class World:
 
     async def state(self) -> Json:
         """Tell what the simulated hardware does now."""
-        return await _http(f"{self.control}/state")
+        state: Json = await _http(f"{self.control}/state")
+        return state
 
     async def evse(self) -> Json:
         """Tell what the first simulated EVSE does now."""
@@ -56,7 +57,7 @@ class World:
         """Do something to the simulated world: plug, tap, change the coverage."""
         await _http(f"{self.control}/{path}", body)
 
-    async def api(self, path: str) -> Json:
+    async def api(self, path: str) -> Any:
         """Ask the backend."""
         return await _http(f"{self.backend}/api/v1/{path}")
 
@@ -87,14 +88,13 @@ async def until(claim: str, probe: Callable[[], Awaitable[T | None]], timeout_s:
         raise ClaimError(f"{claim} (not within {timeout_s:.0f} s)") from error
 
 
-async def _http(url: str, body: object | None = None) -> Json:
+async def _http(url: str, body: object | None = None) -> Any:
     request = urllib.request.Request(  # noqa: S310  loopback addresses made by the demonstration itself
         url, data=None if body is None else json.dumps(body).encode(), headers={"Content-Type": "application/json"}
     )
 
-    def fetch() -> Json:
+    def fetch() -> Any:
         with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S) as response:  # noqa: S310  as above
-            answer: Json = json.loads(response.read())
-            return answer
+            return json.loads(response.read())
 
     return await asyncio.to_thread(fetch)
