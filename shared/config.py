@@ -22,6 +22,8 @@ from shared.ids import Secret
 T = TypeVar("T")
 # Any: TOML values and dataclass fields are of every type; each is checked before it leaves this module.
 
+_REQUIRED = "required"
+
 _TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", datetime: "date and time"}
 
 
@@ -132,6 +134,12 @@ def parse(text: str, settings: type[T], source: str = "configuration") -> T:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source} is not valid TOML: {error}") from error
+    return build(values, settings, source)
+
+
+# Any: TOML values are of every type; each is checked here.
+def build(values: dict[str, Any], settings: type[T], source: str) -> T:
+    """As `load`, from TOML that was read already."""
     try:
         return _build(settings, values, "")
     except ConfigError as error:
@@ -147,18 +155,23 @@ def describe(settings: type[object], prefix: str = "") -> Iterator[Setting]:
         if nested:
             yield from describe(nested, f"{name}[]." if repeated else f"{name}.")
         else:
-            default = "required" if field.default is MISSING else _toml(field.default)
+            default = _REQUIRED if field.default is MISSING else _toml(field.default)
             meta = field.metadata
             text = meta["help"] + (f" ({', '.join(meta['choices'])})" if meta["choices"] else "")
             yield Setting(name, _type_name(kind), default, meta["unit"], text)
 
 
 def settings_text(settings: type[object]) -> str:
-    """Give the table of settings as TOML comments and defaults, for the `config` commands."""
+    """Give the table of settings as a TOML file with every default, for the `config` commands.
+
+    The text loads as it is; what has no default, and tables that repeat, stand there as comments to fill in.
+    """
     lines = []
     for row in describe(settings):
         unit = f" [{row.unit}]" if row.unit else ""
-        lines += [f"# {row.help}{unit}", f"{row.name} = {row.default}    # {row.type_name}", ""]
+        must_be_filled_in = row.default == _REQUIRED or "[]" in row.name
+        line = f"{row.name} = {row.default}  # {row.type_name}"
+        lines += [f"# {row.help}{unit}", f"# {line}" if must_be_filled_in else line, ""]
     return "\n".join(lines)
 
 

@@ -203,9 +203,9 @@ def loads(text: str) -> object:
     """Read JSON; numbers with a point become Decimal, because 8.1 A is not 8.0999 A.
 
     Raises:
-        ValueError: it is not JSON. NaN and Infinity are not JSON either.
+        ValueError: it is not JSON. NaN and Infinity are not JSON either; numbers beyond a double are refused.
     """
-    return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    return json.loads(text, parse_float=_decimal, parse_constant=_no_constant)
 
 
 def dumps(value: object) -> str:
@@ -220,6 +220,13 @@ def _is_unicode(message: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if number.adjusted() > 300:  # what a double holds; 1e999999999 written out would fill the memory
+        raise ValueError("number out of range")
+    return number
 
 
 def _no_constant(name: str) -> object:

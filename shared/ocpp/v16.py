@@ -24,6 +24,9 @@ UNKNOWN_TRANSACTION = -1
 
 V = TypeVar("V")
 
+_MAX_INTEGER = 2**63 - 1
+"""What the stores hold; the specification speaks of 32 bits (§3.2), which registers in Wh may pass."""
+
 _PHASES = ("L1", "L2", "L3")
 _CONTEXTS = {context.value: context for context in ReadingContext}
 _ENERGY = "Energy.Active.Import.Register"
@@ -52,10 +55,9 @@ def parse_timestamp(text: object) -> datetime:
     if isinstance(text, str):
         try:
             moment = datetime.fromisoformat(_FRACTION.sub(lambda f: f.group()[:7], text.strip(), count=1))
-        except ValueError:
-            pass
-        else:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
     raise PayloadError(f"{text!r} is not an ISO 8601 time")
 
 
@@ -177,7 +179,7 @@ def decode_meter_values(payload: Payload) -> MeterValues:
     transaction_id = payload.get("transactionId")
     return MeterValues(
         evse_id=EvseId(_int(payload, "connectorId")),
-        transaction_id=transaction_id if isinstance(transaction_id, int) else None,
+        transaction_id=_int(payload, "transactionId") if isinstance(transaction_id, int) else None,
         values=tuple(values),
         ignored=len(rows) - len(values),
     )
@@ -266,6 +268,8 @@ def _int(payload: Payload, name: str) -> int:
     value = payload[name]
     if not isinstance(value, int):
         raise PayloadError(f"{name} = {value!r} is not a whole number")
+    if abs(value) > _MAX_INTEGER:
+        raise PayloadError(f"{name} is out of range")
     return value
 
 

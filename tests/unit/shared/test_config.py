@@ -78,8 +78,14 @@ def test_the_table_of_settings_is_complete_and_hides_secrets() -> None:
     assert "reader[].kind" in names
     assert "clock.lapse_rate" in names
     text = settings_text(Settings)
-    assert "# speed of the port [baud]\nmodem.baud = 115200    # whole number" in text
+    assert "# serial port\n# modem.port = required  # text" in text
+    assert "# speed of the port [baud]\nmodem.baud = 115200  # whole number" in text
     assert 'modem.pin = ""' in text
+
+
+def test_the_printed_table_is_a_file_that_loads() -> None:
+    text = settings_text(Settings).replace("# modem.port = required", "modem.port = 'x'")
+    assert parse(text, Settings) == parse("modem.port = 'x'", Settings)
 
 
 @pytest.mark.parametrize("epoch", ["", "soon", "2026-10-31T18:40:00"])

@@ -1,0 +1,1 @@
+"""EVSE controller boards, one module per board."""

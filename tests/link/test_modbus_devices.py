@@ -1,0 +1,222 @@
+"""Meters and boards that are odd, exchanged or broken, over a real pty."""
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from hardware.api import PilotState
+from hardware.errors import DeviceError, LinkError
+from hardware.evse.simple_evse import SimpleEvse
+from hardware.meters.eastron import SDM72DM_V2
+from hardware.meters.modbus_meter import ModbusMeter
+from hardware.modbus import ModbusLine
+from simulators.modbus_slave import ILLEGAL_ADDRESS, Refusal
+from tests.link.bus import BAUD, BOARD, METER, answering
+
+
+class Registers:
+    """A device that is nothing but its registers; missing ones are refused."""
+
+    def __init__(self, words: dict[int, int]) -> None:
+        self.words = words
+
+    def read(self, function: int, register: int, count: int) -> list[int]:
+        try:
+            return [self.words[number] for number in range(register, register + count)]
+        except KeyError as error:
+            raise Refusal(ILLEGAL_ADDRESS) from error
+
+    def write(self, register: int, value: int) -> None:
+        if register not in self.words:
+            raise Refusal(ILLEGAL_ADDRESS)
+        self.words[register] = value
+
+
+def _meter(kwh: float, serial: int | None = 7) -> Registers:
+    words = dict.fromkeys(range(0x50), 0)
+    device = Registers(words)
+    _set(device, 0x48, kwh)
+    if serial is not None:
+        words |= {0xFC00: 0, 0xFC01: serial}
+    return device
+
+
+def _set(device: Registers, register: int, value: float) -> None:
+    device.words[register], device.words[register + 1] = struct.unpack(">HH", struct.pack(">f", value))
+
+
+Scenario = Callable[[ModbusLine, set[int]], Awaitable[None]]
+
+
+def _with(port: Path, device: Registers, scenario: Scenario) -> None:
+    """Run a scenario with the device on the line; what is in the set doesn't answer."""
+
+    async def run() -> None:
+        async with answering(port, {METER: device, BOARD: device}) as slave:
+            line = ModbusLine(str(port), BAUD, timeout_s=0.1, gap_s=0, tries=1)
+            try:
+                await scenario(line, slave.faults.silent)
+            finally:
+                line.close()
+
+    asyncio.run(run())
+
+
+def test_a_meter_exchanged_while_away_is_refused(tmp_path: Path) -> None:
+    device = _meter(100.0)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        assert (await meter.read()).energy_import == 100_000
+        silent.add(METER)
+        with pytest.raises(LinkError):
+            await meter.read()
+        device.words[0xFC01] = 8
+        _set(device, 0x48, 500.0)
+        silent.clear()
+        for _ in range(2):
+            with pytest.raises(DeviceError, match="serial number 8 instead of 7"):
+                await meter.read()
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+def test_a_register_that_falls_is_a_fault_and_no_value(tmp_path: Path) -> None:
+    device = _meter(100.0)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        await meter.read()
+        _set(device, 0x48, 99.999)
+        with pytest.raises(DeviceError, match="fell from 100000 to 99999 Wh"):
+            await meter.read()
+        _set(device, 0x48, 100.001)
+        assert (await meter.read()).energy_import == 100_001
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+@pytest.mark.parametrize("kwh", [float("nan"), float("inf"), -1.0, 1e30])
+def test_a_register_that_is_no_number_is_a_fault(tmp_path: Path, kwh: float) -> None:
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        with pytest.raises(DeviceError, match="no plausible import register"):
+            await ModbusMeter(line, METER, SDM72DM_V2).read()
+
+    _with(tmp_path / "bus.tty", _meter(kwh), scenario)
+
+
+def test_a_meter_without_serial_number_and_with_one_phase_is_read(tmp_path: Path) -> None:
+    device = _meter(1.0, serial=None)
+    _set(device, 0x00, 231.25)
+    _set(device, 0x34, float("nan"))
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        assert (await meter.identify()).serial == ""
+        reading = await meter.read()
+        assert reading.energy_import == 1000
+        assert reading.voltages == (231_250,)
+        assert reading.power is None
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+def test_a_meter_that_knows_its_energy_alone_is_read(tmp_path: Path) -> None:
+    device = Registers({0xFC00: 0, 0xFC01: 7})
+    _set(device, 0x48, 12.5)
+    _set(device, 0x4A, 0.0)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        reading = await ModbusMeter(line, METER, SDM72DM_V2).read()
+        assert (reading.energy_import, reading.power, reading.voltages) == (12_500, None, ())
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+def _board(**words: int) -> Registers:
+    return Registers(dict.fromkeys(range(1000, 1008), 0) | {int(name[1:]): value for name, value in words.items()})
+
+
+@pytest.mark.parametrize(
+    ("words", "pilot", "faults"),
+    [
+        ({"r1002": 1}, PilotState.A, set()),
+        ({"r1002": 2}, PilotState.B, set()),
+        ({"r1002": 3, "r1007": 1}, PilotState.C, set()),
+        ({"r1002": 4}, PilotState.D, set()),
+        ({"r1002": 5}, PilotState.F, {"InternalError"}),
+        ({"r1002": 5, "r1007": 0x10}, PilotState.F, {"GroundFailure"}),
+        ({"r1002": 2, "r1007": 0x10}, PilotState.B, set()),
+        ({"r1002": 5, "r1007": 0x20}, PilotState.F, {"GroundFailure"}),
+        ({"r1002": 5, "r1007": 0x02}, PilotState.F, {"EVCommunicationError"}),
+        ({"r1002": 4, "r1007": 0x04}, PilotState.D, {"OtherError"}),
+    ],
+)
+def test_the_board_tells_pilot_and_faults(
+    tmp_path: Path, words: dict[str, int], pilot: PilotState, faults: set[str]
+) -> None:
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        status = await SimpleEvse(line, BOARD).status()
+        assert (status.pilot, set(status.faults)) == (pilot, faults)
+        assert status.contactor_closed is bool(words.get("r1007", 0) & 1)
+
+    _with(tmp_path / "bus.tty", _board(**words), scenario)
+
+
+def test_a_device_that_is_no_board_is_found_out(tmp_path: Path) -> None:
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        with pytest.raises(DeviceError, match="vehicle state 0"):
+            await SimpleEvse(line, BOARD).status()
+
+    _with(tmp_path / "bus.tty", _board(), scenario)
+
+
+class Stubborn(Registers):
+    """A board that keeps its own current."""
+
+    def write(self, register: int, value: int) -> None:
+        if register != 1000:
+            super().write(register, value)
+
+
+@pytest.mark.parametrize(("kept", "good"), [(0, False), (10, True), (16, True), (32, False)])
+def test_what_was_set_is_read_back(tmp_path: Path, kept: int, good: bool) -> None:
+    device = Stubborn(_board(r1000=kept).words)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        board = SimpleEvse(line, BOARD)
+        if good:
+            await board.allow(16)
+        else:
+            with pytest.raises(DeviceError, match=f"keeps {kept} A instead of 16 A"):
+                await board.allow(16)
+        if kept:
+            with pytest.raises(DeviceError, match=f"keeps {kept} A instead of 0 A"):
+                await board.stop()
+        for wrong in (0, 5, 81):
+            with pytest.raises(ValueError, match="6 to 80"):
+                await board.allow(wrong)
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+class LongTaker(Registers):
+    """A board whose vehicle goes on drawing: the contactor opens only when told to."""
+
+    def write(self, register: int, value: int) -> None:
+        super().write(register, value)
+        if register == 1004 and value & 1:
+            self.words[1007] = 0
+
+
+def test_a_vehicle_that_does_not_stop_is_cut_off(tmp_path: Path) -> None:
+    device = LongTaker(_board(r1000=16, r1002=3, r1007=1).words)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        await SimpleEvse(line, BOARD, stop_s=0.05).stop()
+        assert (device.words[1000], device.words[1004], device.words[1007]) == (0, 1, 0)
+
+    _with(tmp_path / "bus.tty", device, scenario)
