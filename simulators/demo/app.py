@@ -26,11 +26,11 @@ from simulators.demo.story import Story
 from simulators.demo.world import ClaimError, World
 
 ZONE = ZoneInfo("Europe/Berlin")
-RATE = 400.0
+SPEED = 400.0
 """World seconds per second: an evening of five hours fits into three quarters of a minute."""
 
-EVENING = timedelta(hours=5, minutes=20)
-"""World time from the first line to midnight: 48 s. The charges need 35 s; the rest is room for slow machines."""
+EVENING = timedelta(hours=4, minutes=40)
+"""World time from the first line to midnight: 42 s. The charges need 25 s; the rest is room for slow machines."""
 
 NIGHT_BEFORE_MIDNIGHT = timedelta(hours=3)
 _READY_WITHIN_S = 30.0
@@ -59,7 +59,7 @@ class Stage:
         return self.folder / "log" / f"{program}.log"
 
 
-def set_stage(folder: Path) -> Stage:
+def set_stage(folder: Path, speed: float) -> Stage:
     """Empty the folder, choose ports and times, and write the configuration files."""
     folder = folder.resolve()
     if folder.exists():
@@ -70,27 +70,28 @@ def set_stage(folder: Path) -> Stage:
     # The last day of last month: whatever day it is, the invoice is for a month that has ended.
     midnight = origin.astimezone(ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     epoch = (midnight - EVENING).astimezone(UTC)
-    stage = Stage(folder, TimeLapse(epoch, origin, RATE), midnight, _free_ports(_PORTS))
+    stage = Stage(folder, TimeLapse(epoch, origin, speed), midnight, _free_ports(_PORTS))
     values: dict[str, object] = {f"{name}_port": port for name, port in stage.ports.items()}
-    values |= {"folder": folder, "rate": RATE, "epoch": epoch.isoformat(), "origin": origin.isoformat()}
+    values |= {"folder": folder, "rate": speed, "epoch": epoch.isoformat(), "origin": origin.isoformat()}
     for name in _CONFIGURATIONS:
         template = Template((files("simulators.demo") / "templates" / name).read_text("utf-8"))
         (folder / name).write_text(template.substitute(values), "utf-8")
     return stage
 
 
-async def run(folder: Path, *, once: bool) -> int:
+async def run(folder: Path, *, speed: float, once: bool) -> int:
     """Play the demonstration; gives the exit status.
 
     Args:
         folder: is emptied first.
+        speed: world seconds per second.
         once: end after the story instead of staying up for a look at the pages.
     """
-    stage = set_stage(folder)
+    stage = set_stage(folder, speed)
     narrator = Narrator(stage.clock, ZONE)
     web = f"http://127.0.0.1:{stage.ports['web']}"
     narrator.title("emops: from the meter's register, over a modem in bad coverage, to an invoice in a mailbox")
-    narrator.note(f"Watch it live: {web}/    files: {stage.folder}    time runs {RATE:.0f} times faster")
+    narrator.note(f"Watch it live: {web}/    files: {stage.folder}    time runs {speed:.0f} times faster")
 
     def on_death(name: str, status: int) -> None:
         narrator.warn(f"{name} ended with status {status} and is started again; its log is {stage.log(name)}")

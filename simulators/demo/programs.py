@@ -1,6 +1,6 @@
 """Programs of the demonstration as supervised processes: started, watched, restarted when they die, ended.
 
-What a program logs is kept in a file and read here as facts, `event key=value ...`, so that the story can wait for them.
+What a program logs is kept in a file and read here as facts, `event key=value ...`, for which the story can wait.
 """
 
 import asyncio
@@ -79,8 +79,9 @@ class Program:
                     self._killed = False
                     await asyncio.sleep(_RESTART_AFTER_S)
         finally:
-            if self.pid:
-                os.kill(self.pid, signal.SIGKILL)
+            if self._process and self._process.returncode is None:
+                self._process.kill()
+                await self._process.wait()
 
     async def _run_once(self) -> int:
         self._process = await asyncio.create_subprocess_exec(

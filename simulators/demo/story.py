@@ -4,6 +4,7 @@ The driver acts through the simulator's control port as a person would: plugs, t
 happened. So the story also holds when programs are killed in between; they are supervised and come back.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeVar
 
+from hardware.rfid.rdm6300 import PRESENCE_S
 from shared.clock import Clock
 from shared.units import Wh, kwh
 from simulators.demo.narrator import Narrator
@@ -23,8 +25,13 @@ T = TypeVar("T")
 CARD = "04A1B2C3D4"
 CUSTOMER = "Musterbau GmbH"
 _GOOD_SIGNAL_DBM = -71
+_SOME_ENERGY = 2_500
+"""Wh: a quarter of an hour at 11 kW."""
+
 _PATIENCE_S = 20.0
 """How long a step may take, link time. Steps take a second or two; a slow machine or a killed program needs more."""
+
+_CARD_AWAY_S = PRESENCE_S + 0.2
 
 _CLOCK_TOLERANCE = timedelta(minutes=20)
 """Of a time told by the backend, world time: three seconds of link time at 400 times the speed."""
@@ -51,6 +58,7 @@ class Story:
     month_end: datetime
     invoice_file: Path
     _register_before: Wh = field(default=Wh(0), init=False)
+    _may_tap_at: float = field(default=0.0, init=False)
 
     async def tell(self) -> None:
         """Tell the whole story.
@@ -76,7 +84,7 @@ class Story:
         await self._plug_and_tap()
         await self._logged("authorized", "the card is authorised from the local list", source="local_list")
         self.narrator.confirm(f"a driver plugs in and taps card ***{CARD[-2:]}: authorised offline from the local list")
-        await self._sees(self._register_rises, "energy flows and the meter's register rises")
+        await self._sees(self._charged(1), "energy flows and the meter's register rises")
         transactions = await self._transactions()
         _claim(not transactions, "the backend knows nothing of it yet")
         evse = await self.world.evse()
@@ -108,6 +116,7 @@ class Story:
 
     async def _first_charge_ends(self) -> None:
         self.narrator.chapter("The charge ends")
+        await self._sees(self._charged(_SOME_ENERGY), "the charge goes on")
         await self._tap_until(closed=False)
         ended = await self._sees(self._transaction(0, ended=True), "the backend has the end of the first charge")
         register = (await self.world.evse())["register_wh"]
@@ -130,14 +139,14 @@ class Story:
         self.narrator.chapter("Coverage is lost, the agent is killed")
         await self.world.act("coverage", dbm=None)
         self.narrator.tell("no network any more, the connection is half-open")
-        await self._sees(self._register_rises, "the charge goes on without coverage")
+        await self._sees(self._charged(_SOME_ENERGY), "the charge goes on without coverage")
         pid, seen = self.station.pid, len(self.station.facts)
         self.station.kill()
         self.narrator.tell(f"the agent (process {pid}) is killed with SIGKILL; the supervisor starts it again")
         await self._logged("transaction_resumed", "the agent finds the open transaction in its journal", since=seen)
         evse = await self.world.evse()
         _claim(evse["contactor_closed"], "the vehicle was never disconnected")
-        await self._sees(self._register_rises, "the charge goes on after the restart")
+        await self._sees(self._charged(1), "the charge goes on after the restart")
         self.narrator.confirm(f"the same transaction goes on, register {_kwh(evse['register_wh'])}")
 
     async def _second_charge_ends_offline(self) -> None:
@@ -172,36 +181,37 @@ class Story:
         await self._sees(self._later_than(self.month_end), "the month ends", timeout_s=120.0)
         invoices = await self._sees(self._invoices, "an invoice is issued by itself", timeout_s=45.0)
         _claim(len(invoices) == 1, f"one invoice, not {len(invoices)}")
-        invoice = await self.world.api(f"invoices/{invoices[0]['number']}")
-        self.narrator.confirm(
-            f"invoice {invoice['number']} to {CUSTOMER}: {invoice['total_gross']} {invoice['currency']}"
-        )
+        detail = await self.world.api(f"invoices/{invoices[0]['number']}")
+        invoice = detail["summary"]
+        self.narrator.confirm(f"invoice {invoice['number']} to {CUSTOMER}: {_amount(invoice, 'total_gross')}")
         mail = await self._sees(self._mail, "the invoice arrives in the customer's mailbox", timeout_s=45.0)
         pdf = _attachment(mail)
         _claim(pdf.startswith(b"%PDF-"), "the attachment is a PDF")
         self.invoice_file.write_bytes(pdf)
         self.narrator.confirm(f"mailed to {mail['To']}: {mail['Subject']}")
-        await self._summary(invoice)
+        await self._summary(invoice, detail["lines"])
 
-    async def _summary(self, invoice: Json) -> None:
+    async def _summary(self, invoice: Json, lines: list[Json]) -> None:
         after = Wh((await self.world.evse())["register_wh"])
-        lines = [line for line in invoice["lines"] if line["unit"] == "kWh"]
-        invoiced = sum((Decimal(line["quantity"]) for line in lines), Decimal())
         counted = kwh(Wh(after - self._register_before))
-        prices = {line["unit_price"] for line in lines}
-        rows = [
-            (f"meter register before {' ' * 8}", _kwh(self._register_before)),
-            ("meter register after", _kwh(after)),
-        ]
-        rows.append(("counted by the meter", f"{counted} kWh"))
-        rows += [(f"  {line['description']}", f"{line['quantity']} kWh × {line['unit_price']}") for line in lines]
-        rows += [("invoiced", f"{invoiced} kWh"), ("net", f"{invoice['total_net']} {invoice['currency']}")]
-        rows.append(("gross", f"{invoice['total_gross']} {invoice['currency']}"))
-        self.narrator.table("Meter and invoice", rows)
-        _claim(len(prices) == 2, f"the invoice has a day and a night price, not {sorted(prices)}")
-        _claim(invoiced == counted, f"the meter counted {counted} kWh and {invoiced} kWh were invoiced")
+        invoiced = sum((Decimal(line["quantity"]) for line in lines if line["unit"] == "KWH"), Decimal())
         net = sum((Decimal(line["net"]) for line in lines), Decimal())
-        _claim(net == Decimal(invoice["total_net"]), f"the lines sum to the invoice's net amount, {net}")
+        rows = [("register before", _kwh(self._register_before)), ("register after", _kwh(after))]
+        rows.append(("counted by the meter", f"{counted} kWh"))
+        rows += [
+            (
+                f"  {line['text']} (transaction {line['transaction_id']})",
+                f"{line['quantity']} kWh x {line['unit_price']}",
+            )
+            for line in lines
+        ]
+        rows += [("invoiced", f"{invoiced} kWh"), ("net", _amount(invoice, "total_net"))]
+        rows.append(("gross", _amount(invoice, "total_gross")))
+        self.narrator.table("Meter and invoice", rows)
+        prices = sorted({line["unit_price"] for line in lines})
+        _claim(len(prices) == 2, f"the invoice has a day and a night price, not {prices}")
+        _claim(invoiced == counted, f"the meter counted {counted} kWh and {invoiced} kWh were invoiced")
+        _claim(net == Decimal(invoice["total_net"]), f"the lines sum to the invoice's net amount, not to {net}")
         self.narrator.confirm(f"every Wh of the meter is on the invoice, once. The PDF: {self.invoice_file}")
 
     # What the driver does.
@@ -209,6 +219,13 @@ class Story:
     async def _plug_and_tap(self) -> None:
         await self.world.act("plug", evse=1)
         await self._tap_until(closed=True)
+
+    async def _tap(self) -> None:
+        """Hold the card to the reader, no sooner than the reader takes it for a new presentation."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._may_tap_at - loop.time())
+        await self.world.act("tag", token=CARD)
+        self._may_tap_at = loop.time() + _CARD_AWAY_S
 
     async def _tap_until(self, *, closed: bool) -> None:
         """Tap the card; tap again only if nothing has happened for a while, as a driver would."""
@@ -218,7 +235,7 @@ class Story:
 
         wish = "charging starts" if closed else "charging stops"
         for patience_s in (6.0, 8.0, _PATIENCE_S):
-            await self.world.act("tag", token=CARD)
+            await self._tap()
             try:
                 await until(f"the card is tapped and {wish}", contactor, patience_s)
             except ClaimError:
@@ -251,13 +268,14 @@ class Story:
 
         return probe
 
-    async def _register_rises(self) -> bool:
-        before = (await self.world.evse())["register_wh"]
-        return bool(await until("the register rises", self._register_above(before), _PATIENCE_S))
+    def _charged(self, energy: int) -> Callable[[], Awaitable[bool]]:
+        """Look whether so much more has been charged since the first look."""
+        target: list[int] = []
 
-    def _register_above(self, before: int) -> Callable[[], Awaitable[bool]]:
         async def probe() -> bool:
-            return bool((await self.world.evse())["register_wh"] > before)
+            register = int((await self.world.evse())["register_wh"])
+            target[:] = target or [register + energy]
+            return register >= target[0]
 
         return probe
 
@@ -296,6 +314,10 @@ def _attachment(mail: EmailMessage) -> bytes:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _amount(invoice: Json, name: str) -> str:
+    return f"{invoice[name]} {invoice['currency']}"
 
 
 def _ago(age: timedelta) -> str:
