@@ -1,0 +1,102 @@
+"""Which rated sessions are due for an invoice, and when to look again.
+
+A session belongs to the billing period in which it began, in the operator's local time. A period's invoice waits for a
+grace time, because stations hold sessions that ended offline, and for the customer's sessions that still run or are not
+rated, but at most so many days. What comes later is billed by itself, with the days on which it took place.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+
+class Cycle(StrEnum):
+    """How often a customer gets an invoice."""
+
+    AT_ONCE = "at_once"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Unbilled:
+    """A rated session without an invoice. Times aware."""
+
+    cdr_id: int
+    customer_id: str
+    cycle: Cycle
+    zone: ZoneInfo
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A customer's session that runs, or is over and not rated."""
+
+    customer_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Groups of CDRs to invoice now, and when the next group falls due by time alone (None: none will)."""
+
+    due: tuple[tuple[int, ...], ...]
+    next_at: datetime | None
+
+
+def plan_invoices(
+    unbilled: Iterable[Unbilled], unfinished: Sequence[Unfinished], now: datetime, *, grace: timedelta, hold: timedelta
+) -> Plan:
+    """Tell which sessions to invoice now, in groups of one customer and billing period."""
+    groups: dict[tuple[str, datetime], list[Unbilled]] = defaultdict(list)
+    for session in unbilled:
+        groups[session.customer_id, _begin_of(session)].append(session)
+    due, later = [], []
+    for (customer_id, begin), sessions in groups.items():
+        first, close = _close_of(sessions)
+        waits = any(u.customer_id == customer_id and begin <= u.started_at < close for u in unfinished)
+        at = first + max(grace, hold) if waits else min(close + grace, first + max(grace, hold))
+        if now >= at:
+            due.append(tuple(sorted(session.cdr_id for session in sessions)))
+        else:
+            later.append(at)
+    return Plan(tuple(sorted(due)), min(later, default=None))
+
+
+_EVER = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
+
+
+def _begin_of(session: Unbilled) -> datetime:
+    """Give the begin of a session's billing period; at once there is one period for ever."""
+    day = session.started_at.astimezone(session.zone).date()
+    match session.cycle:
+        case Cycle.AT_ONCE:
+            return _EVER
+        case Cycle.DAY:
+            return _midnight(day, session.zone)
+        case Cycle.MONTH:
+            return _midnight(day.replace(day=1), session.zone)
+
+
+def _close_of(sessions: Sequence[Unbilled]) -> tuple[datetime, datetime]:
+    """Give when the longest wait starts to count, and when the period is over: both the same but for at once."""
+    session = sessions[0]
+    day = session.started_at.astimezone(session.zone).date()
+    match session.cycle:
+        case Cycle.AT_ONCE:
+            ends = [s.ended_at for s in sessions]
+            return min(ends), max(ends)
+        case Cycle.DAY:
+            close = _midnight(day + timedelta(days=1), session.zone)
+        case Cycle.MONTH:
+            close = _midnight((day.replace(day=1) + timedelta(days=32)).replace(day=1), session.zone)
+    return close, close
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(0), zone)

@@ -1,0 +1,110 @@
+"""Words for prices: why a line of a rating is there, in German and English, as customers read it."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from backend.core.tariff import Restrictions, Tariff
+from shared.money import Money
+
+LANGUAGES = ("de", "en")
+
+_ITEMS = {
+    "FLAT": ("Startgebühr", "Start fee"),
+    "ENERGY": ("Ladestrom", "Energy"),
+    "TIME": ("Ladezeit", "Charging time"),
+    "PARKING_TIME": ("Standzeit ohne Laden", "Time connected without charging"),
+    "RESERVATION_TIME": ("Reservierung", "Reservation"),
+    "MIN_PRICE": ("Ausgleich auf den Mindestpreis", "Increase to the minimum price"),
+    "MAX_PRICE": ("Nachlass auf den Höchstpreis", "Reduction to the maximum price"),
+}
+_DAYS = (("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"), ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
+_GERMAN = str.maketrans(",.", ".,")
+
+
+def item_name(item: str, language: str) -> str:
+    """Name what a line charges for, for instance `Ladestrom`."""
+    return _ITEMS[item][LANGUAGES.index(language)]
+
+
+def number_text(value: Decimal, language: str, least: int = 0) -> str:
+    """Write a number as people of that language do: at least so many decimals, more only where they say something."""
+    plain = f"{value.normalize():f}"
+    decimals = max(least, len(plain.partition(".")[2]))
+    text = f"{value:,.{decimals}f}"
+    return text.translate(_GERMAN) if language == "de" else text
+
+
+def line_reasons(item: str, quantity: Decimal, price: Money, rules: Restrictions, added: Decimal) -> tuple[str, str]:
+    """Explain a line: (German, English)."""
+    return (
+        _line_reason(item, quantity, price, rules, added, language="de"),
+        _line_reason(item, quantity, price, rules, added, language="en"),
+    )
+
+
+def limit_reasons(item: str, tariff: Tariff) -> tuple[str, str]:
+    """Explain a line that brings a session to its least or highest price: (German, English)."""
+    limit = tariff.min_price if item == "MIN_PRICE" else tariff.max_price
+    assert limit is not None  # noqa: S101  the line exists because of it
+    net = tuple(number_text(limit.excl_vat, language, 2) for language in LANGUAGES)
+    return (
+        f"{item_name(item, 'de')} von {net[0]} {tariff.currency} netto je Ladevorgang",
+        f"{item_name(item, 'en')} of {net[1]} {tariff.currency} net per session",
+    )
+
+
+def _line_reason(
+    item: str, quantity: Decimal, price: Money, rules: Restrictions, added: Decimal, *, language: str
+) -> str:
+    english = language == "en"
+    conditions = condition_text(rules, language)
+    because = f" ({conditions})" if conditions else ""
+    amount = f"{number_text(price.amount, language, 2)} {price.currency}"
+    if item == "FLAT":
+        return f"{item_name(item, language)} {amount}{because}"
+    if item == "ENERGY":
+        text = f"{item_name(item, language)} {number_text(quantity, language, 3)} kWh × {amount}/kWh{because}"
+        step = f"{number_text(added, language)} kWh"
+    else:
+        minutes = number_text(quantity / 60, language) if quantity % 60 == 0 else ""
+        duration = f"{minutes} min" if minutes else f"{number_text(quantity, language)} s"
+        text = f"{item_name(item, language)} {duration} × {amount}/h{because}"
+        step = f"{number_text(added, language)} s"
+    if added:
+        text += f", rounded up by {step}" if english else f", aufgerundet um {step}"
+    return text
+
+
+def condition_text(rules: Restrictions, language: str) -> str:
+    """Say when an element applies, for instance `22:00–06:00 Uhr, ab 20 kWh`; empty when always."""
+    en = LANGUAGES.index(language)
+    parts = []
+    if rules.start_time or rules.end_time:
+        start = f"{rules.start_time:%H:%M}" if rules.start_time else "00:00"
+        end = f"{rules.end_time:%H:%M}" if rules.end_time else "24:00"
+        parts.append(f"{start}–{end}" + ("" if en else " Uhr"))
+    if rules.weekdays:
+        parts.append(", ".join(_DAYS[en][day] for day in rules.weekdays))
+    if rules.start_date:
+        parts.append(f"from {rules.start_date}" if en else f"ab {rules.start_date:%d.%m.%Y}")
+    if rules.end_date:
+        parts.append(f"before {rules.end_date}" if en else f"vor dem {rules.end_date:%d.%m.%Y}")
+    least, below = ("from", "below") if en else ("ab", "unter")
+    for unit, low, high in (
+        ("kWh", rules.min_kwh, rules.max_kwh),
+        ("kW", rules.min_power, rules.max_power),
+        ("A", rules.min_current, rules.max_current),
+    ):
+        parts += [f"{least} {number_text(low, language)} {unit}"] if low else []
+        parts += [f"{below} {number_text(high, language)} {unit}"] if high is not None else []
+    after, until = ("after", "up to") if en else ("nach", "bis")
+    parts += [f"{after} {_duration(rules.min_duration)}"] if rules.min_duration else []
+    parts += [f"{until} {_duration(rules.max_duration)}"] if rules.max_duration is not None else []
+    return ", ".join(parts)
+
+
+def _duration(seconds: int) -> str:
+    hours, minutes = divmod(timedelta(seconds=seconds) // timedelta(minutes=1), 60)
+    if seconds % 60:
+        return f"{seconds} s"
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)) or "0 min"

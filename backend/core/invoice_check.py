@@ -1,0 +1,137 @@
+"""The self-check of a draft before a number is drawn: what fails is shown to a person, never issued half."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import fields
+from decimal import Decimal
+from fractions import Fraction
+
+from backend.core.invoice import InvoiceDraft, InvoiceLine, Party
+from backend.core.rounding import cents
+from backend.core.tariff import PriceBasis
+from shared.money import CENT
+
+_UNITS = ("KWH", "MIN", "HUR", "C62")
+_TOLERANCE = Decimal("0.02")
+"""Quantity times price may miss the line by so much (PEPPOL-EN16931-R120)."""
+
+_PRINTABLE = (
+    (0x20, 0x7E),
+    (0xA0, 0x24F),
+    (0x370, 0x4FF),
+    (0x1E00, 0x1EFF),
+    (0x2010, 0x2040),
+    (0x20A0, 0x20BF),
+    (0x2190, 0x22FF),
+)
+"""Code points that the paper's font shows: Latin, Greek, Cyrillic, punctuation, currencies, arrows, mathematics."""
+
+
+def problems(draft: InvoiceDraft) -> tuple[str, ...]:
+    """Tell why a draft must not be issued; empty if it may."""
+    return (
+        *_parties(draft),
+        *_sessions(draft),
+        *(f"line {i}: {reason}" for i, line in enumerate(draft.lines, 1) for reason in _line(line, draft)),
+        *_sums(draft),
+    )
+
+
+def is_iban(text: str) -> bool:
+    """Check an IBAN's length and check digits (ISO 13616, mod 97). Blanks are passed over."""
+    iban = text.replace(" ", "").upper()
+    if not (15 <= len(iban) <= 34 and iban.isascii() and iban.isalnum() and iban[:2].isalpha() and iban[2:4].isdigit()):
+        return False
+    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
+
+
+def is_printable(character: str) -> bool:
+    """Tell whether the paper shows a character: the font has it, and it is no control, format or unassigned one."""
+    shown = any(first <= ord(character) <= last for first, last in _PRINTABLE)
+    return shown and unicodedata.category(character) not in ("Cc", "Cf", "Cn", "Zl", "Zp")
+
+
+def _parties(draft: InvoiceDraft) -> Iterator[str]:
+    yield from _party("seller", draft.seller, ("vat_id", "phone"))
+    yield from _party("buyer", draft.buyer, ("id",))
+    if sum(c.isdigit() for c in draft.seller.phone) < 3:
+        yield "seller: the phone number has fewer than three digits"
+    if not is_iban(draft.iban):
+        yield f"seller: the IBAN {draft.iban!r} is not valid"
+    if draft.language not in ("de", "en"):
+        yield f"the language {draft.language!r} is not one of de, en"
+    if draft.due_on < draft.issued_on:
+        yield "it is due before it is issued"
+
+
+def _party(role: str, party: Party, needed: tuple[str, ...]) -> Iterator[str]:
+    for name in (field.name for field in fields(Party)):
+        text = str(getattr(party, name))
+        if name in ("name", "street", "postcode", "city", "country", "email", *needed) and not text.strip():
+            yield f"{role}: {name} is missing"
+        yield from _unprintable(f"{role}: {name}", text)
+    if party.email.strip() and "@" not in party.email[1:-1]:
+        yield f"{role}: {party.email!r} is no e-mail address"
+
+
+def _unprintable(name: str, text: str) -> Iterator[str]:
+    for character in dict.fromkeys(text):
+        if not is_printable(character):
+            yield f"{name} has a character that can't be printed: U+{ord(character):04X}"
+
+
+def _sessions(draft: InvoiceDraft) -> Iterator[str]:
+    if not draft.sessions:
+        yield "it has no sessions"
+    ids = [session.transaction_id for session in draft.sessions]
+    if len(set(ids)) < len(ids):
+        yield "a session is on it twice"
+    for session in draft.sessions:
+        if session.ended_at < session.started_at:
+            yield f"session {session.transaction_id} ends before it starts"
+        counted = Decimal(session.meter_stop - session.meter_start).scaleb(-3)
+        if session.energy_kwh != counted or counted < 0:
+            yield f"session {session.transaction_id}: {session.energy_kwh} kWh, but the registers say {counted} kWh"
+        if not draft.period_start <= session.started_at.date() <= session.ended_at.date() <= draft.period_end:
+            yield f"session {session.transaction_id} lies outside the period"
+        for text in (session.charge_point, session.address, session.tariff_id, session.token):
+            yield from _unprintable(f"session {session.transaction_id}: {text!a}", text)
+
+
+def _line(line: InvoiceLine, draft: InvoiceDraft) -> Iterator[str]:
+    if not line.text.strip():
+        yield "it has no text"
+    if line.unit not in _UNITS:
+        yield f"the unit {line.unit!r} is not one of {', '.join(_UNITS)}"
+    if line.vat is None:
+        yield "the tariff names no VAT rate for it; give the price component a vat"
+    if line.net != round(line.net, 2):
+        yield f"{line.net} is no amount in cents"
+    if line.unit_price < 0 or line.net_unit_price < 0:
+        yield "its price is negative"
+    if abs(line.quantity * line.net_unit_price - line.net) > _TOLERANCE:
+        yield f"{line.quantity} × {line.net_unit_price} is not {line.net}"
+    if (line.gross is None) is (draft.basis is PriceBasis.GROSS):
+        yield "its gross amount does not fit the price basis"
+
+
+def _sums(draft: InvoiceDraft) -> Iterator[str]:
+    for tax in draft.tax_lines:
+        base = sum((line.net for line in draft.lines if line.vat == tax.rate), Decimal(0))
+        if tax.base != base:
+            yield f"VAT {tax.rate} %: the base is {tax.base}, the lines sum to {base}"
+        if tax.vat != cents(Fraction(tax.base) * Fraction(tax.rate or 0) / 100):
+            yield f"VAT {tax.rate} %: {tax.vat} is not the tax on {tax.base}"
+    for name, told, parts in (
+        ("net total", draft.total_net, [line.net for line in draft.lines]),
+        ("VAT total", draft.total_vat, [tax.vat for tax in draft.tax_lines]),
+        ("gross total", draft.total_gross, [draft.total_net, draft.total_vat]),
+        ("amount due", draft.due, [draft.total_gross, draft.rounding]),
+    ):
+        if told != sum(parts, Decimal(0)):
+            yield f"the {name} is {told}, its parts sum to {sum(parts, Decimal(0))}"
+    allowed = CENT * len(draft.tax_lines) if draft.basis is PriceBasis.GROSS else Decimal(0)
+    if abs(draft.rounding) > allowed:
+        yield f"the rounding of {draft.rounding} is more than {allowed}"
+    if draft.due < 0:
+        yield f"the amount due is negative: {draft.due}"

@@ -1,0 +1,1 @@
+"""Documents: the invoice on paper and in the mail, made from the frozen invoice alone."""

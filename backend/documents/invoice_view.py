@@ -1,0 +1,169 @@
+"""The invoice as texts in the places of a page: what the typst template lays out. Pure."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from backend.core.explain import number_text
+from backend.core.invoice import Invoice, InvoiceLine, SessionProof
+from backend.core.tariff import PriceBasis
+from backend.documents.texts import UNITS, WORDS, day_text, moment_text, money_text
+from shared.units import Wh, kwh
+
+Json = dict[str, object]
+
+
+def invoice_view(invoice: Invoice, *, sample: bool) -> Json:
+    """Give every text of the page. `sample` marks the document as none that anyone has to pay."""
+    words, language = WORDS[invoice.language], invoice.language
+    return {
+        "language": language,
+        "date": invoice.issued_on.isoformat(),
+        "title": f"{words['invoice']} {invoice.number}",
+        "sample": words["sample"] if sample else "",
+        "sample_note": words["sample_note"] if sample else "",
+        "seller": _seller(invoice),
+        "buyer": _address(invoice),
+        "info": list(_info(invoice)),
+        "greeting": words["greeting"],
+        "intro": words["intro"],
+        "columns": list(_columns(invoice)),
+        "groups": [_group(i, invoice) for i in range(len(invoice.sessions))],
+        "totals": list(_totals(invoice)),
+        "payment": _payment(invoice),
+        "closing": [words["see_proof"], *([words["default"]] if invoice.due else []), words["thanks"]],
+        "page": words["page"],
+        "proof": {
+            "title": words["proof"],
+            "intro": words["proof_intro"],
+            "sessions": [_session(proof, language) for proof in invoice.sessions],
+        },
+    }
+
+
+def _seller(invoice: Invoice) -> Json:
+    seller, words = invoice.seller, WORDS[invoice.language]
+    place = f"{seller.postcode} {seller.city}"
+    return {
+        "name": seller.name,
+        "sender": " · ".join((seller.name, seller.street, place)),
+        "footer": [
+            [seller.name, seller.street, place],
+            [seller.phone, seller.email, f"{words['vat_id']} {seller.vat_id}"],
+            [f"IBAN {_in_fours(invoice.iban)}", *([f"BIC {invoice.bic}"] if invoice.bic else [])],
+        ],
+    }
+
+
+def _address(invoice: Invoice) -> list[str]:
+    buyer = invoice.buyer
+    country = [] if buyer.country == invoice.seller.country else [buyer.country]
+    return [buyer.name, buyer.street, f"{buyer.postcode} {buyer.city}", *country]
+
+
+def _info(invoice: Invoice) -> Iterator[list[str]]:
+    words, language = WORDS[invoice.language], invoice.language
+    yield [words["number"], invoice.number]
+    yield [words["issued"], day_text(invoice.issued_on, language)]
+    yield [words["customer"], invoice.buyer.id]
+    if invoice.buyer.vat_id:
+        yield [words["buyer_vat"], invoice.buyer.vat_id]
+    start, end = day_text(invoice.period_start, language), day_text(invoice.period_end, language)
+    yield [words["period"], start if start == end else f"{start} – {end}"]
+    yield [words["due"], day_text(invoice.due_on, language)]
+
+
+def _columns(invoice: Invoice) -> Iterator[str]:
+    words = WORDS[invoice.language]
+    kind = invoice.basis.value.lower()
+    yield from (words["service"], words["quantity"], words[f"price_{kind}"], words["vat"], words[f"amount_{kind}"])
+
+
+def _group(index: int, invoice: Invoice) -> Json:
+    proof, language = invoice.sessions[index], invoice.language
+    start, end = proof.started_at, proof.ended_at
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{day_text(end.date(), language)} {end:%H:%M}"
+    words = WORDS[language]
+    return {
+        "title": words["session"].format(id=proof.transaction_id),
+        "when": f"{day_text(start.date(), language)} {start:%H:%M} – {until}{words['clock']}",
+        "where": proof.charge_point,
+        "rows": [_row(line, invoice) for line in invoice.lines if line.session == index],
+    }
+
+
+def _row(line: InvoiceLine, invoice: Invoice) -> list[str]:
+    language = invoice.language
+    unit = UNITS[line.unit]
+    quantity = number_text(line.quantity, language, 3 if line.unit == "KWH" else 0)
+    price = number_text(line.unit_price, language, 2)
+    per = f"{price} €" if invoice.currency == "EUR" else f"{price} {invoice.currency}"
+    amount = line.gross if invoice.basis is PriceBasis.GROSS and line.gross is not None else line.net
+    return [
+        line.text,
+        f"{quantity} {unit}".strip(),
+        f"{per}/{unit}" if unit else per,
+        "–" if line.vat is None else f"{number_text(line.vat, language)} %",
+        money_text(amount, invoice.currency, language),
+    ]
+
+
+def _totals(invoice: Invoice) -> Iterator[Json]:
+    words, language = WORDS[invoice.language], invoice.language
+    rows = []
+    for tax in invoice.tax_lines:
+        rate = number_text(tax.rate or Decimal(0), language)
+        rows += [(words["net_of"].format(rate=rate), tax.base), (words["vat_of"].format(rate=rate), tax.vat)]
+    if invoice.rounding:
+        rows.append((words["rounding"], invoice.rounding))
+    rows.append((words["payable"], invoice.due))
+    for label, amount in rows:
+        yield {
+            "label": label,
+            "amount": money_text(amount, invoice.currency, language),
+            "strong": amount is invoice.due,
+        }
+
+
+def _payment(invoice: Invoice) -> Json:
+    words, language = WORDS[invoice.language], invoice.language
+    if not invoice.due:
+        return {"text": words["nothing_due"], "rows": []}
+    amount, due = money_text(invoice.due, invoice.currency, language), day_text(invoice.due_on, language)
+    return {
+        "text": words["payment"].format(amount=amount, due=due),
+        "rows": [
+            [words["account_of"], invoice.seller.name],
+            ["IBAN", _in_fours(invoice.iban)],
+            *([["BIC", invoice.bic]] if invoice.bic else []),
+            [words["reference"], invoice.number],
+        ],
+    }
+
+
+def _session(proof: SessionProof, language: str) -> Json:
+    words = WORDS[language]
+
+    def register(energy: int) -> str:
+        return f"{number_text(kwh(Wh(energy)), language, 3)} kWh"
+
+    return {
+        "title": words["session"].format(id=proof.transaction_id),
+        "facts": [
+            [words["start"], moment_text(proof.started_at, language)],
+            [words["end"], moment_text(proof.ended_at, language)],
+            [words["register_start"], register(proof.meter_start)],
+            [words["register_end"], register(proof.meter_stop)],
+            [words["energy"], f"{number_text(proof.energy_kwh, language, 3)} kWh"],
+            [words["charge_point"], words["evse"].format(name=proof.charge_point, id=proof.evse_id)],
+            [words["place"], proof.address],
+            [words["token"], proof.token],
+            [words["tariff"], f"{proof.tariff_id} ({words['version']} {proof.tariff_version[:12]})"],
+        ],
+        "reasons": list(proof.reasons),
+        "note": words["interpolated"] if proof.interpolated else "",
+    }
+
+
+def _in_fours(iban: str) -> str:
+    plain = iban.replace(" ", "")
+    return " ".join(plain[i : i + 4] for i in range(0, len(plain), 4))

@@ -1,0 +1,50 @@
+"""The mail that brings an invoice: short text, the PDF attached. Pure."""
+
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr
+
+from backend.core.invoice import Invoice
+from backend.documents.texts import WORDS, day_text, money_text
+
+
+def invoice_mail(
+    invoice: Invoice, pdf: bytes, *, message_id: str, sender: str, recipient: str, at: datetime, sample: bool
+) -> EmailMessage:
+    """Compose the mail.
+
+    Args:
+        invoice: the frozen document.
+        pdf: its rendering, attached as `<number>.pdf`.
+        message_id: with angle brackets; the same for every try.
+        sender: address only; the seller's name is put before it.
+        recipient: address only.
+        at: for the Date header, aware.
+        sample: mark the subject, so that nobody pays a demonstration.
+    """
+    words, seller, language = WORDS[invoice.language], invoice.seller, invoice.language
+    mail = EmailMessage()
+    mark = f"[{words['sample']}] " if sample else ""
+    mail["Subject"] = mark + words["mail_subject"].format(number=invoice.number, seller=seller.name)
+    mail["From"] = formataddr((seller.name, sender))
+    mail["To"] = formataddr((invoice.buyer.name, recipient))
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = message_id
+    mail["Auto-Submitted"] = "auto-generated"
+    text = words["mail"].format(
+        buyer=invoice.buyer.name,
+        number=invoice.number,
+        amount=money_text(invoice.due, invoice.currency, language),
+        start=day_text(invoice.period_start, language),
+        end=day_text(invoice.period_end, language),
+        due=day_text(invoice.due_on, language),
+        seller=seller.name,
+        street=seller.street,
+        postcode=seller.postcode,
+        city=seller.city,
+        phone=seller.phone,
+        email=seller.email,
+    )
+    mail.set_content(f"{words['sample_note']}\n\n{text}" if sample else text)
+    mail.add_attachment(pdf, maintype="application", subtype="pdf", filename=f"{invoice.number}.pdf")
+    return mail

@@ -1,0 +1,146 @@
+"""The words on invoices and in their mails, German and English."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from backend.core.explain import number_text
+
+WORDS: dict[str, dict[str, str]] = {
+    "de": {
+        "invoice": "Rechnung",
+        "number": "Rechnungsnummer",
+        "issued": "Rechnungsdatum",
+        "customer": "Kundennummer",
+        "period": "Leistungszeitraum",
+        "due": "Zahlbar bis",
+        "buyer_vat": "Ihre USt-IdNr.",
+        "intro": "für Ladevorgänge an unseren Ladepunkten berechnen wir Ihnen:",
+        "greeting": "Guten Tag,",
+        "service": "Leistung",
+        "quantity": "Menge",
+        "price_net": "Preis netto",
+        "price_gross": "Preis brutto",
+        "amount_net": "Netto",
+        "amount_gross": "Brutto",
+        "vat": "USt",
+        "session": "Ladevorgang {id}",
+        "clock": " Uhr",
+        "net_of": "Netto zu {rate} %",
+        "vat_of": "Umsatzsteuer {rate} %",
+        "rounding": "Rundung der Umsatzsteuer",
+        "payable": "Zahlbetrag",
+        "payment": "Bitte überweisen Sie {amount} bis zum {due} auf dieses Konto:",
+        "nothing_due": "Es ist nichts zu zahlen.",
+        "account_of": "Kontoinhaber",
+        "reference": "Verwendungszweck",
+        "default": "Verbraucher kommen spätestens 30 Tage nach Fälligkeit und Zugang dieser Rechnung in Verzug "
+        "(§ 286 Abs. 3 BGB).",
+        "see_proof": "Zeiten, Zählerstände und die Herleitung jedes Betrags stehen auf den folgenden Seiten.",
+        "thanks": "Vielen Dank, dass Sie bei uns laden.",
+        "proof": "Nachweis der Ladevorgänge",
+        "proof_intro": "Alle Zeiten sind Ortszeiten mit ihrem Abstand zu UTC. Die Zählerstände sind die des Zählers im "
+        "Ladepunkt.",
+        "start": "Beginn",
+        "end": "Ende",
+        "register_start": "Zählerstand zu Beginn",
+        "register_end": "Zählerstand am Ende",
+        "place": "Ort",
+        "energy": "Energie",
+        "charge_point": "Ladepunkt",
+        "evse": "{name}, Anschluss {id}",
+        "token": "Ladekarte",
+        "tariff": "Tarif",
+        "version": "Fassung",
+        "interpolated": "Der Zählerstand zum Zeitpunkt des Preiswechsels ist zwischen zwei gemessenen Werten linear "
+        "ermittelt; die Summe entspricht genau den Zählerständen.",
+        "page": "Seite {page} von {pages}",
+        "vat_id": "USt-IdNr.",
+        "mail_subject": "Rechnung {number} von {seller}",
+        "mail": "Guten Tag {buyer},\n\n"
+        "im Anhang finden Sie die Rechnung {number} über {amount} für Ihre Ladevorgänge vom {start} bis {end}.\n"
+        "Zahlbar bis {due}.\n\n"
+        "Mit freundlichen Grüßen\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
+        "sample": "MUSTER / SAMPLE",
+        "sample_note": "Vorführung mit beschleunigter Zeit – keine Rechnung im Sinne des Umsatzsteuergesetzes",
+    },
+    "en": {
+        "invoice": "Invoice",
+        "number": "Invoice number",
+        "issued": "Date of issue",
+        "customer": "Customer number",
+        "period": "Period of supply",
+        "due": "Payable by",
+        "buyer_vat": "Your VAT ID",
+        "intro": "for charging at our charge points we invoice:",
+        "greeting": "Hello,",
+        "service": "Service",
+        "quantity": "Quantity",
+        "price_net": "Net price",
+        "price_gross": "Gross price",
+        "amount_net": "Net",
+        "amount_gross": "Gross",
+        "vat": "VAT",
+        "session": "Session {id}",
+        "clock": "",
+        "net_of": "Net at {rate} %",
+        "vat_of": "VAT {rate} %",
+        "rounding": "Rounding of VAT",
+        "payable": "Amount due",
+        "payment": "Please transfer {amount} by {due} to this account:",
+        "nothing_due": "There is nothing to pay.",
+        "account_of": "Account holder",
+        "reference": "Reference",
+        "default": "Consumers are in default at the latest 30 days after this invoice is due and received "
+        "(s. 286 (3) BGB).",
+        "see_proof": "Times, meter registers and how each amount came about are on the following pages.",
+        "thanks": "Thank you for charging with us.",
+        "proof": "Proof of sessions",
+        "proof_intro": "All times are local, with their offset from UTC. The registers are those of the meter in the "
+        "charge point.",
+        "start": "Start",
+        "end": "End",
+        "register_start": "Register at start",
+        "register_end": "Register at end",
+        "place": "Place",
+        "energy": "Energy",
+        "charge_point": "Charge point",
+        "evse": "{name}, EVSE {id}",
+        "token": "Charging card",
+        "tariff": "Tariff",
+        "version": "version",
+        "interpolated": "The register at the change of price was interpolated between two measured values; the sum is "
+        "exactly that of the registers.",
+        "page": "Page {page} of {pages}",
+        "vat_id": "VAT ID",
+        "mail_subject": "Invoice {number} from {seller}",
+        "mail": "Hello {buyer},\n\n"
+        "attached is invoice {number} of {amount} for your charging sessions from {start} to {end}.\n"
+        "Payable by {due}.\n\n"
+        "Kind regards\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
+        "sample": "MUSTER / SAMPLE",
+        "sample_note": "Demonstration in accelerated time – not an invoice for tax purposes",
+    },
+}
+
+UNITS = {"KWH": "kWh", "MIN": "min", "HUR": "h", "C62": ""}
+"""Codes of UN/ECE Rec. 20 as people write them."""
+
+
+def day_text(day: date, language: str) -> str:
+    """Write a date as on paper: `31.10.2026`, `31 Oct 2026`."""
+    return day.strftime("%d.%m.%Y") if language == "de" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def moment_text(moment: datetime, language: str) -> str:
+    """Write a local time to the second with its offset: `31.10.2026 22:00:00 +01:00`."""
+    return f"{day_text(moment.date(), language)} {moment:%H:%M:%S} {moment.isoformat()[-6:]}"
+
+
+def money_text(amount: Decimal, currency: str, language: str) -> str:
+    """Write an amount: `1.234,50 €`, `EUR 1,234.50`."""
+    number = number_text(amount, language, 2).replace("-", "−")
+    sign = "€" if currency == "EUR" else currency
+    return f"{number} {sign}" if language == "de" else f"{sign}{'' if sign == '€' else ' '}{number}"

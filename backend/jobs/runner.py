@@ -1,0 +1,93 @@
+"""Run the jobs: each in a task of its own, woken by commits and by the next due time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.core.rating import Policy
+from backend.errors import StoreError
+from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
+from backend.jobs.rate_ended import rate_ended
+from backend.jobs.send_mail import Mailer, MailSettings
+from backend.store.writer import Store, short_reason
+from shared.clock import Clock
+from shared.config import ClockSettings
+from shared.log import Log
+
+log = Log(__name__)
+
+Job = Callable[[], Awaitable[datetime | None]]
+
+_REST_S = 0.2
+"""Link time between two rounds of a job: bounds its load while stations commit many times a second."""
+
+_LONGEST_S = 60.0
+"""Link time after which a job looks even if nothing woke it: other processes commit too, and clocks are set."""
+
+
+class JobSettings(Protocol):
+    """The part of the settings that the jobs need."""
+
+    @property
+    def mail(self) -> MailSettings:
+        """The mail server."""
+        ...
+
+    @property
+    def billing(self) -> BillingSettings:
+        """When invoices are issued."""
+        ...
+
+    @property
+    def clock(self) -> ClockSettings:
+        """Tells whether this is a demonstration."""
+        ...
+
+
+async def run_jobs(store: Store, clock: Clock, settings: JobSettings) -> None:
+    """Rate, invoice and mail until cancelled. Cancelling is safe at any moment: what was begun comes again."""
+    policy = Policy(settings.billing.flat_needs_energy)
+    issuer = InvoiceIssuer(store, clock, settings.billing)
+    mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
+
+    async def rating() -> None:
+        await rate_ended(store, clock, policy)
+
+    async with asyncio.TaskGroup() as tasks:
+        for name, job in (("rate_ended", rating), ("issue_invoices", issuer.run), ("send_mail", mailer.run)):
+            tasks.create_task(_run_job(store, clock, name, job), name=name)
+
+
+async def _run_job(store: Store, clock: Clock, name: str, job: Job) -> None:
+    """Run a job again and again. A store that fails (disk full) is waited for: stations must still be served."""
+    failing = False
+    while True:
+        seen, due = store.version, None
+        try:
+            due = await job()
+        except (StoreError, SQLAlchemyError) as error:
+            if not failing:
+                log.error("job_stuck", job=name, reason=short_reason(error))
+            failing = True
+        else:
+            if failing:
+                log.info("job_goes_on", job=name)
+            failing = False
+        await asyncio.sleep(_REST_S)
+        await _wait(store, clock, seen, due)
+
+
+async def _wait(store: Store, clock: Clock, seen: int, due: datetime | None) -> None:
+    """Wait for a commit, the due time or the longest pause, whichever comes first."""
+    wakers = [asyncio.create_task(store.changed(seen)), asyncio.create_task(asyncio.sleep(_LONGEST_S))]
+    if due is not None:
+        wakers.append(asyncio.create_task(clock.sleep((due - clock.utc()).total_seconds())))
+    try:
+        await asyncio.wait(wakers, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waker in wakers:
+            waker.cancel()
+        await asyncio.gather(*wakers, return_exceptions=True)

@@ -1,0 +1,122 @@
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from backend.errors import StoreError
+from backend.jobs.issue_invoices import BillingSettings
+from backend.jobs.runner import run_jobs
+from backend.jobs.send_mail import MailSettings
+from backend.store.writer import Store, Work
+from shared.clock import ManualClock
+from shared.config import ClockSettings
+from tests.unit.backend.billing_example import EVENING
+from tests.unit.backend.billing_store import (
+    Mailbox,
+    add_transaction,
+    billing_store,
+    invoices,
+    mail_settings,
+    open_mailbox,
+    transactions,
+)
+
+
+@dataclass
+class Settings:
+    mail: MailSettings
+    billing: BillingSettings = field(default_factory=BillingSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
+
+
+async def until(store: Store, wanted: Any) -> None:
+    """Wait for a state of the store, as long as the commits that lead there take."""
+    async with asyncio.timeout(20):
+        while not await wanted():
+            await store.changed(store.version)
+
+
+def test_commit_wakes_the_chain_and_the_end_of_the_day_bills_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        clock = ManualClock(EVENING + timedelta(hours=3))  # ten past midnight in Berlin
+        async with billing_store(tmp_path / "emops.db") as store, open_mailbox(Mailbox()) as box:
+            jobs = asyncio.create_task(run_jobs(store, clock, Settings(mail_settings(box))))
+            await add_transaction(store)
+
+            async def rated() -> bool:
+                return [t.state for t in await transactions(store)] == ["rated"]
+
+            async def mailed() -> bool:
+                return bool(box.mails)
+
+            await until(store, rated)
+            assert await invoices(store) == []
+            await asyncio.sleep(0.5)  # the issuer has seen the CDR and sleeps until one o'clock
+            clock.advance(3600)
+            await until(store, mailed)
+            assert box.message_ids == ["<RE-2026-000001.acme@example.com>"]
+            jobs.cancel()
+            await asyncio.gather(jobs, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+class FailingStore:
+    """A store whose disk is full until `full` is cleared."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.full = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, work: Work[Any]) -> Any:
+        if self.full:
+            raise StoreError("disk full")
+        return await self._store.write(work)
+
+
+def test_full_disk_is_told_once_and_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        clock = ManualClock(EVENING)
+        async with billing_store(tmp_path / "emops.db") as store:
+            failing = FailingStore(store)
+            await add_transaction(store)
+            jobs = asyncio.create_task(run_jobs(cast(Store, failing), clock, Settings(MailSettings())))
+            for day in range(1, 4):
+                await asyncio.sleep(0.3)
+                await add_transaction(store, start=EVENING + timedelta(days=day))
+            failing.full = False
+            await add_transaction(store, start=EVENING + timedelta(days=9))
+
+            async def rated() -> bool:
+                return {t.state for t in await transactions(store)} == {"rated"}
+
+            await until(store, rated)
+            jobs.cancel()
+            await asyncio.gather(jobs, return_exceptions=True)
+
+    asyncio.run(run())
+    assert caplog.text.count("job_stuck job=rate_ended reason=") == 1
+
+
+def test_idle_jobs_rest(tmp_path: Path) -> None:
+    async def run() -> None:
+        clock = ManualClock(EVENING)
+        async with billing_store(tmp_path / "emops.db") as store, open_mailbox(Mailbox()) as box:
+            jobs = asyncio.create_task(run_jobs(store, clock, Settings(mail_settings(box))))
+            await asyncio.sleep(0.5)
+            begun = asyncio.get_running_loop().time()
+            before = time.process_time()
+            await asyncio.sleep(1.0)
+            share = (time.process_time() - before) / (asyncio.get_running_loop().time() - begun)
+            jobs.cancel()
+            await asyncio.gather(jobs, return_exceptions=True)
+            assert share < 0.1
+
+    asyncio.run(run())
