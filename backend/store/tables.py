@@ -161,7 +161,10 @@ charging_transaction = Table(
     Column("held_reason", Text, nullable=False, server_default=""),
     Column("tariff_version_id", ForeignKey("tariff_version.id")),
     Column("tariff_reason", Text, nullable=False, server_default=""),
-    UniqueConstraint("charge_point_id", "evse_id", "id_token", "started_at", "meter_start"),
+    # The transactionId that the station used where it is none of ours; empty for all whose start is known. Such a row
+    # is always held, and its begin is that of the first thing known.
+    Column("foreign_id", String(20), nullable=False, server_default=""),
+    UniqueConstraint("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id"),
     Index(None, "state"),
     sqlite_autoincrement=True,
 )
@@ -175,7 +178,8 @@ transaction_event = Table(
     Column("message_id", String(36), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("payload", Text, nullable=False),  # as received, JSON
-    UniqueConstraint("transaction_id", "message_id"),
+    # Not unique by message id: stations begin again at 1 after a reboot, and a message sent again may bear a new id.
+    Index(None, "transaction_id"),
     sqlite_autoincrement=True,
 )
 

@@ -1,0 +1,160 @@
+"""The command line of the backend."""
+
+import argparse
+import asyncio
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from backend.errors import BackendError
+from backend.settings import Settings, load_settings
+from shared.config import ConfigError, settings_text
+from shared.ids import ChargePointId
+from shared.log import start_logging
+from shared.ocpp.session import dumps, loads
+
+_EXAMPLES = """\
+examples:
+  emops-backend config > backend.toml              # every setting with its default, to edit
+  emops-backend check-config --config backend.toml
+  emops-backend apply --config backend.toml fleet.toml
+  emops-backend serve --config backend.toml
+  emops-backend transactions --config backend.toml --state held
+  emops-backend send --config backend.toml CP-1 RemoteStopTransaction '{"transactionId": 12}'
+"""
+
+_STATES = ("running", "ended", "rated", "held")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give the exit status: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    if options.command == "config":
+        print(settings_text(Settings))
+        return 0
+    try:
+        settings = load_settings(options.config) if options.config else Settings()
+        start_logging(options.log_level)
+        return _run(options, settings)
+    except (BackendError, ConfigError) as error:
+        print(f"emops-backend: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    match options.command:
+        case "serve":
+            from backend.app import serve
+
+            serve(settings, lambda line: print(line, flush=True))
+        case "migrate":
+            from backend.store.migrate import migrate
+
+            done = migrate(settings.store.path)
+            print(f"{settings.store.path}: schema {done.before or 'none'} -> {done.after}")
+        case "apply":
+            _apply(settings, options.file)
+        case "check-config":
+            print(f"{options.config or 'the defaults'}: good")
+        case "transactions":
+            _transactions(settings, options)
+        case "send":
+            _send(settings, options)
+    return 0
+
+
+def _apply(settings: Settings, file: Path) -> None:
+    from backend.apply import apply
+    from backend.master_data import read_master_data
+    from backend.store.migrate import migrate
+    from backend.store.writer import open_store
+
+    data = read_master_data(file)
+    migrate(settings.store.path)
+
+    async def run() -> None:
+        async with open_store(settings.store.path) as store:
+            done = await store.write(lambda unit: apply(unit, data))
+        print(f"{file}: {done.created} created, {done.changed} changed, {done.unchanged} as they were")
+        if done.released:
+            print(f"{done.released} held transactions were released")
+
+    asyncio.run(run())
+
+
+def _transactions(settings: Settings, options: argparse.Namespace) -> None:
+    from backend.core.transaction import State
+    from backend.store.migrate import migrate
+    from backend.store.transactions import list_transactions
+    from backend.store.writer import open_store
+
+    migrate(settings.store.path)
+
+    async def run() -> None:
+        async with open_store(settings.store.path) as store, store.read() as unit:
+            rows = await list_transactions(unit, State(options.state) if options.state else None, options.limit)
+        for row in rows:
+            fields: dict[str, object] = {
+                "id": row.id,
+                "charge_point": row.charge_point_id,
+                "connector": row.evse_id,
+                "token": str(row.id_token),
+                "started_at": row.started_at.isoformat(),
+                "meter_start_wh": row.meter_start,
+                "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+                "meter_stop_wh": row.meter_stop,
+                "state": row.state.value,
+                "held_reason": row.held_reason,
+                "tariff_reason": row.tariff_reason,
+            }
+            text = " ".join(f"{key}={value}" for key, value in fields.items() if value not in ("", None))
+            print(json.dumps(fields, ensure_ascii=False) if options.json else text)
+
+    asyncio.run(run())
+
+
+def _send(settings: Settings, options: argparse.Namespace) -> None:
+    from backend.csms.control import control_path, request
+
+    try:
+        payload = loads(options.payload)
+    except ValueError as error:
+        raise BackendError(f"the payload is not JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise BackendError("the payload must be a JSON object such as {}")
+    path = control_path(settings.store.path)
+    print(dumps(asyncio.run(request(path, ChargePointId(options.charge_point), options.action, payload))))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="emops-backend",
+        description="Compact OCPP central system that bills what was charged.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"emops {version('emops')}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings; without it the defaults")
+    common.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", parents=[common], help="run; a fresh or older database is migrated first")
+    commands.add_parser("migrate", parents=[common], help="create the database or bring it up to date")
+    apply = commands.add_parser("apply", parents=[common], help="write operators, customers, tokens, tariffs ...")
+    apply.add_argument("file", type=Path, help="TOML file of master data; applying it twice is the same as once")
+    commands.add_parser("check-config", parents=[common], help="check the settings and do nothing")
+    commands.add_parser("config", help="print every setting with its default and help")
+    transactions = commands.add_parser("transactions", parents=[common], help="list transactions, the newest first")
+    transactions.add_argument("--state", choices=_STATES, help="only those of one state")
+    transactions.add_argument("--limit", type=int, default=100, help="at most so many")
+    transactions.add_argument("--json", action="store_true", help="one JSON object a line")
+    send = commands.add_parser("send", parents=[common], help="send a command to a connected station")
+    send.add_argument("charge_point", help="identity of the station")
+    send.add_argument("action", help="name of the call, for instance Reset")
+    send.add_argument("payload", nargs="?", default="{}", help="JSON object")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""Routes of the JSON API, version 1. Energy in Wh, power in W, money as text with its own digits, times in UTC."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+
+from backend.core.invoice import Invoice
+from backend.core.record import RecordError, from_json
+from backend.csms.connections import Connections
+from backend.store import overview as queries
+from backend.store.overview import LARGEST_ID, ChargePointSummary, InvoiceSummary, TransactionSummary
+from backend.store.writer import Store
+from backend.web.live import Live
+
+Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]
+Before = Annotated[
+    int | None, Query(ge=1, le=LARGEST_ID, description="only rows with a smaller id: the last one of the page before")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EvseOut:
+    """An EVSE, its last status in the words of OCPP 1.6 and the transaction that runs there."""
+
+    evse_id: int
+    status: str
+    error_code: str
+    status_at: datetime
+    running_transaction_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePointOut:
+    """A charge point. While it is not connected, what its EVSEs say is what was known last."""
+
+    id: str
+    name: str
+    connected: bool
+    seen_at: datetime | None
+    vendor: str
+    model: str
+    firmware: str
+    evses: tuple[EvseOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOut:
+    """A transaction. `id_token` is masked. `energy_wh` is null while no meter value is known."""
+
+    id: int
+    charge_point_id: str
+    evse_id: int
+    id_token: str
+    holder: str
+    state: str
+    held_reason: str
+    started_at: datetime
+    meter_start_wh: int
+    ended_at: datetime | None
+    meter_stop_wh: int | None
+    stop_reason: str
+    energy_wh: int | None
+    power_w: int | None
+    measured_at: datetime | None
+    total_gross: Decimal | None
+    currency: str | None
+    invoice_number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceOut:
+    """An invoice. `mail_state` is pending, sent or failed; empty where no mail was asked for."""
+
+    id: int
+    number: str
+    customer: str
+    issued_at: datetime
+    period_start: datetime
+    period_end: datetime
+    currency: str
+    total_net: Decimal
+    total_gross: Decimal
+    mail_state: str
+    mailed_at: datetime | None
+    has_pdf: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLineOut:
+    """One line: a session and one of its prices. `unit` is of UN/ECE Rec. 20: KWH, MIN, HUR or C62 (one)."""
+
+    transaction_id: int
+    text: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDetailOut:
+    """An invoice with its lines; null if they were stored by a version of this program that is too different."""
+
+    summary: InvoiceOut
+    lines: tuple[InvoiceLineOut, ...] | None
+
+
+def make_routes(store: Store, connections: Connections, live: Live) -> APIRouter:
+    """Build the routes under /api/v1."""
+    router = APIRouter(prefix="/api/v1")
+    _add_charge_points(router, store, connections)
+    _add_transactions(router, store)
+    _add_invoices(router, store)
+
+    @router.get("/live", response_class=StreamingResponse, tags=["live"])
+    async def live_events() -> StreamingResponse:
+        """Tell by server-sent events that something may have changed: `{"version": n}`."""
+        headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}  # the latter is nginx's
+        return StreamingResponse(live.events(), headers=headers, media_type="text/event-stream")
+
+    return router
+
+
+def _add_charge_points(router: APIRouter, store: Store, connections: Connections) -> None:
+    @router.get("/charge-points", tags=["charge points"])
+    async def charge_points() -> list[ChargePointOut]:
+        """List all charge points by name."""
+        async with store.read() as connection:
+            rows = await queries.charge_points(connection)
+        return [_charge_point(row, connections) for row in rows]
+
+    @router.get("/charge-points/{id}", tags=["charge points"])
+    async def charge_point(id: str) -> ChargePointOut:  # noqa: A002  the name in the address
+        """Give one charge point."""
+        async with store.read() as connection:
+            row = await queries.find_charge_point(connection, id)
+        if row is None:
+            raise HTTPException(404)
+        return _charge_point(row, connections)
+
+
+def _add_transactions(router: APIRouter, store: Store) -> None:
+    @router.get("/transactions", tags=["transactions"])
+    async def transactions(
+        state: Literal["running", "ended", "rated", "held"] | None = None, limit: Limit = 50, before: Before = None
+    ) -> list[TransactionOut]:
+        """List transactions, the newest first."""
+        async with store.read() as connection:
+            rows = await queries.transactions(connection, limit, before, state or "")
+        return [_transaction(row) for row in rows]
+
+    @router.get("/transactions/{id}", tags=["transactions"])
+    async def transaction(id: Annotated[int, Path(ge=1, le=LARGEST_ID)]) -> TransactionOut:  # noqa: A002
+        """Give one transaction."""
+        async with store.read() as connection:
+            detail = await queries.find_transaction(connection, id)
+        if detail is None:
+            raise HTTPException(404)
+        return _transaction(detail.summary)
+
+
+def _add_invoices(router: APIRouter, store: Store) -> None:
+    @router.get("/invoices", tags=["invoices"])
+    async def invoices(limit: Limit = 50, before: Before = None) -> list[InvoiceOut]:
+        """List invoices, the newest first."""
+        async with store.read() as connection:
+            rows = await queries.invoices(connection, limit, before)
+        return [_invoice(row) for row in rows]
+
+    @router.get("/invoices/{number:path}", tags=["invoices"])
+    async def invoice(number: str) -> InvoiceDetailOut:
+        """Give one invoice with its lines."""
+        async with store.read() as connection:
+            detail = await queries.find_invoice(connection, number)
+        if detail is None:
+            raise HTTPException(404)
+        return InvoiceDetailOut(_invoice(detail.summary), _lines(detail.body))
+
+
+def _lines(body: str) -> tuple[InvoiceLineOut, ...] | None:
+    try:
+        document = from_json(Invoice, body)
+    except RecordError:
+        return None
+    return tuple(
+        InvoiceLineOut(
+            document.sessions[line.session].transaction_id,
+            line.text,
+            line.quantity,
+            line.unit,
+            line.unit_price,
+            line.net,
+        )
+        for line in document.lines
+    )
+
+
+def _charge_point(row: ChargePointSummary, connections: Connections) -> ChargePointOut:
+    evses = tuple(
+        EvseOut(one.evse_id, one.status, one.error_code, one.status_at, one.running.id if one.running else None)
+        for one in row.evses
+    )
+    return ChargePointOut(
+        row.id, row.name, connections.find(row.id) is not None, row.seen_at, row.vendor, row.model, row.firmware, evses
+    )
+
+
+def _transaction(row: TransactionSummary) -> TransactionOut:
+    return TransactionOut(
+        id=row.id,
+        charge_point_id=row.charge_point_id,
+        evse_id=row.evse_id,
+        id_token=str(row.id_token),
+        holder=row.holder,
+        state=row.state,
+        held_reason=row.held_reason,
+        started_at=row.started_at,
+        meter_start_wh=row.meter_start,
+        ended_at=row.ended_at,
+        meter_stop_wh=row.meter_stop,
+        stop_reason=row.stop_reason,
+        energy_wh=row.energy,
+        power_w=row.power,
+        measured_at=row.measured_at,
+        total_gross=row.total.amount if row.total else None,
+        currency=row.total.currency if row.total else None,
+        invoice_number=row.invoice_number or None,
+    )
+
+
+def _invoice(row: InvoiceSummary) -> InvoiceOut:
+    return InvoiceOut(
+        id=row.id,
+        number=row.number,
+        customer=row.customer,
+        issued_at=row.issued_at,
+        period_start=row.period_start,
+        period_end=row.period_end,
+        currency=row.currency,
+        total_net=row.total_net,
+        total_gross=row.total_gross,
+        mail_state=row.mail_state,
+        mailed_at=row.sent_at,
+        has_pdf=row.has_pdf,
+    )

@@ -1,0 +1,109 @@
+"""Commands from the command line: a Unix socket beside the database, which only its owner can open.
+
+One line of JSON in, `{"charge_point": ..., "action": ..., "payload": {...}}`, one line out: `{"result": {...}}` or
+`{"error": "..."}`.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from backend.csms.commands import Commands
+from backend.errors import CommandError, NotConnectedError
+from shared.ids import ChargePointId
+from shared.log import Log
+from shared.ocpp.session import Payload, dumps, loads
+
+log = Log(__name__)
+
+
+def control_path(store: Path) -> Path:
+    """Tell where the socket of the program that serves this database is."""
+    return store.with_name(store.name + ".control")
+
+
+@asynccontextmanager
+async def listen_for_commands(path: Path, commands: Commands) -> AsyncIterator[None]:
+    """Take commands inside the block. Where no socket can be made, that is logged and none are taken."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, ValueError):  # the caller went away, or sent a line without end
+            writer.write(dumps(await _execute(commands, await reader.readline())).encode() + b"\n")
+            await writer.drain()
+        writer.close()
+
+    try:
+        listener = _listen(path)
+    except OSError as error:
+        log.warning("no commands from the command line", path=path, reason=error)
+        yield
+        return
+    server = await asyncio.start_unix_server(serve, sock=listener)
+    try:
+        yield
+    finally:
+        server.close()
+        _remove(path)
+
+
+def _listen(path: Path) -> socket.socket:
+    """Make the socket. One that is left of a program that was killed is replaced.
+
+    Raises:
+        OSError: the path is too long for a socket (108 bytes on Linux), or its folder can't be written.
+    """
+    _remove(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    os.fchmod(listener.fileno(), 0o600)  # before it has a name, so that nobody else can ever open it
+    try:
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+async def request(path: Path, charge_point_id: ChargePointId, action: str, payload: Payload) -> Payload:
+    """Send a command through the program that listens at `path`, and give its answer's payload.
+
+    Raises:
+        CommandError: it was not carried out.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(path))
+    except OSError as error:
+        raise NotConnectedError(f"no backend serves {path.name.removesuffix('.control')}: start it first") from error
+    question = {"charge_point": charge_point_id, "action": action, "payload": payload}
+    writer.write(dumps(question).encode() + b"\n")
+    line = await reader.readline()
+    writer.close()
+    answer = loads(line.decode()) if line else {"error": "the backend ended"}
+    match answer:
+        case {"result": dict(result)}:
+            return result
+        case {"error": str(reason)}:
+            raise CommandError(reason)
+        case _:
+            raise CommandError("the backend's answer can't be read; is it of another version?")
+
+
+async def _execute(commands: Commands, line: bytes) -> Payload:
+    try:
+        question = loads(line.decode())
+    except ValueError:
+        return {"error": "the command is not JSON"}
+    match question:
+        case {"charge_point": str(charge_point), "action": str(action), "payload": dict(payload)}:
+            try:
+                return {"result": await commands.send(ChargePointId(charge_point), action, payload)}
+            except CommandError as error:
+                return {"error": str(error)}
+        case _:
+            return {"error": "the command lacks charge_point, action or payload"}

@@ -1,0 +1,200 @@
+"""The WebSocket side of the central system (OCPP-J 1.6): who may connect, and one dialogue for each socket."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from backend.csms.connections import Connection, Connections
+from backend.csms.dialogue import Dialogue
+from backend.csms.handlers import make_handlers
+from backend.csms.passwords import is_password
+from backend.errors import ListenError
+from backend.store.charge_points import find_charge_point
+from backend.store.writer import Store
+from shared.clock import Clock
+from shared.config import setting
+from shared.ids import ChargePointId, Secret
+from shared.log import Log
+from shared.ocpp.validation import Version
+
+log = Log(__name__)
+
+_PATH = "/ocpp/"
+_SUBPROTOCOLS = (Version.V16.subprotocol,)
+
+_MAX_MESSAGE_BYTES = 256 * 1024
+"""A batch of 60 readings with 10 values each has some 90 kB."""
+
+_OPEN_TIMEOUT_S = 60.0
+"""For the handshake: mobile links may need many seconds for the first bytes."""
+
+_CLOSE_TIMEOUT_S = 2.0
+"""For the closing handshake: a station that is gone must not keep the program from ending."""
+
+_MAX_STRANGERS = 1000
+"""Refused identities that are remembered, so that each is logged once."""
+
+
+@dataclass(frozen=True, slots=True)
+class OcppSettings:
+    """How stations are spoken to."""
+
+    heartbeat_interval_s: int = setting(
+        300, unit="s", minimum=1, help="how often stations send a heartbeat; told to them when they boot"
+    )
+    ping_interval_s: float = setting(
+        240.0,
+        unit="s",
+        minimum=0.0,
+        help="how often a WebSocket ping is sent, which keeps mobile networks from dropping idle links; 0 = never",
+    )
+    call_timeout_s: float = setting(
+        60.0, unit="s", minimum=1.0, maximum=600.0, help="how long a station may take to answer a command or ping"
+    )
+
+
+class OcppServer:
+    """Accepts stations at `ws://host:port/ocpp/<identity>`."""
+
+    def __init__(self, store: Store, connections: Connections, clock: Clock, settings: OcppSettings) -> None:
+        self._store = store
+        self._connections = connections
+        self._clock = clock
+        self._settings = settings
+        self._handlers = make_handlers(settings.heartbeat_interval_s)
+        self._refused: set[tuple[str, str]] = set()
+
+    @asynccontextmanager
+    async def listen(self, host: str, port: int) -> AsyncIterator[int]:
+        """Accept stations inside the block; gives the port, chosen by the system if `port` is 0.
+
+        Raises:
+            ListenError: the address can't be listened on.
+        """
+        try:
+            server = await serve(
+                self._serve,
+                host,
+                port,
+                process_request=self._check,
+                select_subprotocol=_select_subprotocol,
+                compression=None,  # costs memory for each station, and most of them speak it badly
+                open_timeout=_OPEN_TIMEOUT_S,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                ping_interval=self._settings.ping_interval_s or None,
+                ping_timeout=self._settings.call_timeout_s,
+                max_size=_MAX_MESSAGE_BYTES,
+                server_header=None,
+            )
+        except OSError as error:
+            raise ListenError(f"can't listen for stations on {host}, port {port}: {error.strerror}") from error
+        try:
+            yield int(next(iter(server.sockets)).getsockname()[1])
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    async def _check(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Refuse who is unknown (404, OCPP-J 1.6 §3.1.2) or has not the right password (401, §6.2)."""
+        charge_point_id = _identity(request.path)
+        async with self._store.read() as unit:
+            charge_point = await find_charge_point(unit, charge_point_id)
+        if charge_point is None:
+            self._log_refusal(charge_point_id, "unknown charge point: add it with apply", socket)
+            return socket.respond(HTTPStatus.NOT_FOUND, "unknown charge point\n")
+        if charge_point.password_hash:
+            password = _password(request.headers.get_all("Authorization"), charge_point_id)
+            if not password or not await asyncio.to_thread(is_password, password, charge_point.password_hash):
+                self._log_refusal(charge_point_id, "wrong password" if password else "no password", socket)
+                response = socket.respond(HTTPStatus.UNAUTHORIZED, "user name or password is wrong\n")
+                response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+                return response
+        return None
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None  # noqa: S101  the handshake is done
+        charge_point_id = _identity(socket.request.path)
+        if socket.subprotocol is None:
+            # The handshake is completed without a subprotocol and the connection closed at once (OCPP-J 1.6 §3.1.2).
+            self._log_refusal(charge_point_id, "speaks no OCPP version that is spoken here", socket)
+            await socket.close(CloseCode.PROTOCOL_ERROR, f"offer one of: {', '.join(_SUBPROTOCOLS)}")
+            return
+        self._refused = {(name, reason) for name, reason in self._refused if name != charge_point_id}
+        now = self._clock.utc()
+        connection = Connection(
+            charge_point_id, now, _address(socket), socket.subprotocol, socket.transport.abort, heard_at=now
+        )
+        old = self._connections.add(connection)
+        if old:
+            old.drop()
+        log.info("connected", charge_point=charge_point_id, address=connection.address, replaces=bool(old))
+        dialogue = Dialogue(
+            connection,
+            socket.send,
+            self._handlers,
+            self._store,
+            self._clock,
+            call_timeout_s=self._settings.call_timeout_s,
+        )
+        try:
+            await _talk(socket, dialogue)
+        finally:
+            replaced = self._connections.find(charge_point_id) is not connection
+            self._connections.remove(connection)
+            dialogue.close()
+            log.info("disconnected", charge_point=charge_point_id, replaced=replaced, code=socket.close_code)
+
+    def _log_refusal(self, charge_point_id: ChargePointId, reason: str, socket: ServerConnection) -> None:
+        if (charge_point_id, reason) not in self._refused and len(self._refused) < _MAX_STRANGERS:
+            self._refused.add((charge_point_id, reason))
+            log.warning("refused", charge_point=charge_point_id[:48], reason=reason, address=_address(socket))
+
+
+async def _talk(socket: ServerConnection, dialogue: Dialogue) -> None:
+    """Carry messages both ways until the connection ends."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            calls = tasks.create_task(dialogue.run_calls())
+            async for message in socket:
+                await dialogue.receive(message)
+            calls.cancel()
+    except* ConnectionClosed:
+        pass  # how it ended stands in the close code
+
+
+def _identity(path: str) -> ChargePointId:
+    """Read a charge point's identity from the request's path; "" if there is none. A query is no part of it."""
+    path = path.partition("?")[0]
+    return ChargePointId(unquote(path.removeprefix(_PATH)) if path.startswith(_PATH) else "")
+
+
+def _password(headers: Sequence[str], charge_point_id: ChargePointId) -> Secret:
+    """Read the password of HTTP basic authentication; empty if there is none for this user name."""
+    scheme, _, credentials = headers[0].strip().partition(" ") if len(headers) == 1 else ("", "", "")
+    if scheme.lower() != "basic":
+        return Secret("")
+    try:
+        user, _, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return Secret("")
+    return Secret(password if user == charge_point_id else "")
+
+
+def _select_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return next((Subprotocol(name) for name in _SUBPROTOCOLS if name in offered), None)
+
+
+def _address(socket: ServerConnection) -> str:
+    address = socket.remote_address
+    return f"{address[0]}:{address[1]}" if address else "?"

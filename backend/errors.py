@@ -1,0 +1,60 @@
+"""Errors of the backend.
+
+BackendError
+ +-- StoreError            the database can't be used
+ |    +-- StoreClosedError the store ended before the work was durable; try again after the restart
+ |    +-- SchemaError      the file's schema does not fit this program; a person must act
+ +-- ListenError           an address can't be listened on: taken, forbidden or not of this machine
+ +-- ApplyError            the file of settings to apply is wrong; nothing was changed
+ +-- CommandError          a command to a charge point was not carried out, as far as we know
+      +-- NotConnectedError    the charge point is not connected
+      +-- CommandTimeoutError  no answer in time; the charge point may have acted
+      +-- CommandRefusedError  the charge point answered with an error
+      +-- InvalidCommandError  the command breaks the specification and was not sent
+
+Every text is one line that names what, where and what to try; it is shown to operators as it is.
+"""
+
+
+class BackendError(Exception):
+    """Something of the backend failed."""
+
+
+class StoreError(BackendError):
+    """The database can't be used."""
+
+
+class StoreClosedError(StoreError):
+    """The store ended before the work was durable. It may have been stored or not."""
+
+
+class SchemaError(StoreError):
+    """The file's schema does not fit this program."""
+
+
+class ListenError(BackendError):
+    """An address can't be listened on."""
+
+
+class ApplyError(BackendError):
+    """The settings to apply are wrong. Nothing was changed."""
+
+
+class CommandError(BackendError):
+    """A command to a charge point was not carried out, as far as we know."""
+
+
+class NotConnectedError(CommandError):
+    """The charge point is not connected, or the connection broke before its answer."""
+
+
+class CommandTimeoutError(CommandError):
+    """No answer in time. The charge point may have acted all the same."""
+
+
+class CommandRefusedError(CommandError):
+    """The charge point answered with an error, or with something that is no answer."""
+
+
+class InvalidCommandError(CommandError):
+    """The command breaks the specification and was not sent."""

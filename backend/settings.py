@@ -1,0 +1,67 @@
+"""The settings of the backend, one table for the program. `emops-backend config` prints them."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.csms.server import OcppSettings
+from backend.jobs.issue_invoices import BillingSettings
+from backend.jobs.send_mail import MailSettings
+from shared.config import ClockSettings, ConfigError, load, setting, table
+from shared.ids import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the backend listens."""
+
+    ocpp_host: str = setting("127.0.0.1", help="address to listen on for stations; 0.0.0.0 = all of this machine")
+    ocpp_port: int = setting(9000, minimum=0, maximum=65535, help="port for stations; 0 = any free one")
+    web_host: str = setting("127.0.0.1", help="address to listen on for the web pages")
+    web_port: int = setting(8080, minimum=0, maximum=65535, help="port for the web pages; 0 = any free one")
+    web_password: Secret = setting(
+        Secret(""), help="password of the web pages; must be set if web_host is more than this machine"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where the data is."""
+
+    path: Path = setting(Path("emops.sqlite"), help="the database file; it is created when missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of the backend."""
+
+    server: ServerSettings = table(ServerSettings, help="where the backend listens")
+    store: StoreSettings = table(StoreSettings, help="where the data is")
+    ocpp: OcppSettings = table(OcppSettings, help="how stations are spoken to")
+    billing: BillingSettings = table(BillingSettings, help="when invoices are issued")
+    mail: MailSettings = table(MailSettings, help="the mail server that takes our mail")
+    clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the configuration.
+
+    Raises:
+        ConfigError: it can't be used; the text says what to change.
+    """
+    settings = load(path, Settings)
+    if not _is_loopback(settings.server.web_host) and not settings.server.web_password:
+        raise ConfigError(
+            f"{path}: server.web_password is missing: web_host = {settings.server.web_host!r} opens the pages to others"
+        )
+    settings.clock.build()
+    return settings
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

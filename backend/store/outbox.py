@@ -1,0 +1,88 @@
+"""The outbox of mails: orders written with their invoices, claimed by whoever sends them.
+
+Functions that change something run inside one unit of work of `Store.write`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.core.invoice import Invoice
+from backend.core.record import from_json
+from backend.store.tables import invoice, mail_outbox
+
+_M = mail_outbox.c
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that waits. `pdf` is None until it was rendered; `attempts` counts the tries begun."""
+
+    id: int
+    invoice: Invoice
+    message_id: str
+    recipient: str
+    attempts: int
+    pdf: bytes | None
+
+
+async def waiting(connection: AsyncConnection, now: datetime) -> list[Mail]:
+    """List the mails whose next try is due, in the order of their invoices."""
+    rows = await connection.execute(
+        select(mail_outbox, invoice.c.body)
+        .join(invoice, invoice.c.id == _M.invoice_id)
+        .where(_M.state == "pending", _M.next_try_at <= now)
+        .order_by(_M.id)
+        .limit(100)
+    )
+    return [
+        Mail(row.id, from_json(Invoice, row.body), row.message_id, row.recipient, row.attempts, row.attachment)
+        for row in rows
+    ]
+
+
+async def next_try(connection: AsyncConnection, *, rendered: bool) -> datetime | None:
+    """Tell when the next mail falls due; with `rendered` False only of those that lack their PDF."""
+    query = select(_M.next_try_at).where(_M.state == "pending").order_by(_M.next_try_at).limit(1)
+    if not rendered:
+        query = query.where(_M.attachment.is_(None))
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def store_pdf(connection: AsyncConnection, mail: Mail, pdf: bytes) -> bytes:
+    """Keep the PDF and give the one that counts: of two renderings the first."""
+    await connection.execute(
+        update(mail_outbox).where(_M.id == mail.id, _M.attachment.is_(None)).values(attachment=pdf)
+    )
+    kept = (await connection.execute(select(_M.attachment).where(_M.id == mail.id))).scalar_one()
+    return bytes(kept or pdf)
+
+
+async def claim(connection: AsyncConnection, mail: Mail, until: datetime) -> bool:
+    """Begin a try; False if somebody else has. Should we end before it is told, the next try comes at `until`."""
+    result = await connection.execute(
+        update(mail_outbox)
+        .where(_M.id == mail.id, _M.state == "pending", _M.attempts == mail.attempts)
+        .values(attempts=mail.attempts + 1, next_try_at=until)
+    )
+    return result.rowcount == 1
+
+
+async def mark_sent(connection: AsyncConnection, mail: Mail, at: datetime) -> None:
+    """Note that the mail server took it."""
+    values = {"state": "sent", "sent_at": at, "last_error": ""}
+    await connection.execute(update(mail_outbox).where(_M.id == mail.id).values(values))
+
+
+async def mark_failed(connection: AsyncConnection, mail: Mail, error: str) -> None:
+    """Note that it will never be taken; a person must act."""
+    values = {"state": "failed", "last_error": error}
+    await connection.execute(update(mail_outbox).where(_M.id == mail.id).values(values))
+
+
+async def postpone(connection: AsyncConnection, mail: Mail, until: datetime, error: str) -> None:
+    """Note why a try failed and when the next one is due."""
+    values = {"next_try_at": until, "last_error": error}
+    await connection.execute(update(mail_outbox).where(_M.id == mail.id, _M.state == "pending").values(values))

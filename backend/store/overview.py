@@ -1,0 +1,423 @@
+"""What people look at: charge points, transactions and invoices as one reads them. Queries only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.store.tables import (
+    cdr,
+    charge_point,
+    charging_transaction,
+    customer,
+    evse,
+    id_token,
+    invoice,
+    invoice_cdr,
+    mail_outbox,
+    meter_value,
+    operator,
+    rating,
+    transaction_event,
+)
+from shared.ids import ChargePointId, EvseId, IdToken
+from shared.money import Money
+from shared.units import Watt, Wh
+
+LARGEST_ID = 2**63 - 1
+"""What an integer key can hold; a larger number names no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whose installation this is, and the time zone that people read."""
+
+    name: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionSummary:
+    """One transaction as a list shows it.
+
+    Args:
+        energy: Wh so far, or in all; None while no value is known.
+        power: W of the last meter value, None where it had none.
+        measured_at: time of the last meter value.
+        state: running | ended | rated | held.
+        total: what it costs with VAT, once rated.
+    """
+
+    id: int
+    charge_point_id: ChargePointId
+    charge_point_name: str
+    evse_id: EvseId
+    id_token: IdToken
+    holder: str
+    started_at: datetime
+    meter_start: Wh
+    ended_at: datetime | None
+    meter_stop: Wh | None
+    stop_reason: str
+    state: str
+    held_reason: str
+    energy: Wh | None
+    power: Watt | None
+    measured_at: datetime | None
+    total: Money | None
+    invoice_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvseSummary:
+    """An EVSE with its last status (OCPP 1.6 ChargePointStatus) and the transaction that runs there."""
+
+    evse_id: EvseId
+    status: str
+    error_code: str
+    status_at: datetime
+    running: TransactionSummary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePointSummary:
+    """A charge point with its EVSEs. Whether it is connected is not in the database."""
+
+    id: ChargePointId
+    name: str
+    street: str
+    postcode: str
+    city: str
+    vendor: str
+    model: str
+    firmware: str
+    seen_at: datetime | None
+    evses: tuple[EvseSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What happened since a moment: energy delivered, transactions begun; and how many are held now."""
+
+    energy: Wh
+    started: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A message of a transaction as it came: `payload` is its JSON."""
+
+    kind: str
+    message_id: str
+    received_at: datetime
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPoint:
+    """One reading of a transaction."""
+
+    at: datetime
+    energy: Wh
+    power: Watt | None
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRow:
+    """A rating: `body` is its JSON with lines and totals."""
+
+    created_at: datetime
+    reason: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDetail:
+    """All that is known of one transaction. `tariff_reason` says why this tariff was chosen."""
+
+    summary: TransactionSummary
+    tariff_reason: str
+    events: tuple[EventRow, ...]
+    values: tuple[MeterPoint, ...]
+    ratings: tuple[RatingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSummary:
+    """An invoice and how its mail fares. `mail_state` is pending | sent | failed, or empty without a mail."""
+
+    id: int
+    number: str
+    customer: str
+    issued_at: datetime
+    period_start: datetime
+    period_end: datetime
+    currency: str
+    total_net: Decimal
+    total_gross: Decimal
+    mail_state: str
+    recipient: str
+    attempts: int
+    sent_at: datetime | None
+    last_error: str
+    has_pdf: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDetail:
+    """An invoice with its frozen document (JSON) and the transactions that it bills."""
+
+    summary: InvoiceSummary
+    body: str
+    transaction_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChoice:
+    """A token that may charge now."""
+
+    token: IdToken
+    holder: str
+
+
+async def read_operator(connection: AsyncConnection) -> Operator | None:
+    """Name the operator, or all of them in one line if there are several; None before the first set-up.
+
+    The time zone is the first one's.
+    """
+    rows = (await connection.execute(select(operator.c.name, operator.c.timezone).order_by(operator.c.id))).all()
+    return Operator(" · ".join(row.name for row in rows), rows[0].timezone) if rows else None
+
+
+async def charge_points(connection: AsyncConnection) -> tuple[ChargePointSummary, ...]:
+    """List all charge points by name, each with its EVSEs and what runs there."""
+    running = await _transactions(connection, charging_transaction.c.state == "running")
+    by_place = {(row.charge_point_id, row.evse_id): row for row in reversed(running)}
+    evses: dict[str, list[EvseSummary]] = {}
+    for row in await connection.execute(select(evse).where(evse.c.evse_id > 0).order_by(evse.c.evse_id)):
+        place = (row.charge_point_id, row.evse_id)
+        known = EvseSummary(row.evse_id, row.status, row.error_code, row.status_at, by_place.pop(place, None))
+        evses.setdefault(row.charge_point_id, []).append(known)
+    for (owner, number), transaction in by_place.items():  # its StatusNotification is still on the way
+        evses.setdefault(owner, []).append(
+            EvseSummary(number, "Charging", "NoError", transaction.started_at, transaction)
+        )
+    rows = await connection.execute(select(charge_point).order_by(charge_point.c.name, charge_point.c.id))
+    return tuple(_charge_point(row, evses.get(row.id, [])) for row in rows)
+
+
+async def find_charge_point(connection: AsyncConnection, charge_point_id: str) -> ChargePointSummary | None:
+    """Give one charge point, None if there is none of that name."""
+    return next((row for row in await charge_points(connection) if row.id == charge_point_id), None)
+
+
+async def totals(connection: AsyncConnection, since: datetime) -> Totals:
+    """Sum up what happened since a moment, to the Wh: of a transaction that began before it, only what came later."""
+    t = charging_transaction
+    last, before = meter_value.alias("last"), meter_value.alias("before")
+    begin = case((t.c.started_at >= since, t.c.meter_start), else_=func.coalesce(before.c.energy_wh, t.c.meter_start))
+    end = func.coalesce(t.c.meter_stop, last.c.energy_wh, t.c.meter_start)
+    query = (
+        select(func.coalesce(func.sum(end - begin), 0), func.coalesce(func.sum(case((t.c.started_at >= since, 1))), 0))
+        .select_from(t.outerjoin(last, _is_last(last)).outerjoin(before, _is_last(before, since)))
+        .where(or_(t.c.ended_at >= since, t.c.ended_at.is_(None)))
+    )
+    energy, started = (await connection.execute(query)).one()
+    held = await connection.scalar(select(func.count()).where(t.c.state == "held"))
+    return Totals(Wh(energy), started, held or 0)
+
+
+async def transactions(
+    connection: AsyncConnection, limit: int, before: int | None = None, state: str = ""
+) -> tuple[TransactionSummary, ...]:
+    """List transactions, the newest first.
+
+    Args:
+        connection: to read from.
+        limit: at most so many.
+        before: only those with a smaller id, for the next page.
+        state: only those in this state.
+    """
+    wanted = [charging_transaction.c.id < before] if before is not None else []
+    if state:
+        wanted.append(charging_transaction.c.state == state)
+    return await _transactions(connection, and_(True, *wanted), limit)
+
+
+async def find_transaction(connection: AsyncConnection, transaction_id: int) -> TransactionDetail | None:
+    """Give one transaction with everything that belongs to it, None if there is none of that number."""
+    t, e, m, r = charging_transaction, transaction_event, meter_value, rating
+    found = await _transactions(connection, t.c.id == transaction_id)
+    if not found:
+        return None
+    events = await connection.execute(select(e).where(e.c.transaction_id == transaction_id).order_by(e.c.id))
+    values = await connection.execute(select(m).where(m.c.transaction_id == transaction_id).order_by(m.c.at, m.c.id))
+    ratings = await connection.execute(select(r).where(r.c.transaction_id == transaction_id).order_by(r.c.id))
+    return TransactionDetail(
+        found[0],
+        await connection.scalar(select(t.c.tariff_reason).where(t.c.id == transaction_id)) or "",
+        tuple(EventRow(row.kind, row.message_id, row.received_at, row.payload) for row in events),
+        tuple(MeterPoint(row.at, row.energy_wh, row.power_w) for row in values),
+        tuple(RatingRow(row.created_at, row.reason, row.body) for row in ratings),
+    )
+
+
+async def invoices(connection: AsyncConnection, limit: int, before: int | None = None) -> tuple[InvoiceSummary, ...]:
+    """List invoices, the newest first; `before` as for `transactions`."""
+    query = _invoice_query().order_by(invoice.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(invoice.c.id < before)
+    return tuple(_invoice(row) for row in await connection.execute(query))
+
+
+async def find_invoice(connection: AsyncConnection, number: str) -> InvoiceDetail | None:
+    """Give the newest invoice of that number, None if there is none."""
+    query = _invoice_query().add_columns(invoice.c.body).where(invoice.c.number == number)
+    row = (await connection.execute(query.order_by(invoice.c.id.desc()).limit(1))).one_or_none()
+    if row is None:
+        return None
+    billed = (
+        select(cdr.c.transaction_id)
+        .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+        .where(invoice_cdr.c.invoice_id == row.id)
+        .order_by(cdr.c.transaction_id)
+    )
+    return InvoiceDetail(_invoice(row), row.body, tuple((await connection.scalars(billed)).all()))
+
+
+async def read_pdf(connection: AsyncConnection, invoice_id: int) -> bytes | None:
+    """Give an invoice's PDF, None until it has been rendered."""
+    query = select(mail_outbox.c.attachment).where(mail_outbox.c.invoice_id == invoice_id)
+    pdf: bytes | None = await connection.scalar(query)
+    return pdf
+
+
+async def usable_tokens(
+    connection: AsyncConnection, charge_point_id: str, now: datetime, longest: int
+) -> tuple[TokenChoice, ...]:
+    """List the tokens of the charge point's operator that may charge now, by holder.
+
+    Args:
+        connection: to read from.
+        charge_point_id: where the charge would be.
+        now: to leave out expired tokens.
+        longest: leave out longer tokens, which the charge point's protocol can't carry.
+    """
+    k = id_token
+    owner = select(charge_point.c.operator_id).where(charge_point.c.id == charge_point_id).scalar_subquery()
+    query = (
+        select(k.c.token, k.c.holder)
+        .where(k.c.operator_id == owner, k.c.blocked.is_(False), func.length(k.c.token) <= longest)
+        .where(or_(k.c.expires_at.is_(None), k.c.expires_at > now))
+        .order_by(k.c.holder, k.c.token)
+    )
+    return tuple(TokenChoice(IdToken(row.token), row.holder) for row in await connection.execute(query))
+
+
+def _is_last(value: FromClause, until: datetime | None = None) -> ColumnElement[bool]:
+    inner = meter_value.alias()
+    newest = select(inner.c.id).where(inner.c.transaction_id == charging_transaction.c.id)
+    if until is not None:
+        newest = newest.where(inner.c.at < until)
+    newest = newest.order_by(inner.c.at.desc(), inner.c.energy_wh.desc()).limit(1)
+    return value.c.id == newest.correlate(charging_transaction).scalar_subquery()
+
+
+async def _transactions(
+    connection: AsyncConnection, wanted: ColumnElement[bool], limit: int | None = None
+) -> tuple[TransactionSummary, ...]:
+    t, last = charging_transaction, meter_value.alias("last")
+    query: Select[Any] = (  # Any: the row's many columns, read by name in `_transaction`
+        select(t, charge_point.c.name.label("charge_point_name"), id_token.c.holder)
+        .add_columns(last.c.energy_wh, last.c.power_w, last.c.at.label("measured_at"))
+        .add_columns(rating.c.total_gross, invoice.c.number, operator.c.currency)
+        .select_from(
+            t.join(charge_point, charge_point.c.id == t.c.charge_point_id)
+            .join(operator, operator.c.id == t.c.operator_id)
+            .outerjoin(id_token, id_token.c.token == t.c.id_token)
+            .outerjoin(last, _is_last(last))
+            .outerjoin(cdr, cdr.c.transaction_id == t.c.id)
+            .outerjoin(rating, rating.c.id == cdr.c.rating_id)
+            .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+            .outerjoin(invoice, invoice.c.id == invoice_cdr.c.invoice_id)
+        )
+        .where(wanted)
+        .order_by(t.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(_transaction(row) for row in await connection.execute(query))
+
+
+# Any in the functions below: rows have the columns of their query, which the type checker can't know.
+def _transaction(row: Row[Any]) -> TransactionSummary:
+    last = row.meter_stop if row.meter_stop is not None else row.energy_wh
+    return TransactionSummary(
+        id=row.id,
+        charge_point_id=row.charge_point_id,
+        charge_point_name=row.charge_point_name,
+        evse_id=row.evse_id,
+        id_token=IdToken(row.id_token),
+        holder=row.holder or "",
+        started_at=row.started_at,
+        meter_start=row.meter_start,
+        ended_at=row.ended_at,
+        meter_stop=row.meter_stop,
+        stop_reason=row.stop_reason or "",
+        state=row.state,
+        held_reason=row.held_reason,
+        energy=None if last is None else Wh(last - row.meter_start),
+        power=row.power_w,
+        measured_at=row.measured_at,
+        total=None if row.total_gross is None else Money(row.total_gross, row.currency),
+        invoice_number=row.number or "",
+    )
+
+
+def _charge_point(row: Row[Any], evses: Sequence[EvseSummary]) -> ChargePointSummary:
+    return ChargePointSummary(
+        id=row.id,
+        name=row.name,
+        street=row.street,
+        postcode=row.postcode,
+        city=row.city,
+        vendor=row.vendor,
+        model=row.model,
+        firmware=row.firmware,
+        seen_at=row.seen_at,
+        evses=tuple(sorted(evses, key=lambda one: one.evse_id)),
+    )
+
+
+def _invoice_query() -> Select[Any]:
+    i, m = invoice, mail_outbox
+    return select(
+        *(i.c[name] for name in ("id", "number", "issued_at", "period_start", "period_end", "currency")),
+        *(i.c.total_net, i.c.total_gross, customer.c.name.label("customer")),
+        *(m.c.state, m.c.recipient, m.c.attempts, m.c.sent_at, m.c.last_error),
+        m.c.attachment.is_not(None).label("has_pdf"),
+    ).select_from(i.join(customer, customer.c.id == i.c.customer_id).outerjoin(m, m.c.invoice_id == i.c.id))
+
+
+def _invoice(row: Row[Any]) -> InvoiceSummary:
+    return InvoiceSummary(
+        id=row.id,
+        number=row.number,
+        customer=row.customer,
+        issued_at=row.issued_at,
+        period_start=row.period_start,
+        period_end=row.period_end,
+        currency=row.currency,
+        total_net=row.total_net,
+        total_gross=row.total_gross,
+        mail_state=row.state or "",
+        recipient=row.recipient or "",
+        attempts=row.attempts or 0,
+        sent_at=row.sent_at,
+        last_error=row.last_error or "",
+        has_pdf=bool(row.has_pdf),
+    )

@@ -1,0 +1,134 @@
+"""The web application: pages, live events, JSON API and the guard before them, put together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from backend.api.problems import invalid_request, problem
+from backend.api.routes import make_routes
+from backend.csms.commands import Commands
+from backend.csms.connections import Connections
+from backend.settings import Settings
+from backend.store.writer import Store
+from backend.web.remote import Remote
+from backend.web.security import HEADERS, Guard
+from backend.web.site import HERE, Site
+from backend.web.views import Views
+from shared.clock import Clock
+
+
+class _Assets(StaticFiles):
+    """Static files: their addresses bear a fingerprint, so browsers may keep them."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def make_web(store: Store, connections: Connections, clock: Clock, settings: Settings, commands: Commands) -> FastAPI:
+    """Build the web application.
+
+    `app.state.live.close()` must be awaited before the web server waits for its connections to end: open live streams
+    would keep it waiting.
+    """
+    site = Site(store, connections, commands, clock, settings.clock.lapse_rate)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(site.live.run(), name="live pages")
+            yield
+            await site.live.close()
+            following.cancel()
+
+    app = FastAPI(title="emops", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.live = site.live
+    app.add_middleware(Guard, password=settings.server.web_password)
+    app.include_router(make_routes(store, connections, site.live))
+    _add_pages(app, Views(site), Remote(site))
+    _add_documentation(app, site)
+    app.add_route("/healthz", _health(store))
+    app.mount("/static", _Assets(directory=HERE / "static"))
+    _add_errors(app, site)
+    return app
+
+
+def _add_pages(app: FastAPI, views: Views, remote: Remote) -> None:
+    live = {
+        "overview": ("/", views.overview),
+        "transactions": ("/transactions", views.transactions),
+        "transactions/{id}": ("/transactions/{id}", views.transaction),
+        "invoices": ("/invoices", views.invoices),
+        "invoices/{number:path}": ("/invoices/{number:path}", views.invoice),
+    }
+    app.add_route("/invoices/{number:path}/pdf", views.invoice_pdf)
+    for name, (path, page) in live.items():
+        app.add_route(path, page)
+        app.add_route(f"/fragments/{name}", page)
+    for path, ask, act in (
+        ("/charge-points/{id}/evses/{evse}/start", remote.ask_start, remote.start),
+        ("/transactions/{id}/stop", remote.ask_stop, remote.stop),
+    ):
+        app.add_route(path, ask)
+        app.add_route(path, act, methods=["POST"])
+
+
+def _add_documentation(app: FastAPI, site: Site) -> None:
+    async def documentation(request: Request) -> Response:
+        reader = await site.reader(request)
+        return site.page(request, reader, "api", {"openapi": app.openapi()})
+
+    app.add_route("/api/docs", documentation)
+
+
+def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:
+    async def health(_request: Request) -> Response:
+        try:
+            async with asyncio.timeout(5), store.read() as connection:
+                await connection.execute(select(1))
+        except (SQLAlchemyError, TimeoutError):
+            return JSONResponse({"status": "failing", "reason": "the database can't be read"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    return health
+
+
+def _add_errors(app: FastAPI, site: Site) -> None:
+    async def show(request: Request, status: int) -> Response:
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if path.startswith("/api/"):
+            return problem(status)
+        if path.startswith("/static/"):
+            return PlainTextResponse(HTTPStatus(status).phrase, status)
+        reader = await site.reader(request)
+        return site.page(request, reader, "error", {"status": status}, status)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  it is registered for no other
+        response = await show(request, error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  it is registered for no other
+        return invalid_request(error)
+
+    async def failed(_request: Request, _error: Exception) -> Response:
+        # Beyond the guard, and the database may be what failed: plain text, and the error goes on to the log.
+        return PlainTextResponse("Interner Fehler / internal error\n", 500, HEADERS)
+
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Exception, failed)

@@ -1,0 +1,180 @@
+"""Pages to read: overview, transactions, invoices."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backend.core.invoice import Invoice
+from backend.core.rating import Rating
+from backend.core.record import RecordError, from_json
+from backend.store import overview as queries
+from backend.store.overview import LARGEST_ID, EventRow, TransactionDetail
+from backend.web.chart import chart
+from backend.web.formats import day_start
+from backend.web.site import Reader, Site
+from shared.log import Log
+from shared.ocpp.session import loads
+from shared.ocpp.v16 import PayloadError, parse_timestamp
+from shared.units import Wh, kwh
+
+PAGE_LENGTH = 50
+
+LATE_S = 300
+"""A message that comes later than this after its event was kept while there was no connection (world time)."""
+
+T = TypeVar("T")
+log = Log(__name__)
+
+_STATES = ("running", "ended", "rated", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """A message of a transaction; `at` is when its event happened, None where it does not say."""
+
+    row: EventRow
+    at: datetime | None
+
+    @property
+    def late(self) -> bool:
+        """Tell whether it was kept while there was no connection."""
+        return self.at is not None and (self.row.received_at - self.at).total_seconds() > LATE_S
+
+
+class Views:
+    """The pages to read."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def overview(self, request: Request) -> Response:
+        """Show everything at a glance."""
+        reader = await self._site.reader(request)
+        async with self._site.store.read() as connection:
+            charge_points = await queries.charge_points(connection)
+            totals = await queries.totals(connection, day_start(reader.now, reader.formats.zone))
+            held = await queries.transactions(connection, 20, state="held")
+        links = {row.id: self._site.connections.find(row.id) for row in charge_points}
+        values = {"charge_points": charge_points, "links": links, "totals": totals, "held": held}
+        return self._site.page(request, reader, "overview", values)
+
+    async def transactions(self, request: Request) -> Response:
+        """List transactions."""
+        state, before = request.query_params.get("state", ""), _before(request)
+        if state and state not in _STATES:
+            raise HTTPException(404)
+        reader = await self._site.reader(request)
+        async with self._site.store.read() as connection:
+            rows = await queries.transactions(connection, PAGE_LENGTH + 1, before, state)
+        values = {"rows": rows[:PAGE_LENGTH], "more": len(rows) > PAGE_LENGTH, "state": state, "before": before}
+        return self._site.page(request, reader, "transactions", values | {"states": _STATES})
+
+    async def transaction(self, request: Request) -> Response:
+        """Show one transaction."""
+        number = parse_id(request.path_params["id"])
+        reader = await self._site.reader(request)
+        async with self._site.store.read() as connection:
+            detail = await queries.find_transaction(connection, number)
+        if detail is None:
+            raise HTTPException(404)
+        values = {
+            "detail": detail,
+            "row": detail.summary,
+            "connected": self._site.connections.find(detail.summary.charge_point_id) is not None,
+            "events": [EventView(row, event_time(row.payload)) for row in detail.events],
+            "rating": read_record(Rating, detail.ratings[-1].body) if detail.ratings else None,
+        }
+        return self._site.page(request, reader, "transaction", values | _charts(detail, reader))
+
+    async def invoices(self, request: Request) -> Response:
+        """List invoices."""
+        before = _before(request)
+        reader = await self._site.reader(request)
+        async with self._site.store.read() as connection:
+            rows = await queries.invoices(connection, PAGE_LENGTH + 1, before)
+        values = {"rows": rows[:PAGE_LENGTH], "more": len(rows) > PAGE_LENGTH, "before": before}
+        return self._site.page(request, reader, "invoices", values)
+
+    async def invoice(self, request: Request) -> Response:
+        """Show one invoice."""
+        reader = await self._site.reader(request)
+        async with self._site.store.read() as connection:
+            detail = await queries.find_invoice(connection, request.path_params["number"])
+        if detail is None:
+            raise HTTPException(404)
+        values = {"detail": detail, "row": detail.summary, "document": read_record(Invoice, detail.body)}
+        return self._site.page(request, reader, "invoice", values)
+
+    async def invoice_pdf(self, request: Request) -> Response:
+        """Give an invoice's PDF for download."""
+        async with self._site.store.read() as connection:
+            detail = await queries.find_invoice(connection, request.path_params["number"])
+            pdf = await queries.read_pdf(connection, detail.summary.id) if detail else None
+        if detail is None or pdf is None:
+            raise HTTPException(404)
+        name = quote(f"{detail.summary.number}.pdf", safe="")
+        return Response(pdf, 200, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, "application/pdf")
+
+
+def parse_id(text: str) -> int:
+    """Read the number in an address.
+
+    Raises:
+        HTTPException: 404, it is no number that a row could have.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID)) and int(text) <= LARGEST_ID):
+        raise HTTPException(404)
+    return int(text)
+
+
+def read_record(kind: type[T], body: str) -> T | None:
+    """Read a stored document, None if it has the shape of another version: the page then shows what its row says."""
+    try:
+        return from_json(kind, body)
+    except RecordError as error:
+        log.warning("stored document can't be shown", reason=error)
+        return None
+
+
+def event_time(payload: str) -> datetime | None:
+    """Tell when the event of an OCPP 1.6 message happened: its own time, or that of its last meter value."""
+    try:
+        message = loads(payload)
+    except ValueError:
+        return None
+    if not isinstance(message, dict):
+        return None
+    values = message.get("meterValue")
+    last = values[-1] if isinstance(values, list) and values else None
+    for place in (message, last):
+        if isinstance(place, dict) and "timestamp" in place:
+            try:
+                return parse_timestamp(place["timestamp"])
+            except PayloadError:
+                return None
+    return None
+
+
+def _before(request: Request) -> int | None:
+    text = request.query_params.get("before", "")
+    return parse_id(text) if text else None
+
+
+def _charts(detail: TransactionDetail, reader: Reader) -> dict[str, object]:
+    row, values = detail.summary, detail.values
+    energies = [(row.started_at, row.meter_start), *((value.at, value.energy) for value in values)]
+    if row.ended_at is not None and row.meter_stop is not None:
+        energies.append((row.ended_at, row.meter_stop))
+    powers = [(value.at, value.power) for value in values if value.power is not None]
+    offset = row.started_at.astimezone(reader.formats.zone).utcoffset() or timedelta()
+    return {
+        "energy_chart": chart(sorted((at, kwh(Wh(energy - row.meter_start))) for at, energy in energies), offset),
+        "power_chart": chart([(at, Decimal(power).scaleb(-3)) for at, power in powers], offset),
+        "peak": max((power for _, power in powers), default=None),
+    }

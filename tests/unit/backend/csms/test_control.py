@@ -1,0 +1,70 @@
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from backend.csms.commands import Commands
+from backend.csms.connections import Connection, Connections
+from backend.csms.control import control_path, listen_for_commands, request
+from backend.errors import CommandError, NotConnectedError
+from shared.ids import ChargePointId
+from tests.unit.backend.world import NOW
+
+CP = ChargePointId("CP-1")
+
+
+def test_a_command_goes_through_the_socket_and_its_answer_comes_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        connections = Connections()
+        connection = Connection(CP, NOW, "test", "ocpp1.6", lambda: None, NOW)
+        connections.add(connection)
+        path = control_path(tmp_path / "db")
+        async with listen_for_commands(path, Commands(connections)):
+            assert path.stat().st_mode & 0o777 == 0o600
+            asking = asyncio.create_task(request(path, CP, "Reset", {"type": "Soft"}))
+            call = await connection.calls.get()
+            assert (call.action, call.payload) == ("Reset", {"type": "Soft"})
+            call.answer.set_result({"status": "Accepted"})
+            assert await asking == {"status": "Accepted"}
+            with pytest.raises(CommandError, match="CP-2 is not connected"):
+                await request(path, ChargePointId("CP-2"), "ClearCache", {})
+        assert not path.exists()
+        with pytest.raises(NotConnectedError, match="no backend serves db"):
+            await request(path, CP, "ClearCache", {})
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("line", [b"nonsense\n", b"[]\n", b'{"charge_point": 7}\n', b"\xff\n"])
+def test_a_line_that_is_no_command_gets_an_error(tmp_path: Path, line: bytes) -> None:
+    async def scenario() -> None:
+        path = control_path(tmp_path / "db")
+        async with listen_for_commands(path, Commands(Connections())):
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(line)
+            assert "error" in json.loads(await reader.readline())
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(scenario())
+
+
+def test_the_socket_of_a_killed_program_is_replaced(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        path = control_path(tmp_path / "db")
+        path.write_text("left over")
+        async with listen_for_commands(path, Commands(Connections())):
+            with pytest.raises(CommandError):
+                await request(path, CP, "ClearCache", {})
+
+    asyncio.run(scenario())
+
+
+def test_a_path_too_long_for_a_socket_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with listen_for_commands(tmp_path / ("x" * 150), Commands(Connections())):
+            pass
+
+    asyncio.run(scenario())
+    assert "no commands from the command line" in caplog.text

@@ -1,0 +1,37 @@
+import pytest
+
+from backend.errors import ApplyError
+from backend.master_data import is_iban, parse_master_data
+from tests.unit.backend.world import MASTER
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("DE02120300000000202051", "DE02120300000000202052", r"operator\[0\].iban = 'DE02120300000000202052'"),
+        ("info@example.com", "info@example", r"operator\[0\].email = 'info@example' must be an address"),
+        ("DE123456789", "DE12345678", r"operator\[0\].vat_id"),
+        ('id = "muster"', 'id = "muster"\ntimezone = "Europe/Bärlin"', r"operator\[0\].timezone"),
+        (
+            'holder = "Erika"',
+            'holdr = "Erika"',
+            r"unknown key id_token\[0\].holdr; the nearest is id_token\[0\].holder",
+        ),
+        ('token = "04A2B3C4"', 'token = ""', r"id_token\[0\].token"),
+        ('2026-01-01T00:00:00+01:00"', 'tomorrow"', r"id_token\[2\].expires_at must be a time with its offset"),
+        ("price = 0.49", "price = -1", r"tariff\[0\].elements\[0\].price_components\[0\].price"),
+        ("valid_from = 2026-01-01T00:00:00+01:00", "valid_from = 2026-01-01", r"tariff\[0\].valid_from must be"),
+        ('scope = "operator"', 'scope = "customer"', r"assignment\[0\].target is missing"),
+        ('id = "CP-1"', 'id = "CP 1/x"', r"charge_point\[0\].id"),
+    ],
+)
+def test_a_wrong_entry_is_named_by_its_key(before: str, after: str, words: str) -> None:
+    assert before in MASTER
+    with pytest.raises(ApplyError, match=words):
+        parse_master_data(MASTER.replace(before, after))
+
+
+def test_an_iban_is_checked_by_its_digits() -> None:
+    assert is_iban("DE02120300000000202051")
+    assert not is_iban("DE02120300000000202015")
+    assert not is_iban("DE02 1203 0000 0000 2020 51")
