@@ -40,7 +40,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     """
     done = migrate(settings.store.path)
     if done.before != done.after:
-        log.info("database migrated", path=settings.store.path, before=done.before or "nothing", after=done.after)
+        log.info("database_migrated", path=settings.store.path, before=done.before or "nothing", after=done.after)
     asyncio.run(_serve(settings, ready))
 
 

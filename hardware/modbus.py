@@ -243,7 +243,7 @@ class ModbusLine:
         self._client = client
         if self._port_lost:
             self._port_lost = False
-            self._log.info("modbus port is back", port=self._port)
+            self._log.info("modbus_port_is_back", port=self._port)
         return client
 
     def _port_gone(self) -> PortError:
@@ -255,7 +255,7 @@ class ModbusLine:
     def _log_port_lost(self, text: str) -> None:
         if not self._port_lost:
             self._port_lost = True
-            self._log.warning("modbus port lost", port=self._port, reason=text)
+            self._log.warning("modbus_port_lost", port=self._port, reason=text)
 
     def _lost(self, device: _Device, address: int, reason: str) -> str:
         if any(not other.lost for other in self._devices.values() if other is not device):
@@ -266,13 +266,13 @@ class ModbusLine:
         text = f"{reason} from Modbus address {address} on {self._port} at {self._baud} baud {frame}: {advice}"
         if not device.lost:
             device.lost = True
-            self._log.warning("modbus device lost", port=self._port, address=address, reason=text)
+            self._log.warning("modbus_device_lost", port=self._port, address=address, reason=text)
         return text
 
     def _answered(self, device: _Device, address: int) -> None:
         if device.lost:
             device.lost = False
-            self._log.info("modbus device is back", port=self._port, address=address)
+            self._log.info("modbus_device_is_back", port=self._port, address=address)
 
 
 _Send = Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]]

@@ -38,7 +38,7 @@ async def listen_for_commands(path: Path, commands: Commands) -> AsyncIterator[N
     try:
         listener = _listen(path)
     except OSError as error:
-        log.warning("no commands from the command line", path=path, reason=error)
+        log.warning("no_commands_from_the_command_line", path=path, reason=error)
         yield
         return
     server = await asyncio.start_unix_server(serve, sock=listener)

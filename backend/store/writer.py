@@ -102,7 +102,7 @@ class Store:
                     for job in group:
                         job.fail(error)
                     if healthy:
-                        log.error("store can't commit", reason=short_reason(error))
+                        log.error("store_cannot_commit", reason=short_reason(error))
                     healthy = False
                     await _discard(connection)
                     connection = None
@@ -112,7 +112,7 @@ class Store:
                         job.fail(StoreClosedError("the store was closed"))
                     raise
                 if not healthy:
-                    log.info("store commits again")
+                    log.info("store_commits_again")
                 healthy = True
                 async with self._committed:
                     self._version += 1

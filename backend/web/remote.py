@@ -62,7 +62,7 @@ class Remote:
         charge_point, evse = place.charge_point.id, place.evse.evse_id
         payload: dict[str, object] = {"connectorId": evse, "idTag": chosen.token.value}
         result, reason = await self._send(charge_point, "RemoteStartTransaction", payload)
-        log.info("remote start", charge_point=charge_point, evse=evse, id_token=chosen.token, result=result)
+        log.info("remote_start", charge_point=charge_point, evse=evse, id_token=chosen.token, result=result)
         return await self._result_page(request, f"start.{result}", reason, f"/#{charge_point}", _STATUS[result])
 
     async def ask_stop(self, request: Request) -> Response:
@@ -78,7 +78,7 @@ class Remote:
         if row.state != "running":
             return await self._stop_page(request, row, "", 409)
         result, reason = await self._send(row.charge_point_id, "RemoteStopTransaction", {"transactionId": row.id})
-        log.info("remote stop", charge_point=row.charge_point_id, transaction=row.id, result=result)
+        log.info("remote_stop", charge_point=row.charge_point_id, transaction=row.id, result=result)
         return await self._result_page(request, f"stop.{result}", reason, f"/transactions/{row.id}", _STATUS[result])
 
     async def _send(self, charge_point: ChargePointId, action: str, payload: dict[str, object]) -> tuple[str, str]:

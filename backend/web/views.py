@@ -138,7 +138,7 @@ def read_record(kind: type[T], body: str) -> T | None:
     try:
         return from_json(kind, body)
     except RecordError as error:
-        log.warning("stored document can't be shown", reason=error)
+        log.warning("stored_document_cannot_be_shown", reason=error)
         return None
 
 

@@ -62,7 +62,7 @@ class ModbusMeter:
         found = MeterIdentity(model, "" if serial is None else str(serial))
         if self._identity is None:
             if code is not None and code not in self._table.model_codes:
-                self._log.info("meter tells an unknown model code", address=self._address, code=f"0x{code:04X}")
+                self._log.info("meter_tells_an_unknown_model_code", address=self._address, code=f"0x{code:04X}")
             self._identity = found
         elif found.serial != self._identity.serial:
             raise DeviceError(
@@ -114,7 +114,7 @@ class ModbusMeter:
         except (LinkError, DeviceError):
             values = await self._read_blocks(self._small)
             self._blocks = self._small
-            self._log.info("meter accepts short blocks only", address=self._address, words=self._table.small_words)
+            self._log.info("meter_accepts_short_blocks_only", address=self._address, words=self._table.small_words)
         return values
 
     async def _read_blocks(self, blocks: tuple[Block, ...]) -> Values:

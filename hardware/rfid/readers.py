@@ -47,9 +47,9 @@ class SerialReader:
     def _opened(self) -> None:
         if self._lost:
             self._lost = False
-            self._log.info("card reader is back", port=self._port)
+            self._log.info("card_reader_is_back", port=self._port)
 
     def _gone(self, error: PortError) -> None:
         if not self._lost:
             self._lost = True
-            self._log.warning("card reader lost", port=self._port, reason=error)
+            self._log.warning("card_reader_lost", port=self._port, reason=error)

@@ -148,7 +148,7 @@ def test_a_dead_meter_is_told_once_and_does_not_hold_up_the_board(
             assert (await bus.meter.read()).energy_import == 4_711_123
 
     asyncio.run(scenario())
-    assert _loss_lines(caplog) == ["modbus device lost", "modbus device is back"]
+    assert _loss_lines(caplog) == ["modbus_device_lost", "modbus_device_is_back"]
 
 
 async def _error_of(reading: object) -> str:
@@ -177,7 +177,7 @@ def test_a_missing_port_says_which_setting(tmp_path: Path, caplog: pytest.LogCap
                 await line.read_input(METER, 0x48, 2)
 
     asyncio.run(scenario())
-    assert _loss_lines(caplog) == ["modbus port lost"]
+    assert _loss_lines(caplog) == ["modbus_port_lost"]
 
 
 def test_a_port_that_went_away_is_used_again_when_it_is_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -197,7 +197,7 @@ def test_a_port_that_went_away_is_used_again_when_it_is_back(tmp_path: Path, cap
         line.close()
 
     asyncio.run(scenario())
-    assert _loss_lines(caplog) == ["modbus port lost", "modbus port is back", "modbus port lost"]
+    assert _loss_lines(caplog) == ["modbus_port_lost", "modbus_port_is_back", "modbus_port_lost"]
 
 
 def test_the_board_goes_before_the_meter(tmp_path: Path) -> None:

@@ -67,4 +67,4 @@ def test_a_path_too_long_for_a_socket_stops_nothing(tmp_path: Path, caplog: pyte
             pass
 
     asyncio.run(scenario())
-    assert "no commands from the command line" in caplog.text
+    assert "no_commands_from_the_command_line" in caplog.text

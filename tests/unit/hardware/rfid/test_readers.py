@@ -56,8 +56,8 @@ def test_a_missing_reader_is_waited_for_and_told_once(tmp_path: Path, caplog: py
     asyncio.run(scenario())
     lines = [record.getMessage() for record in caplog.records if record.name == "hardware.rfid.readers"]
     assert [line.split(" port=")[0] for line in lines] == [
-        "card reader lost",
-        "card reader is back",
-        "card reader lost",
+        "card_reader_lost",
+        "card_reader_is_back",
+        "card_reader_lost",
     ]
     assert "rfid.port" in lines[0]
