@@ -1,0 +1,371 @@
+"""The agent put together: the one place where its parts are made and given to each other.
+
+One TaskGroup runs everything. However it is left, every contactor is opened: what nobody counts must not flow. A
+transaction is not ended by that: it stays open in the journal, and the next start goes on with it if the vehicle is
+still there.
+"""
+
+import asyncio
+import contextlib
+import functools
+import random
+import secrets
+import signal
+import sqlite3
+import uuid
+from collections.abc import Coroutine, Iterable
+from datetime import datetime
+from importlib.metadata import version
+
+from hardware.api import EvseBoard, TagReader
+from hardware.errors import HardwareError
+from shared.clock import Clock, boot_id
+from shared.ids import EvseId, TransactionKey
+from shared.log import Log, start_logging
+from shared.metering import MeterValue
+from shared.ocpp.session import Payload
+from shared.transaction import StopReason
+from station.authorizer import Authorizer
+from station.core.authorize import ACCEPTED, TokenInfo
+from station.core.charging import Charging
+from station.core.configuration import Configuration
+from station.core.connector import Status
+from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
+from station.core.presentation import meant_evse
+from station.core.status_reports import Report, StatusReports
+from station.courier import Courier
+from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Station, values_without_transaction
+from station.csms_link import Bearer, CsmsLink
+from station.devices import Hardware, build_hardware
+from station.errors import JournalError, StationError
+from station.evse_task import EvseTask, Outlets
+from station.journal import Journal, journal_lock, open_journal
+from station.settings import StationSettings, initial_keys
+from station.status_file import State, status_path, write_status
+from station.timekeeper import Timekeeper, start_time
+from station.uplink import HostBearer, ModemUplink
+
+OPEN_CONTACTORS_S = 4.0
+"""SIGTERM ends the program within 5 s; the rest is for the journal."""
+
+RESET_S = 15.0
+"""A reset waits so long for transactions to end."""
+
+KEEP_TIME_S = 900.0
+"""How often the journal notes how late it is, world time."""
+
+STATUS_S = 1.0
+"""How often the status file is looked at, link time; it is written only when something changed."""
+
+_LOG = Log("station")
+
+
+class App:
+    """The parts of one agent, made in the order in which they need each other."""
+
+    def __init__(
+        self,
+        settings: StationSettings,
+        hardware: Hardware,
+        journal: Journal,
+        timekeeper: Timekeeper,
+        configuration: Configuration,
+    ) -> None:
+        self._settings = settings
+        self._hardware = hardware
+        self._journal = journal
+        self._timekeeper = timekeeper
+        self._configuration = configuration
+        self._statuses = StatusReports()
+        self._stop = asyncio.Event()
+        self._reset_reason: StopReason | None = None
+        self._evses: dict[EvseId, EvseTask] = {}
+        self._is_operative = True
+        self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
+        self._link = self._make_link(self._uplink or HostBearer())
+
+    def _make_link(self, bearer: Bearer) -> CsmsLink:
+        settings, configuration = self._settings, self._configuration
+        courier = Courier(
+            self._journal,
+            self._timekeeper,
+            configuration,
+            send_without_start=settings.csms.send_without_start,
+            deauthorized=self._deauthorize,
+        )
+        return CsmsLink(
+            settings.csms,
+            settings.identity,
+            bearer=bearer,
+            courier=courier,
+            timekeeper=self._timekeeper,
+            configuration=configuration,
+            statuses=self._statuses,
+            answer=self._answer,
+            boot_payload=self._boot_payload,
+            run_id=secrets.token_hex(4),
+            random=random.random,
+        )
+
+    async def _make_evses(self) -> None:
+        open_transactions = await self._journal.open_transactions(self._timekeeper.boot.number)
+        operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
+        self._is_operative = operative.get("0", True)
+        authorizer = Authorizer(
+            self._journal.tokens,
+            self._link,
+            self._configuration,
+            self._timekeeper,
+            timeout_s=self._settings.csms.authorize_timeout_s,
+        )
+        outlets = Outlets(self._notify, self._send_sample, self._link.wake)
+        for evse in self._settings.evse:
+            evse_id = EvseId(evse.id)
+            charging = Charging(
+                evse_id,
+                evse.max_current_a,
+                self._configuration,
+                lambda: TransactionKey(uuid.uuid4().hex[:16]),
+                transaction=open_transactions.get(evse_id),
+                operative=operative.get(str(evse_id), True),
+            )
+            devices = self._hardware.evses[evse_id]
+            self._evses[evse_id] = EvseTask(
+                charging,
+                devices.board,
+                devices.meter,
+                journal=self._journal,
+                timekeeper=self._timekeeper,
+                authorizer=authorizer,
+                outlets=outlets,
+                poll_s=evse.poll_s,
+            )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set or the central system resets us."""
+        await self._make_evses()
+        self._actions = CsmsActions(
+            Station(
+                evses=self._evses,
+                link=self._link,
+                journal=self._journal,
+                timekeeper=self._timekeeper,
+                configuration=self._configuration,
+                statuses=self._statuses,
+                boot_payload=self._boot_payload,
+                reset=self._reset,
+                availability_changed=self._change_availability,
+            )
+        )
+        self._report_whole()
+        backlog = await self._journal.backlog()
+        boot = self._timekeeper.boot
+        _LOG.info(
+            "booted",
+            version=version("emops"),
+            boot=boot.number,
+            time=boot.source.name.lower(),
+            open_transactions=sum(evse.charging.transaction is not None for evse in self._evses.values()),
+            backlog=backlog.pending,
+        )
+        async with asyncio.TaskGroup() as group:
+            jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
+            jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
+            jobs += [self._link.run(), self._keep_time(), self._keep_status()]
+            if self._uplink:
+                jobs.append(self._uplink.run())
+            tasks = [group.create_task(job) for job in jobs]
+            await self._until_stopped(stop)
+            for task in tasks:
+                task.cancel()
+
+    async def _until_stopped(self, stop: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._stop)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if self._reset_reason and not stop.is_set():
+                await self._finish_transactions(self._reset_reason)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _finish_transactions(self, reason: StopReason) -> None:
+        """End all transactions, into the journal at least, and let the answer to the reset leave."""
+        for evse in self._evses.values():
+            evse.tell(EndRequested(reason))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RESET_S):
+                await asyncio.gather(*(evse.idle.wait() for evse in self._evses.values()))
+        await asyncio.sleep(0.5)
+        _LOG.info("reset", reason=reason)
+
+    async def _run_reader(self, reader: TagReader, evse_ids: Iterable[EvseId]) -> None:
+        evses = {evse_id: self._evses[evse_id] for evse_id in evse_ids}
+        async for token in reader.tags():
+            _LOG.info("card_shown", token=token)
+            if meant := meant_evse(token, (evse.charging for evse in evses.values())):
+                evses[meant.evse_id].tell(TagPresented(token))
+
+    async def _keep_time(self) -> None:
+        while True:
+            await self._timekeeper.clock.sleep(KEEP_TIME_S)
+            await self._timekeeper.keep()
+
+    async def _keep_status(self) -> None:
+        path = status_path(self._settings.journal.path, self._settings.journal.status_path)
+        written: State | None = None
+        complained = False
+        while True:
+            state = self._state()
+            if state != written:
+                try:
+                    write_status(path, state)
+                except OSError as error:
+                    if not complained:
+                        _LOG.warning("status_file", path=path, reason=error.strerror)
+                    complained = True
+                written = state
+            await asyncio.sleep(STATUS_S)
+
+    def _state(self) -> State:
+        uplink = self._uplink
+        return {
+            "time": self._timekeeper.boot.source.name.lower(),
+            "csms": self._link.state,
+            "modem": "" if uplink is None else uplink.trouble or uplink.network.registration,
+            "operator": uplink.network.operator if uplink else "",
+            "evses": [
+                {
+                    "id": evse_id,
+                    "status": evse.charging.status,
+                    "blocked_by": evse.charging.blocked_by,
+                    "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
+                }
+                for evse_id, evse in self._evses.items()
+            ],
+        }
+
+    async def _answer(self, action: str, payload: Payload) -> Payload:
+        return await self._actions.answer(action, payload)
+
+    def _boot_payload(self) -> Payload:
+        identity = self._settings.identity
+        payload = {
+            "chargePointVendor": identity.vendor,
+            "chargePointModel": identity.model,
+            "firmwareVersion": version("emops"),
+            "meterType": self._settings.evse[0].meter[:25],
+        }
+        return {**payload, "chargePointSerialNumber": identity.serial} if identity.serial else payload
+
+    def _notify(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
+        report = Report(evse_id, notice.status, notice.error_code, notice.info, at)
+        self._statuses.set(report, asyncio.get_running_loop().time())
+        _LOG.info("status", evse=evse_id, status=notice.status, error=notice.error_code)
+        self._link.wake()
+
+    def _report_whole(self) -> None:
+        status = Status.AVAILABLE if self._is_operative else Status.UNAVAILABLE
+        report = Report(0, status, "NoError", "", self._timekeeper.now().utc)
+        self._statuses.set(report, asyncio.get_running_loop().time())
+
+    def _change_availability(self) -> None:
+        self._is_operative = all(evse.charging.operative for evse in self._evses.values())
+        self._report_whole()
+
+    def _send_sample(self, evse_id: EvseId, value: MeterValue) -> None:
+        self._link.post("MeterValues", values_without_transaction(evse_id, value))
+
+    def _deauthorize(self, evse_id: EvseId, key: TransactionKey) -> None:
+        if evse := self._evses.get(evse_id):
+            evse.tell(Deauthorized(key))
+
+    def _reset(self, reason: StopReason) -> None:
+        self._reset_reason = reason
+        self._stop.set()
+
+
+async def run_station(
+    settings: StationSettings, hardware: Hardware, *, clock: Clock, kernel_boot_id: str, stop: asyncio.Event
+) -> None:
+    """Run the agent until `stop` is set or the central system resets it; then open every contactor.
+
+    Raises:
+        JournalError: the journal can't be used. Without it nothing may be charged.
+    """
+    path = settings.journal.path
+    with journal_lock(path):
+        try:
+            async with open_journal(path) as journal:
+                timekeeper = await start_time(clock, journal, kernel_boot_id, clock_trusted=settings.time.clock_trusted)
+                configuration = await _configuration(settings, journal)
+                await _fill_list(settings, journal)
+                await App(settings, hardware, journal, timekeeper, configuration).run(stop)
+        except BaseExceptionGroup as group:
+            raise _plain(group) from group
+        finally:
+            await _open_contactors(hardware)
+            if hardware.modem:
+                with contextlib.suppress(HardwareError, TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await hardware.modem.stop()
+    _LOG.info("stopped")
+
+
+async def _configuration(settings: StationSettings, journal: Journal) -> Configuration:
+    """Give the keys: those of the file, overruled by what the central system changed."""
+    return Configuration(
+        {
+            **initial_keys(settings.ocpp),
+            "NumberOfConnectors": str(len(settings.evse)),
+            **await journal.values(KEY_PREFIX),
+        }
+    )
+
+
+async def _fill_list(settings: StationSettings, journal: Journal) -> None:
+    """Put the cards of the file into the local list, as long as the central system has not sent one of its own."""
+    if await journal.tokens.list_version() == 0:
+        entries = [(entry.token(), TokenInfo(ACCEPTED, entry.expiry())) for entry in settings.local_list]
+        await journal.tokens.update_list(0, entries, replace=True)
+
+
+async def _open_contactors(hardware: Hardware) -> None:
+    async def open_one(evse_id: EvseId, board: EvseBoard) -> None:
+        try:
+            async with asyncio.timeout(OPEN_CONTACTORS_S):
+                await board.stop()
+        except (HardwareError, TimeoutError) as error:
+            _LOG.error("contactor_not_opened", evse=evse_id, reason=error or "no answer in time")
+
+    await asyncio.gather(*(open_one(evse_id, devices.board) for evse_id, devices in hardware.evses.items()))
+
+
+def _plain(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give what a TaskGroup failed of: one line for what people can act on, the whole group for mistakes of ours."""
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    if isinstance(leaf, sqlite3.Error):
+        return JournalError(f"the journal can't be used: {leaf}. Is the disk full?")
+    return leaf if isinstance(leaf, StationError) else group
+
+
+async def main(settings: StationSettings) -> None:
+    """Run the agent as a program: SIGTERM and SIGINT end it.
+
+    Raises:
+        ConfigError: a device or the clock can't be made from the settings.
+        JournalError: see run_station.
+    """
+    start_logging(settings.log_level)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))
+    hardware = build_hardware(settings)
+    await run_station(settings, hardware, clock=settings.clock.build(), kernel_boot_id=boot_id(), stop=stop)
+
+
+def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:
+    _LOG.info("stopping", signal=number.name)
+    stop.set()

@@ -1,0 +1,417 @@
+"""One EVSE: from a card and a plug to a transaction with a first and a last register.
+
+    idle --card--> asking --accepted--> authorized --plugged--> starting --register read--> running
+    running --same card, unplugged, remote stop ...--> ending --contactor open, register read--> idle
+
+Rules:
+
+- The record comes before the effect that it justifies: Record(Started) before Allow, MarkEnding before Stop.
+- No reading, no charge: without a register there is nothing to bill, so nothing starts. If the meter dies *during* a
+  transaction the charge goes on, the gap shows as missing samples and as PowerMeterFailure, and the end uses the best
+  register known.
+- The end register is read after the contactor has opened, so that no Wh slips through between.
+- A transaction found open in the journal at start goes on if the vehicle is still there, else it ends as PowerLoss.
+- What the board does must match what we want: an offer without a transaction is stopped, a missing one is made again.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+
+from hardware.api import EvseStatus, PilotState
+from shared.ids import EvseId, IdToken, TransactionKey
+from shared.metering import MeterReading, MeterValue, ReadingContext
+from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from station.core.configuration import MEASURANDS, Configuration
+from station.core.connector import Connector, Status
+from station.core.evse_events import (
+    Action,
+    Allow,
+    Authorize,
+    Authorized,
+    BoardLost,
+    BoardSeen,
+    Deauthorized,
+    Ending,
+    EndRequested,
+    Event,
+    MarkEnding,
+    MeterRead,
+    Notify,
+    OpenTransaction,
+    OperativeChanged,
+    Record,
+    Refused,
+    RemoteStart,
+    SendSample,
+    Stop,
+    TagPresented,
+    Tell,
+    Tick,
+)
+from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
+from station.core.timekeeping import Now
+
+NO_ERROR = "NoError"
+METER_FAILURE = "PowerMeterFailure"
+_OTHER_ERROR = "OtherError"
+_CONNECTED = (PilotState.B, PilotState.C, PilotState.D)
+_WANTS_ENERGY = (PilotState.C, PilotState.D)
+
+OPENING_S = 10.0
+"""A contactor is given this long to open before the end register is read all the same, world time."""
+OPENING_LOOKS = 3
+"""... and as many looks, for a world that runs faster than the bus."""
+
+
+class Phase(Enum):
+    """Where between idle and idle."""
+
+    IDLE = "idle"
+    ASKING = "asking"
+    AUTHORIZED = "authorized"
+    STARTING = "starting"
+    RESUMING = "resuming"
+    RUNNING = "running"
+    ENDING = "ending"
+
+
+class Charging:
+    """The state machine of one EVSE. `handle` is the only way in.
+
+    Args:
+        evse_id: its number.
+        max_current_a: what the installation carries per phase.
+        configuration: the keys in force.
+        new_key: gives a name for a new transaction, unique for the life of the station.
+        transaction: what the journal found open.
+        operative: False if the central system had put it out of service.
+    """
+
+    def __init__(
+        self,
+        evse_id: EvseId,
+        max_current_a: int,
+        configuration: Configuration,
+        new_key: Callable[[], TransactionKey],
+        *,
+        transaction: OpenTransaction | None = None,
+        operative: bool = True,
+    ) -> None:
+        self.evse_id = evse_id
+        self.transaction = transaction
+        self.operative = operative
+        self.phase = Phase.IDLE
+        if transaction:
+            self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
+        self._max_current_a = max_current_a
+        self._configuration = configuration
+        self._new_key = new_key
+        self._connector = Connector()
+        self._notified: Notify | None = None
+        self._board: EvseStatus | None = None
+        self._board_lost = False
+        self._reading: MeterReading | None = None
+        self._meter_lost = False
+        self._token: IdToken | None = None
+        self._deadline = 0.0
+        self._finished = False
+        self._blocked = False
+        self._ending_since: float | None = None
+        self._ending_looks = 0
+        self._samples = PeriodicSamples(0.0)
+        self._aligned = AlignedSamples()
+        self._actions: list[Action] = []
+
+    @property
+    def status(self) -> Status:
+        """The connector's state."""
+        return self._connector.status
+
+    @property
+    def reading(self) -> MeterReading | None:
+        """What the meter said last, None if it is silent now."""
+        return None if self._meter_lost else self._reading
+
+    @property
+    def awaited(self) -> IdToken | None:
+        """The card that is being authorized, or that waits for its vehicle."""
+        return self._token
+
+    @property
+    def is_plugged(self) -> bool:
+        """Tell whether a vehicle is connected, as far as the board has told."""
+        return self._board is not None and self._board.pilot in _CONNECTED
+
+    @property
+    def blocked_by(self) -> str:
+        """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
+        if self._board_lost or self._board is None:
+            return "the EVSE controller board does not answer: check its power, port, address and wiring"
+        if self._faults:
+            return f"the board reports {', '.join(sorted(self._faults))}"
+        if self._blocked:
+            return "the central system refused the driver's card"
+        if not self.operative:
+            return "the central system has put this EVSE out of service"
+        if self.reading is None:
+            return "the meter does not answer: no reading, no charge"
+        return ""
+
+    def handle(self, event: Event, now: Now) -> list[Action]:
+        """Take in what happened and give what to do about it, in order."""
+        self._actions = []
+        self._take(event, now)
+        self._show_status()
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _take(self, event: Event, now: Now) -> None:
+        match event:
+            case BoardSeen(status):
+                self._see_board(status, now)
+            case BoardLost():
+                self._board_lost = True
+            case MeterRead(reading):
+                self._read_meter(reading, now)
+            case TagPresented(token):
+                self._present(token, now)
+            case Authorized(token) if self.phase is Phase.ASKING and token == self._token:
+                self._authorize(token, now)
+            case Refused(token, reason) if self.phase is Phase.ASKING and token == self._token:
+                self._give_up(reason)
+            case RemoteStart(token, ask) if self.phase in (Phase.IDLE, Phase.ASKING) and not self.blocked_by:
+                self._ask(token) if ask else self._authorize(token, now)
+            case Deauthorized(key) if self._is_running(key):
+                self._deauthorize(now)
+            case EndRequested(reason):
+                self._begin_ending(Ending(reason), now)
+            case OperativeChanged(operative):
+                self.operative = operative
+            case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:
+                self._give_up("no vehicle was plugged in in time")
+            case _:
+                pass
+
+    def _see_board(self, status: EvseStatus, now: Now) -> None:
+        was_plugged, self._board, self._board_lost = self.is_plugged, status, False
+        if status.pilot is PilotState.A:
+            self._see_unplugged(was_plugged, now)
+        elif self.is_plugged:
+            self._see_plugged(now)
+        self._match_board()
+
+    def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
+        self._finished = False
+        if self.phase is Phase.RUNNING:
+            self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now)
+        elif self.phase is Phase.RESUMING and self.transaction:
+            self._begin_ending(Ending(StopReason.POWER_LOSS, at=self.transaction.last_at), now)
+        elif was_plugged and self.phase in (Phase.AUTHORIZED, Phase.STARTING):
+            self._give_up("the vehicle was unplugged")
+
+    def _see_plugged(self, now: Now) -> None:
+        if self.phase is Phase.AUTHORIZED:
+            self.phase = Phase.STARTING
+        elif self.phase is Phase.RESUMING:
+            self.phase = Phase.RUNNING
+            self._samples = PeriodicSamples(now.uptime)
+            self._do(Tell("transaction_resumed"))
+            if self.transaction and self.transaction.deauthorized:
+                self._deauthorize(now)
+
+    def _match_board(self) -> None:
+        """Make the board do what we want, should it do something else."""
+        board = self._board
+        if board is None or self.phase is Phase.RESUMING:
+            return
+        if self.phase is Phase.RUNNING and not self._blocked:
+            wanted = self._current(board)
+            # A board may be set to less than we want; what it must not do is offer nothing, or more.
+            if not 0 < board.offered_current_a <= wanted and self.is_plugged and not self._faults:
+                self._do(Allow(wanted))
+        elif board.offered_current_a or board.contactor_closed:
+            self._do(Stop())
+
+    def _current(self, board: EvseStatus) -> int:
+        return min(self._max_current_a, board.cable_current_a or self._max_current_a)
+
+    def _read_meter(self, reading: MeterReading | None, now: Now) -> None:
+        if reading and self.transaction and reading.energy_import < self.transaction.register:
+            # A register that runs backwards is another meter's or a broken one's: as good as no answer.
+            reading = None
+        was_lost, self._meter_lost = self._meter_lost, reading is None
+        if reading:
+            self._reading = reading
+            if self.transaction:
+                self.transaction = replace(self.transaction, register=reading.energy_import)
+        if was_lost != self._meter_lost and self.transaction:
+            self._do(Tell("meter_gap_begins" if self._meter_lost else "meter_gap_ends"))
+        match self.phase:
+            case Phase.STARTING:
+                self._start(reading, now)
+            case Phase.RUNNING if reading:
+                self._sample(reading, now)
+            case Phase.ENDING:
+                self._end(reading, now)
+            case _ if reading and self._aligned.due(now, self._configuration.number("ClockAlignedDataInterval")):
+                self._do(SendSample(MeterValue(now.utc, self._sampled(reading), ReadingContext.CLOCK)))
+            case _:
+                pass
+
+    def _present(self, token: IdToken, now: Now) -> None:
+        match self.phase:
+            case Phase.RUNNING | Phase.RESUMING if self.transaction and token == self.transaction.started.id_token:
+                self._begin_ending(Ending(StopReason.LOCAL, token), now)
+            case Phase.RUNNING | Phase.RESUMING | Phase.ENDING:
+                self._do(Tell("charge_refused", "another transaction is running here"))
+            case Phase.AUTHORIZED | Phase.STARTING if token == self._token:
+                self._give_up("the card was shown again")
+            case Phase.ASKING if token == self._token:
+                pass
+            case _ if self.blocked_by:
+                self._do(Tell("charge_refused", self.blocked_by))
+            case _:
+                self._ask(token)
+
+    def _ask(self, token: IdToken) -> None:
+        self.phase, self._token = Phase.ASKING, token
+        self._do(Authorize(token))
+
+    def _authorize(self, token: IdToken, now: Now) -> None:
+        self._token, self._finished = token, False
+        self._deadline = now.uptime + self._configuration.number("ConnectionTimeOut")
+        self.phase = Phase.STARTING if self.is_plugged else Phase.AUTHORIZED
+
+    def _give_up(self, why: str) -> None:
+        self.phase, self._token = Phase.IDLE, None
+        self._do(Tell("charge_refused", why))
+
+    def _start(self, reading: MeterReading | None, now: Now) -> None:
+        if reading is None or self._token is None or self.blocked_by:
+            self._give_up(self.blocked_by)
+            return
+        meter = MeterValue(now.utc, reading, ReadingContext.BEGIN)
+        started = Started(self._new_key(), self.evse_id, self._token, meter)
+        self.transaction = OpenTransaction(started, 1, reading.energy_import, now.utc)
+        self.phase, self._token = Phase.RUNNING, None
+        self._samples = PeriodicSamples(now.uptime)
+        self._do(Record(started))
+        self._match_board()
+
+    def _sample(self, reading: MeterReading, now: Now) -> None:
+        keys = self._configuration
+        due = contexts(
+            self._samples.due(now, keys.number("MeterValueSampleInterval")),
+            self._aligned.due(now, keys.number("ClockAlignedDataInterval")),
+        )
+        if due and self.transaction:
+            values = tuple(MeterValue(now.utc, self._sampled(reading), context) for context in due)
+            self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
+
+    def _sampled(self, reading: MeterReading) -> MeterReading:
+        wanted = self._configuration.texts("MeterValuesSampledData")
+        return MeterReading(
+            energy_import=reading.energy_import,
+            power=reading.power if MEASURANDS[1] in wanted else None,
+            currents=reading.currents if MEASURANDS[2] in wanted else (),
+            voltages=reading.voltages if MEASURANDS[3] in wanted else (),
+            signed=reading.signed,
+        )
+
+    def _deauthorize(self, now: Now) -> None:
+        if self._configuration.flag("StopTransactionOnInvalidId"):
+            self._begin_ending(Ending(StopReason.DE_AUTHORIZED), now)
+        else:
+            self._blocked = True
+            self._do(Stop())
+
+    def _begin_ending(self, ending: Ending, now: Now) -> None:
+        if self.phase not in (Phase.RUNNING, Phase.RESUMING) or not self.transaction:
+            return
+        self.phase = Phase.ENDING
+        self.transaction = replace(self.transaction, ending=ending)
+        self._ending_since, self._ending_looks = now.uptime, 0
+        self._do(MarkEnding(self.transaction.started.key, ending))
+        self._do(Stop())
+
+    def _end(self, reading: MeterReading | None, now: Now) -> None:
+        transaction = self.transaction
+        if not transaction or not transaction.ending:
+            return
+        self._ending_looks += 1
+        if self._ending_since is None:
+            self._ending_since = now.uptime
+        if self._board is None or self._board_lost or self._board.contactor_closed:
+            if self._ending_looks < OPENING_LOOKS or now.uptime < self._ending_since + OPENING_S:
+                return
+            self._do(Tell("contactor_not_open", "the board does not confirm that its contactor opened"))
+        ending = transaction.ending
+        known = reading or MeterReading(transaction.register)
+        meter = MeterValue(ending.at or now.utc, known, ReadingContext.END)
+        past = ending.at is not None and not transaction.same_boot
+        self._record(
+            Ended(transaction.started.key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token),
+            past,
+        )
+        self.phase, self.transaction, self._blocked = Phase.IDLE, None, False
+        self._finished = self.is_plugged
+
+    def _record(self, event: TransactionEvent, past: bool = False) -> None:
+        assert self.transaction is not None  # noqa: S101  only a running transaction has events
+        self.transaction = replace(self.transaction, next_seq=event.seq_no + 1, last_at=event.at, same_boot=True)
+        self._do(Record(event, past))
+
+    def _is_running(self, key: TransactionKey) -> bool:
+        running = self.phase in (Phase.RUNNING, Phase.RESUMING)
+        return running and self.transaction is not None and self.transaction.started.key == key
+
+    def _do(self, action: Action) -> None:
+        self._actions.append(action)
+
+    @property
+    def _faults(self) -> frozenset[str]:
+        if self._board is None:
+            return frozenset()
+        if self._board.pilot in (PilotState.E, PilotState.F):
+            return self._board.faults or frozenset({"EVCommunicationError"})
+        return self._board.faults
+
+    def _show_status(self) -> None:
+        if self._board is None and not self._board_lost:
+            return  # nobody has looked yet
+        status = self._status()
+        if status is Status.UNAVAILABLE:
+            self._finished = False
+        if self.status is Status.FINISHING and status in (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE):
+            self._connector.become(Status.PREPARING)
+        self._connector.become(status)
+        notice = Notify(status, *self._error())
+        if notice != self._notified:
+            self._notified = notice
+            self._do(notice)
+
+    def _status(self) -> Status:
+        if self._board_lost or self._board is None or self._faults:
+            return Status.FAULTED
+        if self.phase in (Phase.RUNNING, Phase.RESUMING, Phase.ENDING):
+            if self._blocked or self.phase is not Phase.RUNNING:
+                return Status.SUSPENDED_EVSE
+            wants = self._board.pilot in _WANTS_ENERGY and self._board.contactor_closed
+            return Status.CHARGING if wants else Status.SUSPENDED_EV
+        if not self.operative:
+            return Status.UNAVAILABLE
+        if self.phase in (Phase.AUTHORIZED, Phase.STARTING):
+            return Status.PREPARING
+        if self._finished:
+            return Status.FINISHING
+        return Status.PREPARING if self.is_plugged else Status.AVAILABLE
+
+    def _error(self) -> tuple[str, str]:
+        if self._board_lost:
+            return _OTHER_ERROR, "the EVSE controller board does not answer"
+        if self._faults:
+            return min(self._faults), ""
+        if self._meter_lost:
+            return METER_FAILURE, "the meter does not answer"
+        return NO_ERROR, ""

@@ -1,0 +1,195 @@
+"""What happens at an EVSE, and what is to be done about it: the words between station.core.charging and the outside."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hardware.api import EvseStatus
+from shared.ids import IdToken, TransactionKey
+from shared.metering import MeterReading, MeterValue
+from shared.transaction import Started, StopReason, TransactionEvent
+from shared.units import Wh
+from station.core.connector import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why and by whom a transaction is being ended; `at` is set when that moment lies before this start."""
+
+    reason: StopReason
+    id_token: IdToken | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction that has begun and not ended, as the journal gives it.
+
+    Args:
+        started: its first event.
+        next_seq: number of its next event.
+        register: highest register known.
+        last_at: time of its last event.
+        ending: set when its end had already been decided.
+        same_boot: whether the last event was stamped in the present boot of the machine.
+        deauthorized: whether the central system refused the card when it heard of the start.
+    """
+
+    started: Started
+    next_seq: int
+    register: Wh
+    last_at: datetime
+    ending: Ending | None = None
+    same_boot: bool = True
+    deauthorized: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSeen:
+    """The board was asked; also tells of plugging and unplugging."""
+
+    status: EvseStatus
+
+
+@dataclass(frozen=True, slots=True)
+class BoardLost:
+    """The board does not answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRead:
+    """The meter was asked; None when it does not answer any more."""
+
+    reading: MeterReading | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagPresented:
+    """A driver shows a card."""
+
+    id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The driver may charge, by a card or by remote."""
+
+    id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The driver may not."""
+
+    id_token: IdToken
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStart:
+    """The central system starts a transaction; `ask` if the token is to be authorized first."""
+
+    id_token: IdToken
+    ask: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deauthorized:
+    """The central system has answered the start of this transaction with a refusal."""
+
+    key: TransactionKey
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequested:
+    """Whatever runs here is to end."""
+
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class OperativeChanged:
+    """ChangeAvailability; takes effect when no transaction runs."""
+
+    operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+Event = (
+    BoardSeen
+    | BoardLost
+    | MeterRead
+    | TagPresented
+    | Authorized
+    | Refused
+    | RemoteStart
+    | Deauthorized
+    | EndRequested
+    | OperativeChanged
+    | Tick
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write to the journal. `past` if its time is not of this boot's clock and must not be corrected with it."""
+
+    event: TransactionEvent
+    past: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MarkEnding:
+    """Write to the journal that the transaction is being ended, so that a restart does not go on charging."""
+
+    key: TransactionKey
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Offer so many amperes."""
+
+    current_a: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Offer nothing, open the contactor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """Find out whether the driver may charge; answer with Authorized or Refused."""
+
+    id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """The connector's state changed."""
+
+    status: Status
+    error_code: str
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendSample:
+    """Clock-aligned value outside a transaction: sent if there is a connection, else not."""
+
+    value: MeterValue
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A fact for the log and the driver: event name and plain words."""
+
+    fact: str
+    why: str = ""
+
+
+Action = Record | MarkEnding | Allow | Stop | Authorize | Notify | SendSample | Tell

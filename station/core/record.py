@@ -1,0 +1,88 @@
+"""The written form of transaction events in the journal: JSON that gives back exactly the same event."""
+
+import json
+from datetime import datetime
+
+from shared.ids import EvseId, IdToken, TransactionKey
+from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData
+from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from shared.units import MilliAmp, MilliVolt, Watt, Wh
+
+Json = dict[str, object]
+
+
+def encode(event: TransactionEvent) -> str:
+    """Write an event."""
+    body: Json = {"key": event.key, "evse": event.evse_id}
+    match event:
+        case Started():
+            body |= {"kind": "started", "token": event.id_token.value, "values": [_value(event.meter)]}
+            if event.reservation_id is not None:
+                body["reservation"] = event.reservation_id
+        case Updated():
+            body |= {"kind": "updated", "seq": event.seq_no, "values": [_value(v) for v in event.values]}
+        case Ended():
+            body |= {"kind": "ended", "seq": event.seq_no, "values": [_value(event.meter)], "reason": event.reason}
+            if event.id_token:
+                body["token"] = event.id_token.value
+    return json.dumps(body, separators=(",", ":"))
+
+
+def decode(text: str) -> TransactionEvent:
+    """Read what `encode` wrote.
+
+    Raises:
+        ValueError, KeyError: it was written by something else.
+    """
+    body = json.loads(text)
+    key, evse_id = TransactionKey(body["key"]), EvseId(body["evse"])
+    values = tuple(_parse_value(value) for value in body["values"])
+    token = IdToken(body["token"]) if "token" in body else None
+    match body["kind"]:
+        case "started" if token:
+            return Started(key, evse_id, token, values[0], body.get("reservation"))
+        case "updated":
+            return Updated(key, body["seq"], evse_id, values)
+        case "ended":
+            return Ended(key, body["seq"], evse_id, values[0], StopReason(body["reason"]), token)
+        case kind:
+            raise ValueError(f"an event of the kind {kind} is not known")
+
+
+def _value(value: MeterValue) -> Json:
+    reading = value.reading
+    body: Json = {"at": value.at.isoformat(), "wh": reading.energy_import, "context": value.context}
+    if reading.power is not None:
+        body["w"] = reading.power
+    if reading.currents:
+        body["ma"] = reading.currents
+    if reading.voltages:
+        body["mv"] = reading.voltages
+    if reading.signed:
+        body["signed"] = [reading.signed.text, reading.signed.public_key]
+    return body
+
+
+# Any value of JSON: `encode` made it, and the journal's file is nobody else's.
+def _parse_value(body: dict[str, object]) -> MeterValue:
+    power, signed = body.get("w"), body.get("signed")
+    reading = MeterReading(
+        energy_import=Wh(_int(body["wh"])),
+        power=None if power is None else Watt(_int(power)),
+        currents=tuple(MilliAmp(_int(v)) for v in _list(body.get("ma", []))),
+        voltages=tuple(MilliVolt(_int(v)) for v in _list(body.get("mv", []))),
+        signed=SignedData(*(str(part) for part in _list(signed))) if signed else None,
+    )
+    return MeterValue(datetime.fromisoformat(str(body["at"])), reading, ReadingContext(str(body["context"])))
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list")
+    return value

@@ -1,0 +1,136 @@
+"""Carries the journal's transaction messages to the central system, one by one, in order."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from shared.ids import EvseId, MessageId, TransactionKey
+from shared.log import Log
+from shared.ocpp.session import Payload
+from shared.transaction import Started
+from station.core import delivery
+from station.core.authorize import ACCEPTED, parse_token_info
+from station.core.configuration import Configuration
+from station.core.delivery import Acknowledge, Entry, Park, Retry
+from station.csms_connection import Refusal, Reply
+from station.journal import Journal
+from station.timekeeper import Timekeeper
+
+_LOG = Log("station.delivery")
+
+Call = Callable[[MessageId, str, Payload], Awaitable[Reply | Refusal]]
+
+
+class Courier:
+    """Delivers the oldest pending entry. The journal is the queue; nothing but a retry's wait is kept here.
+
+    Args:
+        journal: the queue.
+        timekeeper: stamps the tries.
+        configuration: attempts and waits.
+        send_without_start: see delivery.Rules.
+        deauthorized: is told when the central system refuses the card of a start.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        timekeeper: Timekeeper,
+        configuration: Configuration,
+        *,
+        send_without_start: bool,
+        deauthorized: Callable[[EvseId, TransactionKey], None],
+    ) -> None:
+        self._journal = journal
+        self._timekeeper = timekeeper
+        self._configuration = configuration
+        self._send_without_start = send_without_start
+        self._deauthorized = deauthorized
+        self._held: tuple[int, float] = (0, 0.0)
+        self._delivered = 0
+        self._had_backlog = False
+
+    async def begin(self) -> None:
+        """Take stock when a connection begins."""
+        backlog = await self._journal.backlog()
+        self._delivered, self._had_backlog = 0, backlog.pending > 0
+        if backlog.pending or backlog.parked:
+            _LOG.info("backlog", pending=backlog.pending, parked=backlog.parked)
+
+    async def deliver(self, call: Call) -> float:
+        """Deliver one entry, and tell after how many seconds of link time there is more to do; inf = nothing waits.
+
+        Raises:
+            LinkLost: by `call`; the entry waits on and no attempt is spent.
+        """
+        entry = await self._journal.head()
+        if entry is None:
+            if self._had_backlog:
+                self._had_backlog = False
+                _LOG.info("backlog_drained", messages=self._delivered)
+            return math.inf
+        row_id, until = self._held
+        wait = until - asyncio.get_running_loop().time()
+        if row_id == entry.row_id and wait > 0:
+            return wait
+        rules = self._rules()
+        plan = delivery.outgoing(entry, rules)
+        decision: Retry | Park | None = plan if isinstance(plan, Park) else await self._send(entry, rules, call)
+        match decision:
+            case Retry(after_s, reason):
+                self._held = (entry.row_id, asyncio.get_running_loop().time() + after_s)
+                await self._journal.refuse(entry, reason)
+                _LOG.warning("refused", message_id=entry.message_id, reason=reason, again_in_s=after_s)
+            case Park(reason, transaction):
+                await self._journal.park(entry, self._now(), reason, transaction=transaction)
+                _LOG.error("parked", transaction=entry.event.key, message_id=entry.message_id, reason=reason)
+            case None:
+                self._delivered += 1
+        return 0.0
+
+    async def _send(self, entry: Entry, rules: delivery.Rules, call: Call) -> Retry | Park | None:
+        entry = await self._journal.begin_try(entry, self._now())
+        message = delivery.outgoing(entry, rules)
+        if isinstance(message, Park):
+            return message
+        reply = await call(entry.message_id, message.action, message.payload)
+        if isinstance(reply, Refusal):
+            return delivery.judge_refusal(entry, reply.reason, rules)
+        verdict = delivery.judge_result(entry, reply.payload, rules)
+        if isinstance(verdict, Acknowledge):
+            await self._acknowledge(entry, verdict, reply, message.action)
+            return None
+        return verdict
+
+    async def _acknowledge(self, entry: Entry, verdict: Acknowledge, reply: Reply, kind: str) -> None:
+        event, info = entry.event, parse_token_info(reply.payload.get("idTagInfo"))
+        deauthorized = isinstance(event, Started) and info is not None and info.status != ACCEPTED
+        round_trip_ms = round(reply.round_trip_s * 1000)
+        await self._journal.acknowledge(
+            entry, self._now(), round_trip_ms, verdict.transaction_id, deauthorized=deauthorized
+        )
+        backlog = await self._journal.backlog()
+        _LOG.info(
+            "delivered",
+            kind=kind,
+            message_id=entry.message_id,
+            transaction=event.key,
+            round_trip_ms=round_trip_ms,
+            backlog=backlog.pending,
+        )
+        if isinstance(event, Started) and info:
+            if self._configuration.flag("AuthorizationCacheEnabled"):
+                await self._journal.tokens.cache(event.id_token, info)
+            if deauthorized:
+                self._deauthorized(event.evse_id, event.key)
+
+    def _rules(self) -> delivery.Rules:
+        return delivery.Rules(
+            self._configuration.number("TransactionMessageAttempts"),
+            self._configuration.number("TransactionMessageRetryInterval"),
+            self._send_without_start,
+        )
+
+    def _now(self) -> datetime:
+        return self._timekeeper.now().utc

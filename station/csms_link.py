@@ -1,0 +1,319 @@
+"""The lasting connection to the central system: reconnect, boot, and what goes out next.
+
+One call is in flight at a time. What goes out next, in this order: what somebody waits for or the central system asked
+for (Authorize, triggered messages), connector states, the backlog of transaction messages, Heartbeat. A driver never
+waits behind the backlog.
+
+BootNotification is sent once per start of the agent, not per connection (OCPP-J 1.6 §5.4); before it is accepted
+nothing else leaves (OCPP 1.6 §4.2). All waits here are link time.
+"""
+
+import asyncio
+import contextlib
+import math
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+from urllib.parse import quote, urlsplit
+
+from shared.ids import MessageId
+from shared.log import Log
+from shared.ocpp.session import Payload
+from shared.ocpp.v16 import PayloadError, parse_timestamp
+from station.core.backoff import Backoff
+from station.core.configuration import Configuration
+from station.core.status_reports import StatusReports
+from station.core.timekeeping import TimeSource
+from station.courier import Courier
+from station.csms_connection import Answer, Connection, Refusal, Reply, open_connection
+from station.errors import LinkLost
+from station.settings import CsmsSettings, IdentitySettings
+from station.timekeeper import Timekeeper
+
+_LOG = Log("station.csms")
+_DAY_S = 86400
+
+
+class Bearer(Protocol):
+    """A way to open TCP connections."""
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """Open a connection: a non-blocking stream socket. Waits while there is no coverage; cancelling is safe.
+
+        Raises:
+            LinkLost, OSError: there was coverage, and it failed all the same.
+        """
+        ...
+
+    def proven(self) -> None:
+        """Hear that the present connection carried an OCPP reply."""
+        ...
+
+
+class BootRejected(LinkLost):
+    """The central system does not want us now; silence for so many seconds."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("the central system rejected BootNotification")
+        self.wait_s = wait_s
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    action: str
+    payload: Payload
+    is_triggered: bool
+    done: "asyncio.Future[Reply | Refusal | None]" = field(default_factory=asyncio.Future)
+
+
+class CsmsLink:
+    """See the module.
+
+    Args:
+        settings: where and how patiently.
+        identity: who we are.
+        bearer: the way there.
+        courier: the backlog.
+        timekeeper: hears the central system's time.
+        configuration: the keys in force.
+        statuses: what is to be reported of connectors.
+        answer: does what the central system asks.
+        boot_payload: gives BootNotification.req.
+        run_id: makes message ids unique across starts of the agent.
+        random: gives a number from 0 to below 1.
+    """
+
+    def __init__(
+        self,
+        settings: CsmsSettings,
+        identity: IdentitySettings,
+        *,
+        bearer: Bearer,
+        courier: Courier,
+        timekeeper: Timekeeper,
+        configuration: Configuration,
+        statuses: StatusReports,
+        answer: Answer,
+        boot_payload: Callable[[], Payload],
+        run_id: str,
+        random: Callable[[], float],
+    ) -> None:
+        self.is_accepted = False
+        self._settings = settings
+        self._user = identity.charge_point_id
+        self._url = f"{settings.url.rstrip('/')}/{quote(self._user, safe='')}"
+        self._bearer = bearer
+        self._courier = courier
+        self._timekeeper = timekeeper
+        self._configuration = configuration
+        self._statuses = statuses
+        self._answer = answer
+        self._boot_payload = boot_payload
+        self._run_id = run_id
+        self._backoff = Backoff(settings.retry_wait_s, settings.retry_random_s, settings.retry_doublings, random)
+        self._connection: Connection | None = None
+        self._requests: deque[_Request] = deque()
+        self._wake = asyncio.Event()
+        self._calls = 0
+        self._last_call = self._last_heartbeat = -math.inf
+        self._is_proven = False
+        self._complaint = ""
+
+    @property
+    def is_online(self) -> bool:
+        """Tell whether the central system can be asked something now."""
+        return self._connection is not None and self.is_accepted
+
+    @property
+    def state(self) -> str:
+        """Say in a few words how the connection stands."""
+        if self._connection is None:
+            return f"not connected: {self._complaint or 'not tried yet'}"
+        return "connected" if self.is_accepted else "connected, not accepted yet"
+
+    def wake(self) -> None:
+        """Hear that there may be something to send."""
+        self._wake.set()
+
+    async def call(self, action: str, payload: Payload) -> Reply | Refusal | None:
+        """Ask the central system before the backlog. None if that is not possible now. Cancelling is safe."""
+        if not self.is_online:
+            return None
+        request = _Request(action, payload, is_triggered=False)
+        self._requests.append(request)
+        self._wake.set()
+        return await request.done
+
+    def post(self, action: str, payload: Payload, *, is_triggered: bool = False) -> None:
+        """Send something before the backlog that may as well be lost.
+
+        With `is_triggered` the central system asked for it: then it leaves also before the boot is accepted.
+        """
+        if self._connection is not None and (self.is_accepted or is_triggered):
+            self._requests.append(_Request(action, payload, is_triggered))
+            self._wake.set()
+
+    async def run(self) -> NoReturn:
+        """Keep connected for ever."""
+        while True:
+            wait_s = 0.0
+            try:
+                await self._connect_and_talk()
+            except* LinkLost as lost:
+                wait_s = self._lose(lost)
+            await asyncio.sleep(max(wait_s, self._backoff.next()))
+
+    async def _connect_and_talk(self) -> None:
+        url = urlsplit(self._url)
+        try:
+            sock = await self._bearer.connect(url.hostname or "", url.port or 80)
+        except OSError as error:
+            raise LinkLost(f"{url.netloc} can't be reached: {error.strerror or error}") from error
+        connection = await open_connection(
+            sock,
+            self._url,
+            self._user,
+            self._settings.password,
+            connect_timeout_s=self._settings.connect_timeout_s,
+            reply_timeout_s=self._settings.reply_timeout_s,
+            ping_s=self._configuration.number("WebSocketPingInterval"),
+            answer=self._answer,
+        )
+        self._connection, self._is_proven, self._complaint = connection, False, ""
+        self._last_call = -math.inf
+        _LOG.info("csms_connected", url=self._url)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(connection.run(), name="csms reader")
+                await self._talk(connection)
+        finally:
+            self._connection = None
+            connection.abort()
+            while self._requests:
+                _finish(self._requests.popleft(), None)
+
+    def _lose(self, lost: "BaseExceptionGroup[LinkLost]") -> float:
+        """Log the loss once, and give the wait that the central system asked for."""
+        first: BaseException = lost
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if str(first) != self._complaint:
+            _LOG.warning("csms_lost" if self._is_proven else "csms_unreachable", reason=first)
+        self._complaint, self._is_proven = str(first), False
+        return first.wait_s if isinstance(first, BootRejected) else 0.0
+
+    async def _talk(self, connection: Connection) -> NoReturn:
+        while not self.is_accepted:
+            await self._boot(connection)
+        await self._courier.begin()
+        while True:
+            self._wake.clear()
+            wait_s = await self._say_something(connection)
+            if wait_s > 0:
+                await self._pause(wait_s)
+
+    async def _boot(self, connection: Connection) -> None:
+        reply = await self._send(connection, "BootNotification", self._boot_payload())
+        payload = reply.payload if isinstance(reply, Reply) else {}
+        interval = payload.get("interval")
+        interval = interval if isinstance(interval, int) and interval > 0 else None
+        status = payload.get("status")
+        if status == "Accepted":
+            if interval:
+                self._configuration.change("HeartbeatInterval", str(min(max(interval, 5), _DAY_S)))
+            self.is_accepted = True
+            self._statuses.forget_told()
+            _LOG.info("boot_accepted", heartbeat_s=self._configuration.number("HeartbeatInterval"))
+            return
+        wait_s = float(interval) if interval else self._settings.boot_retry_s
+        if status == "Rejected":
+            raise BootRejected(wait_s)
+        _LOG.warning("boot_pending", status=status or reply, again_in_s=wait_s)
+        await self._wait_pending(connection, wait_s)
+
+    async def _wait_pending(self, connection: Connection, wait_s: float) -> None:
+        """Wait for the next BootNotification and send only what the central system triggers."""
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            self._wake.clear()
+            if self._requests:
+                request = self._requests.popleft()
+                if request.action == "BootNotification":
+                    return
+                await self._send(connection, request.action, request.payload)
+            else:
+                await self._pause(left)
+
+    async def _say_something(self, connection: Connection) -> float:
+        """Send the one thing that matters most, or tell how long there is nothing to say."""
+        if self._requests:
+            request = self._requests.popleft()
+            if not request.done.done():
+                try:
+                    _finish(request, await self._send(connection, request.action, request.payload))
+                finally:
+                    _finish(request, None)
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        minimum_s = self._configuration.number("MinimumStatusDuration")
+        if report := self._statuses.due(now, minimum_s):
+            await self._send(connection, "StatusNotification", report.payload())
+            self._statuses.told(report)
+            return 0.0
+        backlog_s = await self._courier.deliver(
+            lambda message_id, action, payload: self._transmit(connection, message_id, action, payload)
+        )
+        if backlog_s == 0.0:
+            return 0.0
+        heartbeat_at = min(
+            self._last_call + self._configuration.number("HeartbeatInterval"), self._last_heartbeat + _DAY_S
+        )
+        if now >= heartbeat_at:
+            await self._send(connection, "Heartbeat", {})
+            return 0.0
+        status_at = self._statuses.next_due(minimum_s)
+        return min(backlog_s, heartbeat_at - now, math.inf if status_at is None else max(status_at - now, 0.01))
+
+    async def _send(self, connection: Connection, action: str, payload: Payload) -> Reply | Refusal:
+        """Send what is not a transaction message."""
+        self._calls += 1
+        message_id = MessageId(f"{self._run_id}-{self._calls}")
+        asked_at = self._timekeeper.clock.uptime()
+        reply = await self._transmit(connection, message_id, action, payload)
+        if isinstance(reply, Refusal):
+            _LOG.warning("refused", action=action, reason=reply.reason)
+        elif action in ("BootNotification", "Heartbeat"):
+            self._last_heartbeat = asyncio.get_running_loop().time()
+            await self._learn_time(reply.payload.get("currentTime"), asked_at)
+        return reply
+
+    async def _transmit(
+        self, connection: Connection, message_id: MessageId, action: str, payload: Payload
+    ) -> Reply | Refusal:
+        reply = await connection.call(message_id, action, payload)
+        self._last_call = asyncio.get_running_loop().time()
+        if not self._is_proven:
+            self._is_proven = True
+            self._bearer.proven()
+            self._backoff.reset()
+        return reply
+
+    async def _learn_time(self, text: object, asked_at: float) -> None:
+        try:
+            told = parse_timestamp(text)
+        except PayloadError as error:
+            _LOG.warning("clock_refused", source="csms", reason=f"currentTime: {error}")
+            return
+        await self._timekeeper.learn(TimeSource.CSMS, told, asked_at)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+                await self._wake.wait()
+
+
+def _finish(request: _Request, reply: Reply | Refusal | None) -> None:
+    if not request.done.done():
+        request.done.set_result(reply)

@@ -1,0 +1,96 @@
+"""The ledger for people: read beside a running agent, and parked entries given back to delivery."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from station.errors import JournalError
+from station.journal import corrected, register
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One line of the ledger, for people. `certain` is False if the time of the event was never confirmed."""
+
+    row_id: int
+    message_id: str
+    transaction: str
+    kind: str
+    at: datetime
+    certain: bool
+    register_wh: int
+    state: str
+    tries: int
+    refusals: int
+    round_trip_ms: int | None
+    reason: str
+
+
+def read_ledger(path: Path, transaction: str = "", limit: int = 100) -> list[LedgerRow]:
+    """Read the newest lines of the ledger, oldest first, beside a running agent.
+
+    Args:
+        path: of the journal.
+        transaction: only this one; empty = all.
+        limit: how many at most.
+
+    Raises:
+        JournalError: there is no journal, or it can't be read.
+    """
+    sql = (
+        "SELECT e.id, l.message_id, e.transaction_key, e.body, "
+        "COALESCE(l.correction_ms, b.offset_ms - e.offset_ms, 0), COALESCE(b.source, 0) > 0, "
+        "l.state, l.tries, l.refusals, l.round_trip_ms, l.reason "
+        "FROM ledger l JOIN event e ON e.id = l.event_id LEFT JOIN boot b ON b.number = e.boot "
+        "WHERE ? IN ('', e.transaction_key) ORDER BY e.id DESC LIMIT ?"
+    )
+    rows = []
+    for row in read_rows(path, sql, transaction, limit):
+        event = corrected(row[3], row[4])
+        kind = type(event).__name__.lower()
+        rows.append(
+            LedgerRow(
+                row[0], row[1], row[2], kind, event.at, bool(row[5]), register(event), row[6], row[7], row[8], row[9],
+                row[10],
+            )
+        )  # fmt: skip
+    return rows[::-1]
+
+
+def read_rows(path: Path, sql: str, *parameters: object) -> list[sqlite3.Row]:
+    """Query the journal read-only, beside a running agent.
+
+    Raises:
+        JournalError: there is no journal, or it can't be read.
+    """
+    if not path.is_file():
+        raise JournalError(f"there is no journal {path} yet: has the agent run with this configuration?")
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+    except sqlite3.Error as error:
+        raise JournalError(f"can't read the journal {path}: {error}") from error
+
+
+def release(path: Path, transaction: str) -> int:
+    """Give the parked entries of a transaction back to delivery, in their old order, and tell how many.
+
+    A running agent takes them up by itself.
+
+    Raises:
+        JournalError: there is no journal, or it can't be written.
+    """
+    if not path.is_file():
+        raise JournalError(f"there is no journal {path} yet: has the agent run with this configuration?")
+    try:
+        with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
+            connection.execute("UPDATE txn SET start_parked = 0 WHERE key = ?", (transaction,))
+            return connection.execute(
+                "UPDATE ledger SET state = 'pending', refusals = 0, settled_ms = NULL WHERE state = 'parked' "
+                "AND event_id IN (SELECT id FROM event WHERE transaction_key = ?)",
+                (transaction,),
+            ).rowcount
+    except sqlite3.Error as error:
+        raise JournalError(f"can't write the journal {path}: {error}") from error

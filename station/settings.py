@@ -1,0 +1,268 @@
+"""The settings of the agent: one table. `emops-station config` prints it."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.config import ClockSettings, ConfigError, setting, table
+from shared.ids import IdToken, Secret
+from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
+from station.core.configuration import KEYS, Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """Who the charge point is."""
+
+    charge_point_id: str = setting(help="identity at the central system; becomes the last part of its URL")
+    vendor: str = setting("emops", help="chargePointVendor of BootNotification, at most 20 characters")
+    model: str = setting("station", help="chargePointModel, at most 20 characters")
+    serial: str = setting("", help="chargePointSerialNumber, at most 25 characters; empty = not told")
+
+
+@dataclass(frozen=True, slots=True)
+class CsmsSettings:
+    """The central system, and how patiently it is asked. All times are link time."""
+
+    url: str = setting(
+        help="WebSocket URL without the charge point's identity, for instance ws://csms.example.com/ocpp"
+    )
+    password: Secret = setting(Secret(""), help="HTTP basic auth with the identity as user; empty = none")
+    reply_timeout_s: float = setting(
+        30.0, unit="s", minimum=1, maximum=600, help="no reply in this time: the connection counts as dead"
+    )
+    connect_timeout_s: float = setting(60.0, unit="s", minimum=1, maximum=600, help="for TCP and WebSocket handshake")
+    authorize_timeout_s: float = setting(
+        10.0,
+        unit="s",
+        minimum=0.5,
+        maximum=120,
+        help="the driver waits so long for an answer, then offline rules hold",
+    )
+    retry_wait_s: float = setting(3.0, unit="s", minimum=0.1, maximum=3600, help="first wait before a new connection")
+    retry_random_s: float = setting(10.0, unit="s", minimum=0, maximum=3600, help="up to this is added at random")
+    retry_doublings: int = setting(3, minimum=0, maximum=12, help="so often a failed attempt doubles the wait")
+    boot_retry_s: float = setting(
+        60.0, unit="s", minimum=0.5, maximum=86400, help="next BootNotification if the central system names no interval"
+    )
+    send_without_start: bool = setting(
+        False, help="if a start is refused for good, send the rest with transactionId -1 instead of parking it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """Where the agent keeps what it must not lose."""
+
+    path: Path = setting(Path("/var/lib/emops/journal.sqlite"), help="SQLite file; its folder must exist")
+    status_path: str = setting("", help="small JSON file for the status command; empty = beside the journal")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSettings:
+    """What the controller's own clock is worth."""
+
+    clock_trusted: bool = setting(
+        False, help="true if the controller has a battery-backed clock or NTP, so that its time is right at boot"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSettings:
+    """The way to the central system."""
+
+    bearer: str = setting("modem", choices=("modem", "host"), help="through the modem, or the host's own network")
+    poll_s: float = setting(10.0, unit="s", minimum=0.2, maximum=600, help="how often registration is looked at")
+    retry_s: float = setting(5.0, unit="s", minimum=0.1, maximum=600, help="pause after a failure of the modem")
+    reattach_after: int = setting(
+        3,
+        minimum=1,
+        maximum=100,
+        help="connections without an OCPP reply before data is attached anew; at twice: restart",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModemSettings:
+    """The modem."""
+
+    port: str = setting("", help="device file, for instance /dev/ttyUSB2; needed if uplink.bearer is modem")
+    baud: int = setting(115200, unit="baud", minimum=300, maximum=4000000, help="speed of the port")
+    apn: str = setting("internet", help="access point name of the SIM's operator")
+    apn_user: str = setting("", help="user of the access point; empty = none")
+    apn_password: Secret = setting(Secret(""), help="password of the access point")
+    pin: Secret = setting(Secret(""), help="PIN of the SIM; empty = the SIM asks none")
+    sim_memory: str = setting(
+        "",
+        help="remembers a PIN that the SIM refused, so that it is never tried twice; empty = beside the journal",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """One Modbus RTU line."""
+
+    name: str = setting(help="by which the EVSEs refer to it")
+    port: str = setting(help="device file, for instance /dev/ttyS1")
+    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of all devices on the line")
+    parity: str = setting("N", choices=("N", "E", "O"), help="none, even, odd")
+
+
+@dataclass(frozen=True, slots=True)
+class EvseSettings:
+    """One EVSE: its controller board and its meter."""
+
+    board_bus: str = setting(help="name of the board's bus")
+    meter_bus: str = setting(help="name of the meter's bus")
+    id: int = setting(1, minimum=1, maximum=99, help="number of the EVSE, from 1; the connectorId of OCPP 1.6")
+    board: str = setting("simple-evse", help="kind of the board")
+    board_address: int = setting(1, minimum=1, maximum=247, help="Modbus address of the board")
+    meter: str = setting("SDM72DM-V2", help="model of the meter")
+    meter_address: int = setting(2, minimum=1, maximum=247, help="Modbus address of the meter")
+    max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
+    poll_s: float = setting(1.0, unit="s", minimum=0.1, maximum=60, help="how often both are read, world time")
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSettings:
+    """One card reader."""
+
+    port: str = setting(help="device file")
+    kind: str = setting("rdm6300", help="kind of the reader")
+    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of the port")
+    evse: tuple[int, ...] = setting((), help="EVSEs that its cards may use; empty = all")
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntrySettings:
+    """One card that may charge without asking, until the central system sends a list of its own."""
+
+    id_token: str = setting(help="the card's number")
+    expires: str = setting("", help="ISO 8601 time; empty = never")
+
+    def token(self) -> IdToken:
+        """Give the token.
+
+        Raises:
+            ConfigError: it is none of OCPP 1.6.
+        """
+        try:
+            return IdToken.parse(self.id_token, ID_TAG_LENGTH)
+        except ValueError as error:
+            raise ConfigError(f"local_list.id_token: {error}") from error
+
+    def expiry(self) -> datetime | None:
+        """Give the expiry.
+
+        Raises:
+            ConfigError: it is no time.
+        """
+        try:
+            return parse_timestamp(self.expires) if self.expires else None
+        except PayloadError as error:
+            raise ConfigError(f"local_list.expires: {error}") from error
+
+
+if TYPE_CHECKING:
+
+    @dataclass(frozen=True, slots=True)
+    class OcppSettings:
+        """The writable keys of station.core.configuration.KEYS, by their OCPP names."""
+
+else:
+    OcppSettings = dataclasses.make_dataclass(
+        "OcppSettings",
+        [
+            (
+                key.name,
+                type(key.default),
+                setting(
+                    key.default,
+                    unit=key.unit,
+                    help=key.help,
+                    minimum=key.low if type(key.default) is int else None,
+                    maximum=key.high if type(key.default) is int else None,
+                ),
+            )
+            for key in KEYS
+            if key.access != "ro"
+        ],
+        frozen=True,
+        slots=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """The whole file."""
+
+    identity: IdentitySettings = dataclasses.field(metadata={"help": "who the charge point is"})
+    csms: CsmsSettings = dataclasses.field(metadata={"help": "the central system"})
+    log_level: str = setting("INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="what is logged")
+    journal: JournalSettings = table(JournalSettings, help="the journal")
+    clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
+    time: TimeSettings = table(TimeSettings, help="the controller's clock")
+    uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
+    modem: ModemSettings = table(ModemSettings, help="the modem")
+    ocpp: OcppSettings = table(OcppSettings, help="configuration keys until the central system changes them")
+    bus: tuple[BusSettings, ...] = setting((), help="the Modbus lines")
+    evse: tuple[EvseSettings, ...] = setting((), help="the EVSEs")
+    reader: tuple[ReaderSettings, ...] = setting((), help="the card readers")
+    local_list: tuple[ListEntrySettings, ...] = setting((), help="cards that may charge without asking")
+
+
+def initial_keys(settings: OcppSettings) -> dict[str, str]:
+    """Give the configuration keys of the file as texts."""
+    fields = dataclasses.fields(settings)
+    values = {field.name: getattr(settings, field.name) for field in fields}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
+
+
+def check(settings: StationSettings) -> None:
+    """Check what no single setting can tell.
+
+    Raises:
+        ConfigError: two settings don't go together, or one of them makes no sense.
+    """
+    url = urlsplit(settings.csms.url)
+    if url.scheme != "ws" or not url.hostname:
+        raise ConfigError(f"csms.url = {settings.csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
+    _check_identity(settings.identity)
+    if settings.uplink.bearer == "modem" and not settings.modem.port:
+        raise ConfigError('modem.port is missing: name the modem\'s device file, or set uplink.bearer = "host"')
+    if not settings.evse:
+        raise ConfigError("there is no [[evse]]: a station has at least one")
+    buses = {bus.name for bus in settings.bus}
+    for evse in settings.evse:
+        for name, bus in (("board_bus", evse.board_bus), ("meter_bus", evse.meter_bus)):
+            if bus not in buses:
+                known = ", ".join(sorted(buses)) or "none"
+                raise ConfigError(f"evse {evse.id}: {name} = {bus!r} is no [[bus]]; there is: {known}")
+        if evse.board_bus == evse.meter_bus and evse.board_address == evse.meter_address:
+            raise ConfigError(f"evse {evse.id}: board and meter have the same address {evse.meter_address} on one bus")
+    numbers = sorted(evse.id for evse in settings.evse)
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise ConfigError(f"evse.id: number the EVSEs 1 to {len(numbers)}, each once; the file has {numbers}")
+    for reader in settings.reader:
+        for number in reader.evse:
+            if number not in numbers:
+                raise ConfigError(f"reader {reader.port}: evse {number} does not exist")
+    for entry in settings.local_list:
+        entry.token()
+        entry.expiry()
+    for name, text in initial_keys(settings.ocpp).items():
+        if Configuration().judge(name, text) == "Rejected":
+            raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+
+
+def _check_identity(identity: IdentitySettings) -> None:
+    limits = {"charge_point_id": 48, "vendor": 20, "model": 20, "serial": 25}
+    for name, limit in limits.items():
+        text = getattr(identity, name)
+        if len(text) > limit:
+            raise ConfigError(f"identity.{name} has {len(text)} characters, at most {limit} are allowed")
+    if not identity.charge_point_id or any(letter in identity.charge_point_id for letter in " /?#:"):
+        raise ConfigError("identity.charge_point_id must not be empty nor hold blanks or any of / ? # :")
