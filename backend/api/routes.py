@@ -9,13 +9,13 @@ from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
+from backend.api.live import Live
 from backend.core.invoice import Invoice
 from backend.core.record import RecordError, from_json
 from backend.csms.connections import Connections
 from backend.store import overview as queries
 from backend.store.overview import LARGEST_ID, ChargePointSummary, InvoiceSummary, TransactionSummary
 from backend.store.writer import Store
-from backend.web.live import Live
 
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]
 Before = Annotated[

@@ -12,13 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from backend.api.live import Live
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.store.overview import Operator, read_operator
 from backend.store.writer import Store
 from backend.web.formats import Formats
 from backend.web.language import LANGUAGES, Texts, choose_language, load_texts
-from backend.web.live import Live
 from backend.web.security import CSRF_FIELD, csrf_token, remember_csrf
 from shared.clock import Clock
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from backend.api import live
+from backend.api.live import Live
 from backend.csms.connections import Connections
-from backend.web import live
-from backend.web.live import Live
 from tests.unit.backend.web.installation import link
 
 
