@@ -1,7 +1,7 @@
 """What the station needs of its hardware, as Protocols. Drivers fulfil them; the registry makes drivers from settings.
 
-All calls may raise LinkError (no answer; try again) or DeviceError (refused, or not plausible). Cancelling any of them is
-safe: the device is left in a state in which the next call works.
+All calls may raise LinkError (no answer; try again) or DeviceError (refused, or not plausible). Cancelling any of them
+is safe: the device is left in a state in which the next call works.
 """
 
 import socket
@@ -91,7 +91,7 @@ class TagReader(Protocol):
     """A card reader."""
 
     def tags(self) -> AsyncIterator[IdToken]:
-        """Give each card once per presentation, as upper-case hex UID. Never ends; a reader that vanishes is waited for."""
+        """Give each card once per presentation, as upper-case hex UID. Never ends; waits for a reader that vanished."""
         ...
 
 

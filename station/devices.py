@@ -50,7 +50,10 @@ def build_hardware(settings: StationSettings) -> Hardware:
             for evse in settings.evse
         }
         readers = tuple(
-            (make_reader(reader.kind, reader.port, reader.baud), tuple(map(EvseId, reader.evse)) or everything)
+            (
+                make_reader(reader.kind, reader.port, reader.baud, setting="reader.port"),
+                tuple(map(EvseId, reader.evse)) or everything,
+            )
             for reader in settings.reader
         )
     except ValueError as error:

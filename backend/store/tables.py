@@ -166,6 +166,7 @@ charging_transaction = Table(
     Column("foreign_id", String(20), nullable=False, server_default=""),
     UniqueConstraint("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id"),
     Index(None, "state"),
+    Index(None, "ended_at"),
     sqlite_autoincrement=True,
 )
 

@@ -188,7 +188,7 @@ class Story:
         pdf = _attachment(mail)
         _claim(pdf.startswith(b"%PDF-"), "the attachment is a PDF")
         self.invoice_file.write_bytes(pdf)
-        self.narrator.confirm(f"mailed to {mail['To']}: {mail['Subject']}")
+        self.narrator.confirm(f"mailed to {mail['To']}: {mail['Subject'].strip()}")
         await self._summary(invoice, detail["lines"])
 
     async def _summary(self, invoice: Json, lines: list[Json]) -> None:

@@ -142,6 +142,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_charging_transaction_state"), "charging_transaction", ["state"], unique=False)
+    op.create_index(op.f("ix_charging_transaction_ended_at"), "charging_transaction", ["ended_at"], unique=False)
     op.create_table(
         "evse",
         sa.Column("charge_point_id", sa.String(48), nullable=False),
