@@ -1,6 +1,8 @@
 # emops: everything a newcomer, a developer and CI call. `make help` lists it.
 # Needs python3 (>= 3.11, with venv), git and make; all else comes into .venv from constraints.txt.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt

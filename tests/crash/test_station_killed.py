@@ -82,6 +82,7 @@ class Agent:
                 return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_wh_is_lost_and_none_counted_twice(tmp_path: Path, seed: int) -> None:
     async def work() -> None:
