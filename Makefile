@@ -7,6 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests of links wait more than they compute.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
 CODE := shared hardware station backend simulators tests
 
 .DEFAULT_GOAL := check
@@ -21,10 +23,10 @@ demo: .venv/.demo  ## the main job, live: one charge from the meter's register t
 	@$(BIN)/emops-sim demo --dir .demo $(if $(ONCE),--once)
 
 test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
-	$(BIN)/pytest -n auto -rs
+	$(BIN)/pytest -n $(WORKERS) -rs
 
 fast: .venv/.dev
-	$(BIN)/pytest -n auto -m "not slow and not system and not browser"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not system and not browser"
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check $(CODE)

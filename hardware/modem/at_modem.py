@@ -191,7 +191,12 @@ class AtModem:
         """Open the connection and give the modem's error number, 0 when it stands."""
         self._opening = asyncio.get_running_loop().create_future()
         try:
-            answer = await link.ask(dialect.open.request(host=host, port=port))
+            request = dialect.open.request(host=host, port=port)
+            answer = await link.ask(request)
+            if not answer.ok:
+                # What a cancelled call left opening may have come up after our closing: close that too.
+                await link.ask(dialect.close.request())
+                answer = await link.ask(request)
             if not answer.ok:
                 raise LinkError(f"{link.where}: it refuses to open a connection ({answer.final}); attach first")
             async with asyncio.timeout(dialect.opened_within_s):
