@@ -5,8 +5,9 @@ work: a lock, BEGIN IMMEDIATE, COMMIT.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiosqlite
@@ -48,10 +49,15 @@ class Database:
         Cancelling inside rolls back; cancelling during the commit may leave it done or undone, never half.
         """
         async with self._lock:
-            await self.connection.execute("BEGIN IMMEDIATE")
             try:
+                await self.connection.execute("BEGIN IMMEDIATE")
                 yield self.connection
+                await self.connection.execute("COMMIT")
             except BaseException:
-                await self.connection.execute("ROLLBACK")
+                await self._roll_back()
                 raise
-            await self.connection.execute("COMMIT")
+
+    async def _roll_back(self) -> None:
+        """Undo what is open. A statement whose caller was cancelled runs all the same, so that is not known here."""
+        with suppress(sqlite3.OperationalError):  # nothing is open: BEGIN failed, or COMMIT did its work
+            await self.connection.execute("ROLLBACK")
