@@ -23,7 +23,7 @@ from simulators.vehicle import Vehicle
 
 METER, BOARD = 1, 2
 BAUD = 9600
-TIMEOUT_S = 0.15
+TIMEOUT_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
