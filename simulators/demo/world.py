@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _POLL_S = 0.1
 _HTTP_TIMEOUT_S = 5.0
+_BACK_WITHIN_S = 20.0
+"""A killed program is back within this time, link time."""
 
 
 class ClaimError(Exception):
@@ -58,8 +60,13 @@ class World:
         await _http(f"{self.control}/{path}", body)
 
     async def api(self, path: str) -> Any:
-        """Ask the backend."""
-        return await _http(f"{self.backend}/api/v1/{path}")
+        """Ask the backend; one that was killed is asked again until it is back."""
+
+        async def ask() -> tuple[Any]:
+            return (await _http(f"{self.backend}/api/v1/{path}"),)
+
+        (answer,) = await until("the backend answers", ask, _BACK_WITHIN_S)
+        return answer
 
     def mails(self) -> list[EmailMessage]:
         """Read the mails that arrived, oldest first."""
