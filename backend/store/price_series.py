@@ -1,4 +1,4 @@
-"""Price series: market prices as they came, each with its source and time. Nothing is changed; what came last counts."""
+"""Price series: market prices as they came, each with source and time. Nothing is changed; what came last counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
