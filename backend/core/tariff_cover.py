@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TypeVar
 
 from backend.core.explain import LANGUAGES, condition_text
 from backend.core.tariff_model import DurationCounter, Restrictions
 
-_STEPS = 100_000
+_STEPS = 200_000
 """More than any tariff of people needs; one made by a machine may be left unchecked."""
 
 B = TypeVar("B", int, Decimal)
+
+_RULES = 1000
 
 _DAY = timedelta(days=1)
 _WEEK = 7 * _DAY
@@ -29,14 +31,6 @@ _ANY_MONDAY = date(2024, 1, 1)
 
 class CoverError(Exception):
     """The elements are too many and too entangled to be checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """The restrictions of one element, with its place in the list."""
-
-    index: int
-    restrictions: Restrictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +63,16 @@ class Cover:
         last_day: the last one, None if there is none.
     """
 
-    def __init__(self, rules: Sequence[Rule], first_day: date | None = None, last_day: date | None = None) -> None:
-        self._rules = tuple(rules)
-        self._axes = tuple(_axes([rule.restrictions for rule in rules], first_day, last_day))
+    def __init__(
+        self, rules: Sequence[Restrictions], first_day: date | None = None, last_day: date | None = None
+    ) -> None:
+        self._rules, self._first_day, self._last_day = tuple(rules), first_day, last_day
+
+    @cached_property
+    def _axes(self) -> tuple[_Axis, ...]:
+        if len(self._rules) > _RULES:
+            raise CoverError("too many elements")
+        return tuple(_axes(self._rules, self._first_day, self._last_day))
 
     def gap(self) -> Case | None:
         """Give a case in which no rule holds, None if there is none.
@@ -94,7 +95,11 @@ class Cover:
         return _search(axes, own - 1)
 
     def ever(self, place: int) -> bool:
-        """Tell whether the rule at a place holds anywhere, were it alone."""
+        """Tell whether the rule at a place holds anywhere, were it alone.
+
+        Raises:
+            CoverError: too complex.
+        """
         own = 1 << place
         return all(any(s.accepted & own for s in axis.segments) for axis in self._axes)
 
@@ -117,7 +122,7 @@ def _search(axes: Sequence[_Axis], rules: int) -> Case | None:
             return []
         if left & always[depth] or (depth, left) in dead:
             return None
-        steps += 1
+        steps += len(axes[depth].segments)
         if steps > _STEPS:
             raise CoverError("too many elements that overlap")
         for segment in axes[depth].segments:

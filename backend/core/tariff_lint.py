@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from backend.core.explain import LANGUAGES, condition_text, item_name, number_text
 from backend.core.lint_texts import FINDING_TEXTS, Severity
 from backend.core.tariff import parse_tariff
-from backend.core.tariff_cover import Case, Cover, CoverError, Rule
+from backend.core.tariff_cover import Case, Cover, CoverError
 from backend.core.tariff_model import (
     Dimension,
     Element,
@@ -85,17 +85,14 @@ def lint(data: object, power_kw: Decimal | None = None, zone: ZoneInfo | None = 
 
 
 def reachable(tariff: Tariff) -> frozenset[tuple[int, int]]:
-    """Name the prices that get a turn, as (element, component). All of them if that is too complex to tell."""
-    wanted = set()
+    """Name the prices that get a turn, as (element, component). All of a dimension if that is too complex to tell."""
+    wanted: set[tuple[int, int]] = set()
     for dimension in Dimension:
         for places, cover in _covers(tariff, dimension, None):
-            for place, (element, component) in enumerate(places):
-                try:
-                    used = cover.use(place) is not None
-                except CoverError:
-                    used = True
-                if used:
-                    wanted.add((element, component))
+            try:
+                wanted |= {place for n, place in enumerate(places) if cover.use(n) is not None}
+            except CoverError:
+                wanted |= set(places)
     return frozenset(wanted)
 
 
@@ -160,7 +157,7 @@ def _covers(
             if element.restrictions.reservation is kind and component.dimension is dimension
         ]
         if places:
-            rules = [Rule(i, tariff.elements[i].restrictions) for i, _ in places]
+            rules = [tariff.elements[i].restrictions for i, _ in places]
             yield places, Cover(rules, first, last)
 
 

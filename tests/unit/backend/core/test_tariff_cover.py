@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.tariff_cover import Cover, CoverError, Rule
+from backend.core.tariff_cover import Cover, CoverError
 from backend.core.tariff_model import Calendar, DurationCounter, Restrictions
 
 ALWAYS = Restrictions()
 
 
 def cover(*rules: Restrictions, first: date | None = None, last: date | None = None) -> Cover:
-    return Cover([Rule(i, rule) for i, rule in enumerate(rules)], first, last)
+    return Cover(rules, first, last)
 
 
 def window(start: int, end: int) -> Restrictions:
@@ -134,16 +134,24 @@ def test_a_price_list_of_a_week_in_quarter_hours_is_checked() -> None:
 def test_too_many_entangled_rules_are_told_not_guessed() -> None:
     rules = [
         Restrictions(
-            min_kwh=Decimal(i % 7 + 1),
+            min_kwh=Decimal(i * 29 % 61 + 1),
             min_power=Decimal(i * 53 % 97 + 1),
             max_current=Decimal(i * 71 % 89 + 1),
             start_time=time(i % 24),
             end_time=time((i * 5 + 1) % 24),
         )
-        for i in range(60)
+        for i in range(90)
     ]
     with pytest.raises(CoverError):
         cover(*rules, Restrictions(max_duration=3600), Restrictions(min_duration=3600)).gap()
+
+
+def test_a_list_of_thousands_is_not_tried() -> None:
+    many = cover(*[Restrictions(max_kwh=Decimal(n + 1)) for n in range(1001)])
+    with pytest.raises(CoverError):
+        many.gap()
+    with pytest.raises(CoverError):
+        many.ever(0)
 
 
 @given(

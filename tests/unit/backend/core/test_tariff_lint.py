@@ -213,6 +213,11 @@ def test_a_spot_price_whose_floor_is_above_its_cap_is_an_error() -> None:
     assert ("spot_band", "x_spot.cap") in codes(tariff(element(component()), x_spot=spot))
 
 
+def test_a_list_too_long_to_check_is_told() -> None:
+    many = [element(component(), max_kwh=n + 1) for n in range(1001)]
+    assert codes(tariff(*many, element(component()))) == [("too_complex", "elements")]
+
+
 def test_findings_are_sorted_and_the_worst_is_told() -> None:
     data = tariff(element(component("FLAT", 0.35), component(step=100))) | {"type": "AD_HOC_PAYMENT"}
     found = lint(data, Decimal(50))
