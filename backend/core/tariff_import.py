@@ -61,7 +61,7 @@ def import_tariff(data: object, version: str = "", vat: Decimal | None = None) -
         body |= {name: _limit(body[name]) for name in ("min_price", "max_price") if name in body}
     if version == "2.1.1":
         losses.append(loss("vat_assumed", "elements", vat=vat) if vat is not None else loss("vat_unknown", "elements"))
-        body["elements"] = _taxed(body.get("elements"), vat)
+        body |= {"elements": _taxed(body["elements"], vat)} if "elements" in body else {}
     parse_tariff(body)
     return Imported(version, verdict(losses), tuple(losses), body)
 
