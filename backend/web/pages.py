@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from backend.api.problems import invalid_request, problem
 from backend.api.routes import make_routes
+from backend.api.tariff_routes import make_tariff_routes
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.settings import Settings
@@ -57,6 +58,7 @@ def make_web(store: Store, connections: Connections, clock: Clock, settings: Set
     app.state.live = site.live
     app.add_middleware(Guard, password=settings.server.web_password)
     app.include_router(make_routes(store, connections, site.live))
+    app.include_router(make_tariff_routes())
     _add_pages(app, Views(site), Remote(site))
     _add_documentation(app, site)
     app.add_route("/healthz", _health(store))
