@@ -75,6 +75,7 @@ class CustomerEntry:
     payment_days: int = setting(14, unit="days", minimum=0, maximum=365, help="time to pay")
     group: str = setting("", help="id of the group that the customer's contracts belong to")
     partner: str = setting("", help="id of the roaming partner that this customer is, for instance DE*EXA")
+    relationship: str = setting("", help="names the tax rule in the tariffs' x_tax, for instance wholesale")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ APPEND_ONLY = (
     "tariff_version",
     "price_point",
     "rating",
+    "rating_use",
     "cdr",
     "cdr_correction",
     "invoice",
@@ -122,6 +123,7 @@ customer = Table(
     Column("payment_days", Integer, nullable=False),
     Column("group_id", ForeignKey("customer_group.id")),
     Column("partner_id", String(36), nullable=False, server_default=""),  # a roaming partner pays for its drivers
+    Column("relationship", String(36), nullable=False, server_default=""),  # names the tax rule in tariffs' x_tax
 )
 
 # A customer without one of these has one contract, which bears the customer's id.
@@ -298,6 +300,15 @@ rating = Table(
     sqlite_autoincrement=True,
 )
 
+# What a rating used of something that counts over several sessions: kWh of quotas and volumes, money of caps.
+rating_use = Table(
+    "rating_use",
+    metadata,
+    Column("rating_id", ForeignKey("rating.id"), primary_key=True),
+    Column("key", String(120), primary_key=True),  # see backend.core.rating_model.Context
+    Column("amount", Exact, nullable=False),
+)
+
 cdr = Table(
     "cdr",
     metadata,
@@ -370,6 +381,7 @@ invoice_cdr = Table(
     metadata,
     Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),  # a session is on one invoice
     Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+    Column("rating_id", ForeignKey("rating.id")),  # that was billed; empty in rows of old: the CDR's
 )
 
 mail_outbox = Table(

@@ -11,7 +11,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_APPEND_ONLY = ("tariff_version", "price_point", "cdr_correction")
+_APPEND_ONLY = ("tariff_version", "price_point", "rating_use", "cdr_correction")
 
 
 def upgrade() -> None:
@@ -57,18 +57,20 @@ def _create_groups() -> None:
 
 
 def _add_columns() -> None:
-    for table, column, target in (
-        ("customer", "group_id", "customer_group"),
-        ("id_token", "group_id", "customer_group"),
-        ("id_token", "contract_id", "contract"),
+    for table, column, type_name, target in (
+        ("customer", "group_id", "VARCHAR(36)", "customer_group"),
+        ("id_token", "group_id", "VARCHAR(36)", "customer_group"),
+        ("id_token", "contract_id", "VARCHAR(36)", "contract"),
+        ("invoice_cdr", "rating_id", "INTEGER", "rating"),
     ):
         # SQLite adds a foreign key only together with its column, which the schema tool can't say.
         op.execute(
-            f"ALTER TABLE {table} ADD COLUMN {column} VARCHAR(36) "
+            f"ALTER TABLE {table} ADD COLUMN {column} {type_name} "
             f"CONSTRAINT fk_{table}_{column} REFERENCES {target} (id)"
         )
     for table, column, kind in (
         ("customer", "partner_id", sa.String(36)),
+        ("customer", "relationship", sa.String(36)),
         ("id_token", "user_id", sa.String(36)),
         ("charge_point", "location_id", sa.String(36)),
         ("charging_transaction", "tariff_rule", sa.Text()),
@@ -127,6 +129,14 @@ def _create_series_and_corrections() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_price_point_series_start"), "price_point", ["series", "start"], unique=False)
+    op.create_table(
+        "rating_use",
+        sa.Column("rating_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(120), nullable=False),
+        sa.Column("amount", sa.String(40), nullable=False),
+        sa.ForeignKeyConstraint(["rating_id"], ["rating.id"], name=op.f("fk_rating_use_rating_id")),
+        sa.PrimaryKeyConstraint("rating_id", "key", name=op.f("pk_rating_use")),
+    )
     op.create_table(
         "cdr_correction",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
