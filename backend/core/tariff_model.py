@@ -15,13 +15,27 @@ WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", 
 """In the order of `date.weekday()`."""
 
 
-class TariffError(ValueError):
-    """The tariff can't be read or priced. The text begins with the path, for instance `elements[1].restrictions`."""
+class HeldError(ValueError):
+    """Something can't be priced and must be held. The text begins with the path, then comes the reason.
 
-    def __init__(self, path: str, reason: str) -> None:
+    Args:
+        path: of what is wrong, for instance `elements[1].restrictions`.
+        reason: what is wrong with it.
+        code: names the reason for a program.
+    """
+
+    def __init__(self, path: str, reason: str, code: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+        self.code = code
+
+
+class TariffError(HeldError):
+    """The tariff can't be read or priced."""
+
+    def __init__(self, path: str, reason: str, code: str = "tariff") -> None:
+        super().__init__(path, reason, code)
 
 
 class Dimension(StrEnum):
