@@ -11,6 +11,7 @@ from backend.errors import BackendError
 from backend.settings import Settings, load_settings
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
 from backend.tariff_commands import add_tariff_commands, run_tariff_command
+from backend.tariff_reports import COMMANDS as TARIFF_REPORTS
 from shared.config import ConfigError, settings_text
 from shared.ids import ChargePointId
 from shared.log import start_logging
@@ -159,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("action", help="name of the call, for instance Reset")
     send.add_argument("payload", nargs="?", default="{}", help="JSON object")
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
-    add_tariff_commands(tariff, TARIFF_COMMANDS, common)
+    add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS), common)
     return parser
 
 
