@@ -125,6 +125,49 @@ def _power(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--power", type=_number, metavar="KW", help="power of the charging point")
 
 
+def _rate_arguments(parser: argparse.ArgumentParser) -> None:
+    _source(parser)
+    parser.add_argument("--explain", action="store_true", help="say of each line why it is there")
+    parser.add_argument(
+        "--flat-requires-energy", action="store_true", help="a session of 0 kWh pays no start fee; else it does"
+    )
+    parser.add_argument(
+        "--version-switch",
+        default="lock_at_start",
+        choices=("lock_at_start", "switch_mode"),
+        help="a new version of the tariff: not for sessions that run (default), or from its begin on",
+    )
+    parser.add_argument(
+        "--between",
+        default="hold",
+        choices=("hold", "interpolate", "start_price"),
+        help="a period over which the price changes: refuse (default), divide evenly, or use the price at its start",
+    )
+    parser.add_argument("--relationship", default="", metavar="NAME", help="with whom, as in the tariff's x_tax")
+
+
+def _rate(options: argparse.Namespace, _settings: Settings) -> int:
+    """Print what the sessions of scenarios cost; the status is 1 if one of them can't be priced."""
+    from backend.core.charging_period import Between
+    from backend.core.rating_model import VersionSwitch
+    from backend.core.scenario import ScenarioOptions, rate_scenario
+    from backend.core.tariff_json import scenarios_in
+    from backend.core.tariff_table import rating_table
+
+    choices = ScenarioOptions(
+        options.flat_requires_energy,
+        VersionSwitch(options.version_switch),
+        Between(options.between),
+        options.relationship,
+    )
+    results = [rate_scenario(one, choices) for one in scenarios_in(read_json(options.file), options.id)]
+    if options.json:
+        print_json(results)
+    else:
+        print("\n\n".join(rating_table(result, options.lang, explain=options.explain) for result in results))
+    return 1 if any(result["held"] for result in results) else 0
+
+
 def _lint_arguments(parser: argparse.ArgumentParser) -> None:
     _source(parser)
     _power(parser)
@@ -150,7 +193,7 @@ def _lint(options: argparse.Namespace, _settings: Settings) -> int:
             text, advice = (one.text_de, one.advice_de) if options.lang == "de" else (one.text_en, one.advice_en)
             print(f"  {one.severity:7} {one.path} ({one.code})\n          {text}\n          -> {advice}")
     if options.json:
-        _print_json(reports)
+        print_json(reports)
     return 1 if failed else 0
 
 
@@ -166,7 +209,7 @@ def _sign(options: argparse.Namespace, _settings: Settings) -> int:
 
     signs = [price_sign(parse_tariff(body), options.power) for body in read_tariffs(options.file, options.id)]
     if options.json:
-        _print_json([sign_json(sign) for sign in signs])
+        print_json([sign_json(sign) for sign in signs])
         return 0
     for sign in signs:
         texts = {"de": [sign.text_de], "en": [sign.text_en]}.get(options.lang, [sign.text_de, sign.text_en])
@@ -181,7 +224,7 @@ def _fit(options: argparse.Namespace, _settings: Settings) -> int:
     bodies = read_tariffs(options.file, options.id)
     reports = [(body.get("id"), fit(body)) for body in bodies]
     if options.json:
-        _print_json([{"id": name} | fit_json(fits) for name, fits in reports])
+        print_json([{"id": name} | fit_json(fits) for name, fits in reports])
         return 0
     for name, fits in reports:
         print(f"{name}")
@@ -205,7 +248,7 @@ def _export(options: argparse.Namespace, _settings: Settings) -> int:
 
     now = SystemClock().utc().replace(microsecond=0)
     exported = [export(body, options.to, now) for body in read_tariffs(options.file, options.id)]
-    _print_json([export_json(one) if options.json else one.body for one in exported])
+    print_json([export_json(one) if options.json else one.body for one in exported])
     for one in exported:
         for loss in one.losses:
             text = loss.text_de if options.lang == "de" else loss.text_en
@@ -227,7 +270,7 @@ def _import(options: argparse.Namespace, _settings: Settings) -> int:
 
     bodies = read_tariffs(options.file, options.id)
     imported = [import_tariff(body, options.version, options.vat) for body in bodies]
-    _print_json([export_json(one) if options.json else one.body for one in imported])
+    print_json([export_json(one) if options.json else one.body for one in imported])
     for one in imported:
         for loss in one.losses:
             text = loss.text_de if options.lang == "de" else loss.text_en
@@ -235,13 +278,14 @@ def _import(options: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def _print_json(values: Sequence[object]) -> None:
+def print_json(values: Sequence[object]) -> None:
     """Print one value as it is and several as a list, for people too."""
     value = loads(dumps(values[0] if len(values) == 1 else list(values)))
     print(json.dumps(value, ensure_ascii=False, indent=2, default=float))
 
 
 COMMANDS = (
+    Command("rate", "price the sessions of a scenario and explain each line", _rate_arguments, _rate),
     Command("lint", "find what is wrong, unlawful or not meant in a tariff", _lint_arguments, _lint),
     Command("sign", "print the price sign, gross, in the order that the law asks for", _sign_arguments, _sign),
     Command("fit", "tell how well a tariff fits each version of OCPI", _source, _fit),

@@ -11,7 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.problems import problem
+from backend.core.charging_period import Between
 from backend.core.price_sign import price_sign
+from backend.core.rating_model import VersionSwitch
+from backend.core.scenario import ScenarioOptions, rate_scenario
 from backend.core.tariff import parse_tariff
 from backend.core.tariff_fit import export, fit
 from backend.core.tariff_import import import_tariff
@@ -23,13 +26,15 @@ from shared.ocpp.session import dumps, loads
 _MAX_BODY = 1_000_000
 """Bytes: a year of hourly prices as elements has about 600,000."""
 
+
 # Any: the form in which OpenAPI is written.
-_JSON_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "title": "OCPI tariff with x_ fields"}}},
-    }
-}
+def _body(title: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object", "title": title}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_JSON_BODY = _body("OCPI tariff with x_ fields")
+_SCENARIO_BODY = _body("scenario: tariff, extensions, timezone, currency, sessions")
 
 Power = Annotated[Decimal | None, Query(ge=0, le=10_000, description="of the charging point, in kW")]
 OcpiVersion = Literal["2.1.1", "2.2.1", "2.3.0"]
@@ -72,20 +77,32 @@ def make_tariff_routes() -> APIRouter:
         """Read a partner's tariff into our own shape, with a list of what was left out. Nothing is stored."""
         return await _answer(request, lambda body: export_json(import_tariff(body, version or "", vat)))
 
+    @router.post("/rate", openapi_extra=_SCENARIO_BODY)
+    async def rate_sessions(
+        request: Request,
+        flat_requires_energy: bool = False,
+        version_switch: VersionSwitch = VersionSwitch.LOCK_AT_START,
+        between: Between = Between.HOLD,
+        relationship: str = "",
+    ) -> Response:
+        """Price the sessions of a scenario by its tariff and explain each line. A session without price is `held`."""
+        options = ScenarioOptions(flat_requires_energy, version_switch, between, relationship)
+        data = await _read(request)
+        if isinstance(data, Response):
+            return data
+        result: dict[str, Any] = await asyncio.to_thread(rate_scenario, data, options)
+        if result["held"] and "per_session" not in result and "comparison" not in result:
+            return _invalid(result["reason"]["path"], result["reason"]["text"])
+        return Response(dumps(result), media_type="application/json")
+
     return router
 
 
 async def _answer(request: Request, work: Callable[[object], object]) -> Response:
     """Read the one tariff of the body and answer with what becomes of it, or with a problem that names the element."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            return problem(413, f"the body has more than {_MAX_BODY} bytes")
-    try:
-        data = loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        return problem(400, f"the body is not JSON: {error}")
+    data = await _read(request)
+    if isinstance(data, Response):
+        return data
     try:
         tariffs = tariffs_in(data)
         if len(tariffs) > 1:
@@ -95,6 +112,19 @@ async def _answer(request: Request, work: Callable[[object], object]) -> Respons
     except TariffError as error:
         return _invalid(error.path, error.reason)
     return Response(dumps(result), media_type="application/json")
+
+
+async def _read(request: Request) -> object:
+    """Read JSON; what is none gives the answer that says so."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY:
+            return problem(413, f"the body has more than {_MAX_BODY} bytes")
+    try:
+        return loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        return problem(400, f"the body is not JSON: {error}")
 
 
 def _invalid(path: str, reason: str) -> Response:

@@ -33,6 +33,27 @@ def tariffs_in(data: object, wanted: str = "") -> list[Json]:
     return found
 
 
+def scenarios_in(data: object, wanted: str = "") -> list[object]:
+    """Find the scenarios in JSON: one, a list of them, or a file with `scenarios`.
+
+    Args:
+        data: the JSON. What is no scenario is given as it is: the rating says what is wrong with it.
+        wanted: id of a scenario; empty for all.
+
+    Raises:
+        TariffError: there is none of that id.
+    """
+    rows = data["scenarios"] if isinstance(data, Mapping) and "scenarios" in data else data
+    found = [
+        row
+        for row in (rows if isinstance(rows, list) else [rows])
+        if not wanted or (isinstance(row, Mapping) and row.get("id") == wanted)
+    ]
+    if not found:
+        raise TariffError("scenario", f"there is none with the id {wanted!r}" if wanted else "there is none")
+    return found
+
+
 def _bodies(data: object, names: tuple[str, ...]) -> Iterable[tuple[Json, tuple[str, ...]]]:
     if isinstance(data, list):
         for one in data:

@@ -71,6 +71,96 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Json:
     return json.loads(capsys.readouterr().out)
 
 
+SESSION: Json = {
+    "id": "s1",
+    "periods": [
+        {"state": "CHARGING", "start": "2026-06-15T16:00:00Z", "end": "2026-06-15T18:04:00Z", "kwh": "22.417"},
+        {"state": "PARKING", "start": "2026-06-15T18:04:00Z", "end": "2026-06-15T19:00:00Z", "kwh": "0"},
+    ],
+}
+NOTHING: Json = {
+    "id": "s2",
+    "periods": [{"state": "CHARGING", "start": "2026-06-16T08:00:00Z", "end": "2026-06-16T08:03:00Z", "kwh": "0"}],
+}
+SCENARIO: Json = {
+    "id": "A",
+    "currency": "EUR",
+    "timezone": "Europe/Berlin",
+    "tariff": DAY_NIGHT,
+    "sessions": [SESSION, NOTHING],
+}
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    path = tmp_path / "scenario.json"
+    path.write_text(json.dumps(SCENARIO), "utf-8")
+    return str(path)
+
+
+def test_rate_explains_each_line(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rate", scenario, "--explain", "--lang", "de") == 0
+    out = capsys.readouterr().out
+    assert "Ladestrom 22,417 kWh × 0,79 EUR/kWh" in out
+    assert "= 15,18 netto + 2,88 USt. = 18,06 EUR brutto (genau 18,05943)" in out
+    assert "A Zusammen" in out
+    assert run("rate", scenario) == 0
+    english = capsys.readouterr().out
+    assert "Energy" in english
+    assert "×" not in english
+
+
+def test_rate_as_json_has_exact_beside_rounded_values(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rate", scenario, "--explain", "--json") == 0
+    result = printed(capsys)
+    first = result["per_session"][0]
+    assert (first["total_net"], first["total_vat"], first["total_gross"]) == ("15.18", "2.88", "18.06")
+    assert first["total_gross_exact"] == "18.05943"
+    assert first["tax_lines"] == [{"rate_percent": "19", "base": "15.18", "vat": "2.88"}]
+    assert result["total_gross"] == "18.41"
+
+
+def test_zero_sessions_and_versions_are_chosen_by_option(
+    scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("rate", scenario, "--json", "--flat-requires-energy") == 0
+    assert printed(capsys)["per_session"][1]["total_gross"] == "0.00"
+    old, new = (
+        {**DAY_NIGHT, "id": name, "elements": [{"price_components": [{"type": "ENERGY", "price": price, "vat": 19}]}]}
+        for name, price in (("v1", 0.49), ("v2", 0.55))
+    )
+    end = "2026-06-15T18:04:00Z"
+    periods = [SESSION["periods"][0], SESSION["periods"][1] | {"state": "CHARGING", "kwh": "10"}]
+    versions = SCENARIO | {
+        "tariff": [old | {"end_date_time": end}, new | {"start_date_time": end}],
+        "sessions": [SESSION | {"periods": periods}],
+    }
+    path = tmp_path / "versions.json"
+    path.write_text(json.dumps(versions))
+    assert run("rate", str(path), "--json") == 0
+    assert printed(capsys)["total_gross"] == "15.88"
+    assert run("rate", str(path), "--json", "--version-switch", "switch_mode") == 0
+    assert printed(capsys)["total_gross"] == "16.48"
+
+
+def test_a_scenario_that_can_not_be_priced_is_held_with_its_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "held.json"
+    path.write_text(json.dumps(SCENARIO | {"tariff": DAY_NIGHT | {"discount": 3}}))
+    assert run("rate", str(path), "--json") == 1
+    result = printed(capsys)
+    assert (result["held"], result["reason"]["path"]) == (True, "tariff.discount")
+    assert "total_gross" not in result
+    assert run("rate", str(path), "--lang", "de") == 1
+    assert "Nicht berechnet: tariff.discount" in capsys.readouterr().out
+    path.write_text("[]")
+    assert run("rate", str(path)) == 1
+    path.write_text("3")
+    assert run("rate", str(path), "--json") == 1
+    assert printed(capsys)["held"] is True
+
+
 def test_lint_fails_on_errors_only(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("lint", file, "--power", "22") == 0
     assert run("lint", file, "--power", "50", "--lang", "de") == 1

@@ -107,6 +107,34 @@ def test_what_is_no_tariff_is_a_problem(client: httpx.Client, body: str, params:
     assert answer.json()["detail"]
 
 
+def scenario(**period: object) -> Json:
+    usual = {"state": "CHARGING", "start": "2026-06-15T10:00:00Z", "end": "2026-06-15T11:00:00Z", "kwh": "61.384"}
+    session = {"id": "s1", "periods": [usual | period]}
+    return {"id": "A", "timezone": "Europe/Berlin", "currency": "EUR", "tariff": TARIFF, "sessions": [session]}
+
+
+def test_rate_gives_totals_and_explained_lines(client: httpx.Client) -> None:
+    result = post(client, "rate", scenario()).json()
+    assert (result["total_net"], result["total_vat"], result["total_gross"]) == ("41.04", "7.80", "48.84")
+    assert [line["gross_exact"] for line in result["lines"]] == ["0.35", "48.49336"]
+    assert all(line["explanation_de"] and line["explanation_en"] for line in result["lines"])
+
+
+def test_rate_options_are_query_parameters(client: httpx.Client) -> None:
+    assert post(client, "rate", scenario(kwh="0")).json()["total_gross"] == "0.35"
+    assert post(client, "rate", scenario(kwh="0"), flat_requires_energy="true").json()["total_gross"] == "0.00"
+    assert post(client, "rate", scenario(), version_switch="maybe").status_code == 422
+
+
+def test_what_can_not_be_rated_is_a_problem_with_its_path(client: httpx.Client) -> None:
+    answer = post(client, "rate", scenario(end="2026-06-15T09:00:00Z"))
+    assert answer.status_code in (200, 422)
+    told = answer.json()
+    path = told["errors"][0]["field"] if answer.status_code == 422 else told["reason"]["path"]
+    assert path.startswith("sessions[0]")
+    assert post(client, "rate", {"id": "A"}).status_code == 422
+
+
 def test_the_documentation_tells_the_body(client: httpx.Client) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     assert "application/json" in paths["/api/v1/tariffs/lint"]["post"]["requestBody"]["content"]
