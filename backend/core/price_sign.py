@@ -44,6 +44,9 @@ class SignGroup(StrEnum):
     OTHER = "OTHER"
 
 
+_UNITS = {SignGroup.KWH: "/kWh", SignGroup.MINUTE: "/min"}
+
+
 @dataclass(frozen=True, slots=True)
 class SignRow:
     """One price of the sign; each pair of texts is German and English.
@@ -192,9 +195,8 @@ def _row(group: SignGroup, path: str, price: Decimal, tariff: Tariff, name: str)
 def _amount(price: Decimal, currency: str, group: SignGroup, language: int) -> str:
     if not price:
         return WORDS["free"][language]
-    per = WORDS["per"][language].split("|")[list(SignGroup).index(group)]
-    small = group in (SignGroup.KWH, SignGroup.MINUTE)
-    return f"{money(price, currency, language, _SMALL if small else CENT)}{per}"
+    unit = _UNITS.get(group, "")
+    return f"{money(price, currency, language, _SMALL if unit else CENT)}{unit}"
 
 
 def money(amount: Decimal, currency: str, language: int, unit: Decimal = CENT) -> str:
@@ -355,12 +357,10 @@ def _tax(tariff: Tariff) -> tuple[str, str]:
 def _text(rows: Sequence[SignRow], tax: str, language: int) -> str:
     lines = [f"{WORDS['title'][language]} ({tax})"]
     for row in rows:
-        amount, what, when = ((row.amount_de, row.what_de, row.when_de), (row.amount_en, row.what_en, row.when_en))[
-            language
-        ]
-        lines.append(
-            f"{what}: {amount}"
-            + (f" ({when})" if when else "")
-            + ("" if row.allowed else f" [{WORDS['not_allowed'][language]}]")
-        )
+        german, english = (row.what_de, row.amount_de, row.when_de), (row.what_en, row.amount_en, row.when_en)
+        what, amount, when = (german, english)[language]
+        if row.group is SignGroup.SESSION:
+            when = f"{WORDS['session'][language]}, {when}".rstrip(", ")
+        line = f"{what}: {amount}" + (f" ({when})" if when else "")
+        lines.append(line if row.allowed else f"{line} [{WORDS['not_allowed'][language]}]")
     return "\n".join(lines)

@@ -7,7 +7,6 @@ WORDS = {
     "tax": ("alle Preise inkl. {rate} % USt.", "all prices incl. {rate}% VAT"),
     "no_tax": ("keine USt.", "no VAT"),
     "free": ("kostenlos", "free of charge"),
-    "per": ("/kWh|/min| je Ladevorgang|", "/kWh|/min| per session|"),
     "energy": ("Ladestrom", "Energy"),
     "charging": ("Ladezeit", "Charging time"),
     "parking": ("Standzeit ohne Laden", "Time connected without charging"),

@@ -13,6 +13,7 @@ from backend.core.tariff import parse_tariff
 from backend.core.tariff_cover import Case, Cover, CoverError
 from backend.core.tariff_model import (
     Dimension,
+    DurationCounter,
     Element,
     PriceBasis,
     PriceComponent,
@@ -70,7 +71,7 @@ def lint(data: object, power_kw: Decimal | None = None, zone: ZoneInfo | None = 
     try:
         tariff = parse_tariff(data)
     except TariffError as error:
-        return (_found("invalid", error.path, reason=error.reason),)
+        return (invalid(error),)
     findings = [
         *_restrictions(tariff),
         *_cover(tariff, zone),
@@ -82,6 +83,11 @@ def lint(data: object, power_kw: Decimal | None = None, zone: ZoneInfo | None = 
         *_quantities(tariff),
     ]
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
+
+
+def invalid(error: TariffError) -> Finding:
+    """Tell as a finding that a tariff can't be read."""
+    return _found("invalid", error.path, reason=error.reason)
 
 
 def reachable(tariff: Tariff) -> frozenset[tuple[int, int]]:
@@ -121,7 +127,8 @@ def _restrictions(tariff: Tariff) -> Iterator[Finding]:
         start, end = rules.start_time, rules.end_time
         if start is not None and start == end and start != time(0):
             yield _found("whole_day", f"elements[{i}].restrictions.end_time", time=f"{start:%H:%M}")
-        if rules.min_duration and rules.reservation is None:
+        since_end = rules.duration_counter is DurationCounter.SINCE_CHARGING_END
+        if rules.min_duration and rules.reservation is None and not since_end:
             yield from _fee_that_stops(i, element)
 
 

@@ -57,7 +57,7 @@ def test_sign_has_exact_prices_as_text(client: httpx.Client) -> None:
     rows = post(client, "sign", TARIFF).json()["rows"]
     assert [(row["price"], row["amount_de"]) for row in rows] == [
         ("0.79", "0,79 €/kWh"),
-        ("0.35", "0,35 € je Ladevorgang"),
+        ("0.35", "0,35 €"),
     ]
 
 

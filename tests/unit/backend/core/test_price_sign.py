@@ -55,7 +55,7 @@ def test_prices_stand_in_the_order_of_the_law() -> None:
     assert lines(found)[1:] == [
         "Ladestrom: 0,45 €/kWh",
         "Standzeit ohne Laden: 0,10 €/min",
-        "Startgebühr: 1,00 € je Ladevorgang",
+        "Startgebühr: 1,00 € (je Ladevorgang)",
         "Höchstpreis: 50,00 € (je Ladevorgang)",
     ]
 
@@ -131,7 +131,7 @@ def test_reservations_are_other_prices() -> None:
         element(component()),
         tax_included="YES",
     )
-    assert lines(found)[2:] == ["Nicht genutzte Reservierung: 5,00 € je Ladevorgang", "Reservierung: 0,05 €/min"]
+    assert lines(found)[2:] == ["Nicht genutzte Reservierung: 5,00 €", "Reservierung: 0,05 €/min"]
 
 
 def test_volume_prices_quota_and_base_fee_are_told() -> None:

@@ -168,6 +168,8 @@ def test_a_fee_that_pauses_is_found() -> None:
     assert finding.code == "fee_stops"
     assert "nach 4 h" in finding.text_de
     assert "ohne Laden" in finding.text_de
+    idle = element(component("PARKING_TIME", 6), min_duration=900, x_duration_counter="since_charging_end")
+    assert codes(tariff(idle, element(component()))) == []
 
 
 def test_prices_in_the_wrong_unit_are_found() -> None:
