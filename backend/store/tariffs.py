@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.assignment import Assignment, Choice, Facts, Scope, TariffVersion, choose, no_payer
+from backend.core.assignment import Assignment, Choice, Facts, Rule, Scope, TariffVersion, choose, no_payer
+from backend.core.record import RecordError, from_json
 from backend.store.tables import (
     charge_point,
     charging_transaction,
@@ -81,6 +82,15 @@ async def choose_tariff(connection: AsyncConnection, facts: Facts | None, at: da
         )
     )
     return choose(candidates, [TariffVersion(*row) for row in versions], facts, at)
+
+
+async def find_rule(connection: AsyncConnection, transaction_id: int) -> Rule | None:
+    """Give the rule that chose a transaction's tariff; None for those of old, which have its words only."""
+    text = await connection.scalar(select(_T.tariff_rule).where(_T.id == transaction_id))
+    try:
+        return from_json(Rule, text) if text else None
+    except RecordError:
+        return None
 
 
 async def find_tariff(

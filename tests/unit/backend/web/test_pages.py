@@ -53,7 +53,7 @@ def test_the_overview_tells_all_at_a_glance(place: Installation) -> None:
     assert "Heute geladen 33,796 kWh" in text  # 10,736 and 4,310 still running, 18,750 ended this morning
     assert "Ladevorgänge heute 3" in text
     assert "Stationen verbunden 1 von 3" in text
-    assert "Ladepunkt 1 Lädt geladen 10,736 kWh Leistung jetzt 3,6 kW Fahrer Erika Mustermann begonnen 15:30" in text
+    assert "Ladepunkt 1 Lädt geladen 10,736 kWh Leistung jetzt 3,6 kW Fahrer Erika Mustermann Kosten bisher 5,26 € begonnen 15:30" in text
     assert "Ladepunkt 2 Frei seit 26.10.2026, 14:42 Laden starten" in text
     assert "verbunden seit 11:42 · zuletzt gehört 16:42:02" in text
 
