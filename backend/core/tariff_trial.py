@@ -1,6 +1,5 @@
 """A session made up to see what a tariff would cost: so many kWh at even power, then connected for a while."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,7 +10,7 @@ from backend.core.rating_model import Policy
 from backend.core.tariff_model import Tariff
 from shared.units import MilliAmp, Watt, Wh
 
-_MINUTE = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
 
 _PHASES_VOLT = 230
 """For the current: on three phases the sum of the currents is power through this."""
@@ -41,27 +40,22 @@ def price_trial(trial: Trial, tariff: Tariff, timezone: str, policy: Policy) -> 
         UnratableError: see `backend.core.pricing.price`.
     """
     energy = Wh(int((trial.kwh * 1000).to_integral_value(ROUND_HALF_UP)))
-    power = Watt(energy * 3600 // max(1, trial.charging // timedelta(seconds=1)))
+    power = Watt(energy * 3600 // max(1, trial.charging // _SECOND))
     current = MilliAmp(power * 1000 // _PHASES_VOLT)
     charged = trial.start + trial.charging
     points = [MeterPoint(trial.start, Wh(0), power, current)]
-    if not _by_power(tariff):  # else each value would be a line
-        points += [MeterPoint(at, Wh(int(energy * part)), power, current) for at, part in _minutes(trial)]
+    if not _by_power(tariff):
+        # With a value each minute no price begins between two of them; with prices by power each would be a line.
+        seconds = trial.charging // _SECOND
+        points += [
+            MeterPoint(trial.start + passed * _SECOND, Wh(energy * passed // seconds), power, current)
+            for passed in range(60, seconds, 60)
+        ]
     if trial.charging:
         points.append(MeterPoint(charged, energy, None if trial.parked else power, None if trial.parked else current))
     if trial.parked or not trial.charging:
         points.append(MeterPoint(charged + trial.parked, energy))
     return price(Inputs(timezone, tuple(points), policy), tariff)
-
-
-def _minutes(trial: Trial) -> Iterator[tuple[datetime, Decimal]]:
-    """Give each full minute while charging and the part that is charged by then.
-
-    With them no price that begins at a full minute begins between two values of the meter.
-    """
-    whole = trial.charging // _MINUTE
-    for n in range(1, whole):
-        yield trial.start + n * _MINUTE, Decimal(n * 60) / (trial.charging // timedelta(seconds=1))
 
 
 def _by_power(tariff: Tariff) -> bool:

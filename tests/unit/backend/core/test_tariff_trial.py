@@ -38,6 +38,11 @@ def test_energy_is_even_over_a_change_of_price_without_interpolation() -> None:
     assert found.total_gross == Decimal("10.65")
 
 
+def test_a_third_of_the_time_takes_a_third_of_the_energy() -> None:
+    found = tried(element("ENERGY", 0, max_duration=1800), element("ENERGY", 0.6), charging=180).rating
+    assert [line.quantity for line in found.lines] == [Decimal(5), Decimal(25)]
+
+
 def test_time_after_charging_is_parking() -> None:
     found = tried(element("ENERGY", 0.5), element("PARKING_TIME", 6), parked=45).rating
     assert [(line.item.value, line.quantity) for line in found.lines] == [
