@@ -170,6 +170,14 @@ def test_lint_fails_on_errors_only(file: str, capsys: pytest.CaptureFixture[str]
     assert "AFIR Art. 5 Abs. 4" in out
 
 
+def test_lint_compares_versions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "versions.json"
+    old, new = {"end_date_time": "2026-06-01T00:00:00Z"}, {"start_date_time": "2026-05-01T00:00:00Z"}
+    path.write_text(json.dumps([DAY_NIGHT | old, DAY_NIGHT | new]))
+    assert run("lint", str(path)) == 1
+    assert "tariff[1].start_date_time (validity_overlap)" in capsys.readouterr().out
+
+
 def test_lint_of_what_is_no_tariff_names_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "broken.json"
     path.write_text(json.dumps(DAY_NIGHT | {"elements": [{"price_components": []}]}))

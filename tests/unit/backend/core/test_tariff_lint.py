@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backend.core.lint_texts import FINDING_TEXTS, Severity
-from backend.core.tariff_lint import Finding, lint, worst
+from backend.core.tariff_lint import Finding, lint, lint_versions, worst
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -137,6 +137,22 @@ def test_a_validity_that_ends_before_it_begins_is_refused() -> None:
     assert codes(data) == [("invalid", "end_date_time")]
 
 
+def version(start: str | None, end: str | None) -> Json:
+    return tariff(element(component()), start_date_time=start, end_date_time=end)
+
+
+def test_versions_hand_over_without_gap_and_overlap() -> None:
+    new_year, may, june = "2026-01-01T00:00:00Z", "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z"
+    assert lint_versions([version(None, new_year), version(new_year, may), version(may, None)]) == ()
+    assert lint_versions([version(new_year, None), version(may, None), version(None, None)]) == ()
+    [gap] = lint_versions([version(june, None), version(None, may), {"id": "unreadable"}])
+    assert (gap.code, gap.path) == ("validity_gap", "tariff[0].start_date_time")
+    assert "2026-05-01T00:00:00Z bis 2026-06-01T00:00:00Z" in gap.text_de
+    [overlap] = lint_versions([version(None, june), version(may, None)])
+    assert (overlap.code, overlap.severity) == ("validity_overlap", Severity.ERROR)
+    assert "from 2026-05-01T00:00:00Z to 2026-06-01T00:00:00Z" in overlap.text_en
+
+
 def test_equal_times_are_told_to_be_the_whole_day() -> None:
     data = tariff(element(component(), start_time="08:00", end_time="08:00"))
     assert codes(data) == [("whole_day", "elements[0].restrictions.end_time")]
@@ -148,6 +164,10 @@ def test_drift_shows_the_worst_case_and_is_silent_where_there_is_none() -> None:
     assert (finding.code, finding.path) == ("gross_drift", "elements[0].price_components[0].price")
     assert "0,6639 EUR je kWh" in finding.text_de
     assert "24,6 kWh kosten 19,43 EUR, nachgerechnet 19,44 EUR" in finding.text_de
+    parking = tariff(element(component("PARKING_TIME", 5.71), component(price=1.19)), tax_included="YES")
+    assert (
+        "(4,7983 EUR je h) weicht der Preis ab: 30 min kosten 2,86 EUR, nachgerechnet 2,85 EUR" in only(parking).text_de
+    )
     assert codes(tariff(element(component(price=1.19)), tax_included="YES")) == []
     assert codes(tariff(element(component(price=0.79)))) == []
 
