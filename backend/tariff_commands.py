@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backend.errors import BackendError
 from backend.settings import Settings
 from shared.ocpp.session import dumps, loads
+
+if TYPE_CHECKING:  # the command line loads only what a command needs
+    from backend.core.tariff_lint import Finding
 
 # JSON of tariffs and scenarios.
 Json = dict[str, object]
@@ -178,23 +182,33 @@ def _lint(options: argparse.Namespace, _settings: Settings) -> int:
     """Print findings; the status is 1 if one of them is an error."""
     from backend.core.lint_texts import Severity
     from backend.core.tariff_json import findings_json
-    from backend.core.tariff_lint import lint
+    from backend.core.tariff_lint import lint, lint_versions
 
-    zone, failed = read_zone(options.timezone), False
-    reports: list[Json] = []
-    for body in read_tariffs(options.file, options.id):
-        findings = lint(body, options.power, zone)
-        failed |= any(finding.severity is Severity.ERROR for finding in findings)
-        reports.append({"id": body.get("id")} | findings_json(findings))
-        if options.json:
-            continue
-        print(f"{body.get('id')}: {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
-        for one in findings:
-            text, advice = (one.text_de, one.advice_de) if options.lang == "de" else (one.text_en, one.advice_en)
-            print(f"  {one.severity:7} {one.path} ({one.code})\n          {text}\n          -> {advice}")
+    zone = read_zone(options.timezone)
+    bodies = read_tariffs(options.file, options.id)
+    found = [(str(body.get("id")), lint(body, options.power, zone)) for body in bodies]
+    together = lint_versions(bodies) if _are_versions(bodies) else ()
+    found += [("versions", together)] if together else []
     if options.json:
-        print_json(reports)
-    return 1 if failed else 0
+        print_json([{"id": name} | findings_json(findings) for name, findings in found])
+    else:
+        for name, findings in found:
+            _print_findings(name, findings, options.lang)
+    return 1 if any(one.severity is Severity.ERROR for _, findings in found for one in findings) else 0
+
+
+def _are_versions(bodies: Sequence[Json]) -> bool:
+    """Tell whether tariffs replace each other: all have one id, or each has a validity that another one can follow."""
+    ids = {body.get("id") for body in bodies}
+    bounded = all(body.get("start_date_time") or body.get("end_date_time") for body in bodies)
+    return len(bodies) > 1 and (len(ids) == 1 or (bounded and any(body.get("end_date_time") for body in bodies)))
+
+
+def _print_findings(name: str, findings: Sequence["Finding"], language: str) -> None:
+    print(f"{name}: {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
+    for one in findings:
+        text, advice = (one.text_de, one.advice_de) if language == "de" else (one.text_en, one.advice_en)
+        print(f"  {one.severity:7} {one.path} ({one.code})\n          {text}\n          -> {advice}")
 
 
 def _sign_arguments(parser: argparse.ArgumentParser) -> None:

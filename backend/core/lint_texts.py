@@ -136,6 +136,28 @@ FINDING_TEXTS = {
             "Let the price for time begin after a while (min_duration).",
         ),
     ),
+    "validity_gap": FindingText(
+        _W,
+        (
+            "Zwischen den Fassungen klafft eine Lücke: von {end} bis {start} gilt keine.",
+            "There is a gap between the versions: from {end} to {start} none is valid.",
+        ),
+        (
+            "end_date_time der früheren und start_date_time der späteren Fassung gleich setzen.",
+            "Let start_date_time of the later version be end_date_time of the earlier one.",
+        ),
+    ),
+    "validity_overlap": FindingText(
+        _E,
+        (
+            "Zwei Fassungen gelten zugleich: von {start} bis {end}.",
+            "Two versions are valid at once: from {start} to {end}.",
+        ),
+        (
+            "end_date_time der früheren und start_date_time der späteren Fassung gleich setzen.",
+            "Let start_date_time of the later version be end_date_time of the earlier one.",
+        ),
+    ),
     "whole_day": FindingText(
         _W,
         (
@@ -148,11 +170,11 @@ FINDING_TEXTS = {
         _W,
         (
             (
-                "Als Nettopreis nach OCPI 2.2.1 ({net} je {unit}) weicht der Preis ab: "
+                "Als Nettopreis nach OCPI 2.2.1 ({net} je {per}) weicht der Preis ab: "
                 "{quantity} {unit} kosten {own}, nachgerechnet {other}."
             ),
             (
-                "As a net price for OCPI 2.2.1 ({net} per {unit}) the price drifts: "
+                "As a net price for OCPI 2.2.1 ({net} per {per}) the price drifts: "
                 "{quantity} {unit} cost {own}, recomputed {other}."
             ),
         ),

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from backend.core.explain import LANGUAGES, number_text
 from backend.core.fit_texts import COUNTERS, LOSS_TEXTS, Level
+from backend.core.net_export import OCPI_DECIMALS, net_price, worst_drift
 from backend.core.tariff import parse_tariff
-from backend.core.tariff_lint import OCPI_DECIMALS, net_price, worst_drift
 from backend.core.tariff_model import (
     WEEKDAYS,
     ComponentCap,
@@ -318,7 +318,7 @@ class _Writer:
                     f"{path}.price",
                     net=_money(self._tariff, net),
                     quantity=(number_text(drift.quantity, "de"), number_text(drift.quantity, "en")),
-                    unit=units.get(component.dimension, ("h", "h")),
+                    unit=units.get(component.dimension, ("min", "min")),
                     own=_money(self._tariff, drift.own),
                     other=_money(self._tariff, drift.other),
                 )

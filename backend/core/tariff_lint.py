@@ -1,14 +1,16 @@
 """The tariff linter: what in a tariff is wrong, unlawful or probably not meant, and what to do about it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 from backend.core.explain import LANGUAGES, condition_text, item_name, number_text
 from backend.core.lint_texts import FINDING_TEXTS, Severity
+from backend.core.net_export import OCPI_DECIMALS, worst_drift
 from backend.core.tariff import parse_tariff
 from backend.core.tariff_cover import Case, Cover, CoverError
 from backend.core.tariff_model import (
@@ -27,12 +29,15 @@ from shared.money import CENT
 FAST_KW = Decimal(50)
 """From this power on, the components of an ad hoc price are limited (AFIR art. 5(4))."""
 
-OCPI_DECIMALS = Decimal("0.0001")
-"""What an OCPI number carries (OCPI 2.2.1 types, number)."""
-
 _MOST_PER_KWH = Decimal(3)
 _LEAST_PER_HOUR = Decimal("0.60")
 """One cent a minute; below, the author probably wrote a price per minute."""
+
+_SESSION = ("Ladevorgang", "session")
+_UNITS = {Dimension.ENERGY: (("kWh", "kWh"), ("kWh", "kWh")), Dimension.FLAT: (_SESSION, _SESSION)}
+"""What a price is for, and what is counted; times are priced per hour and counted in minutes."""
+
+_BEGIN_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
 _TIMES = (Dimension.TIME, Dimension.PARKING_TIME)
 
@@ -83,6 +88,30 @@ def lint(data: object, power_kw: Decimal | None = None, zone: ZoneInfo | None = 
         *_quantities(tariff),
     ]
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
+
+
+def lint_versions(bodies: Sequence[object]) -> tuple[Finding, ...]:
+    """Compare the validity of versions of one tariff: they must hand over without a gap and without overlap.
+
+    Args:
+        bodies: tariffs as `parse_tariff` takes them. One without end is valid until the next begins; one that can't be
+            read is passed over, `lint` tells of it.
+    """
+    read = []
+    for place, body in enumerate(bodies):
+        with suppress(TariffError):
+            read.append((place, parse_tariff(body)))
+    begun = [(tariff.start_date_time or _BEGIN_OF_TIME, place, tariff) for place, tariff in read]
+    findings = []
+    for (_, _, earlier), (start, place, later) in pairwise(sorted(begun, key=lambda one: one[:2])):
+        end = earlier.end_date_time
+        if end is None or later.start_date_time is None or end == start:
+            continue
+        ends = min(end, later.end_date_time or end)
+        code, until = ("validity_gap", end) if end < start else ("validity_overlap", ends)
+        told = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
+        findings.append(_found(code, f"tariff[{place}].start_date_time", **told))
+    return tuple(findings)
 
 
 def invalid(error: TariffError) -> Finding:
@@ -267,49 +296,17 @@ def _drift(tariff: Tariff) -> Iterator[Finding]:
         worst = worst_drift(component)
         if worst is None:
             continue
-        unit = {Dimension.ENERGY: ("kWh", "kWh"), Dimension.FLAT: ("Ladevorgang", "session")}.get(
-            component.dimension, ("h", "h")
-        )
+        per, unit = _UNITS.get(component.dimension, (("h", "h"), ("min", "min")))
         yield _found(
             "gross_drift",
             f"{path}.price",
             net=_money(tariff, worst.net_price),
+            per=per,
             unit=unit,
             quantity=tuple(number_text(worst.quantity, language) for language in LANGUAGES),
             own=_money(tariff, worst.own),
             other=_money(tariff, worst.other),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """The quantity in kWh, h or sessions at which a net price of four decimals misses the gross amount most."""
-
-    net_price: Decimal
-    quantity: Decimal
-    own: Decimal
-    other: Decimal
-
-
-def net_price(component: PriceComponent) -> Decimal:
-    """Give a gross price without VAT, in the four decimals of OCPI."""
-    return (component.price / (1 + (component.vat or 0) / Decimal(100))).quantize(OCPI_DECIMALS, ROUND_HALF_UP)
-
-
-def worst_drift(component: PriceComponent) -> Drift | None:
-    """Find the worst of the usual quantities (up to 100 kWh or 12 h); None if all come to the same cent."""
-    factor = 1 + (component.vat or 0) / Decimal(100)
-    net = net_price(component)
-    if net * factor == component.price:
-        return None
-    steps = {Dimension.ENERGY: (1000, Decimal("0.1")), Dimension.FLAT: (1, Decimal(1))}
-    count, step = steps.get(component.dimension, (144, Decimal(5) / 60))
-    worst = None
-    for n in range(1, count + 1):
-        own, other = ((n * step * price).quantize(CENT, ROUND_HALF_UP) for price in (component.price, net * factor))
-        if own != other and (worst is None or abs(other - own) > abs(worst.other - worst.own)):
-            worst = Drift(net, (n * step).quantize(Decimal("0.01")).normalize(), own, other)
-    return worst
 
 
 def _limits(tariff: Tariff) -> Iterator[Finding]:
