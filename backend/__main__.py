@@ -9,6 +9,9 @@ from pathlib import Path
 
 from backend.errors import BackendError
 from backend.settings import Settings, load_settings
+from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
+from backend.tariff_commands import add_tariff_commands, run_tariff_command
+from backend.tariff_reports import COMMANDS as TARIFF_REPORTS
 from shared.config import ConfigError, settings_text
 from shared.ids import ChargePointId
 from shared.log import start_logging
@@ -21,6 +24,7 @@ examples:
   emops-backend apply --config backend.toml fleet.toml
   emops-backend serve --config backend.toml
   emops-backend transactions --config backend.toml --state held
+  emops-backend tariff lint --power 150 tariff.json
   emops-backend send --config backend.toml CP-1 RemoteStopTransaction '{"transactionId": 12}'
 """
 
@@ -61,6 +65,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             _transactions(settings, options)
         case "send":
             _send(settings, options)
+        case "tariff":
+            return run_tariff_command(options, settings)
     return 0
 
 
@@ -153,6 +159,8 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("charge_point", help="identity of the station")
     send.add_argument("action", help="name of the call, for instance Reset")
     send.add_argument("payload", nargs="?", default="{}", help="JSON object")
+    tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
+    add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS), common)
     return parser
 
 

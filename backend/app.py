@@ -64,7 +64,7 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(web.serve([web_socket]), name="web")
-            jobs = tasks.create_task(run_jobs(store, clock, settings), name="jobs")
+            jobs = tasks.create_task(run_jobs(store, clock, settings, commands.send, connections.is_free), name="jobs")
             await web.ready.wait()
             ready(f"emops-backend ready: ocpp={_url('ws', server.ocpp_host, ocpp_port)}ocpp/ web={web_url}")
             await ended.wait()

@@ -12,17 +12,20 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.transaction import Scope
+from backend.core.assignment import ALWAYS, Scope
 from backend.csms.passwords import hash_password, is_password
 from backend.errors import ApplyError
 from backend.master_data import (
     AssignmentEntry,
     ChargePointEntry,
+    ContractEntry,
     CustomerEntry,
+    GroupEntry,
     IdTokenEntry,
     MasterData,
     OperatorEntry,
     TariffEntry,
+    time_of,
 )
 from backend.store import tables
 from backend.store.transactions import release_held
@@ -49,9 +52,13 @@ async def apply(connection: AsyncConnection, data: MasterData) -> Outcome:
     outcome = Outcome()
     for operator in data.operators:
         await _upsert(connection, tables.operator, ("id",), _columns(operator), outcome)
+    for group in data.groups:
+        row = _columns(group) | {"operator_id": await _operator(connection, group.operator, group.id)}
+        await _upsert(connection, tables.customer_group, ("id",), row, outcome)
     for customer in data.customers:
-        row = _columns(customer) | {"operator_id": await _operator(connection, customer.operator, customer.id)}
-        await _upsert(connection, tables.customer, ("id",), row, outcome)
+        await _apply_customer(connection, customer, outcome)
+    for contract in data.contracts:
+        await _apply_contract(connection, contract, outcome)
     for token in data.id_tokens:
         await _apply_token(connection, token, outcome)
     for charge_point in data.charge_points:
@@ -64,11 +71,36 @@ async def apply(connection: AsyncConnection, data: MasterData) -> Outcome:
     return outcome
 
 
+async def _apply_customer(connection: AsyncConnection, entry: CustomerEntry, outcome: Outcome) -> None:
+    operator_id = await _operator(connection, entry.operator, entry.id)
+    group = await _group(connection, operator_id, entry.group, f"customer {entry.id}")
+    row = _columns(entry) | {"operator_id": operator_id, "group_id": group, "partner_id": entry.partner}
+    await _upsert(connection, tables.customer, ("id",), row, outcome)
+
+
+async def _apply_contract(connection: AsyncConnection, entry: ContractEntry, outcome: Outcome) -> None:
+    name = f"contract {entry.id}"
+    operator_id = await _owner(connection, entry.customer, name)
+    taken = select(tables.customer.c.id).where(tables.customer.c.id == entry.id, tables.customer.c.id != entry.customer)
+    if (await connection.execute(taken)).first():
+        raise ApplyError(f"{name}: that is the id of a customer, whose own contract bears it; choose another one")
+    row = {
+        "id": entry.id,
+        "operator_id": operator_id,
+        "customer_id": entry.customer,
+        "group_id": await _group(connection, operator_id, entry.group, name),
+        "name": entry.name,
+    }
+    await _upsert(connection, tables.contract, ("id",), row, outcome)
+
+
 async def _apply_token(connection: AsyncConnection, token: IdTokenEntry, outcome: Outcome) -> None:
-    customer = tables.customer.c
-    operator_id = (await connection.execute(select(customer.operator_id).where(customer.id == token.customer))).scalar()
-    if operator_id is None:
-        raise ApplyError(f"id_token: there is no customer {token.customer!r}")
+    operator_id = await _owner(connection, token.customer, "id_token")
+    if token.contract:
+        contract = tables.contract.c
+        own = select(contract.id).where(contract.id == token.contract, contract.customer_id == token.customer)
+        if (await connection.execute(own)).first() is None:
+            raise ApplyError(f"id_token: customer {token.customer} has no contract {token.contract!r}")
     row = {
         "token": IdToken.parse(token.token).value,
         "operator_id": operator_id,
@@ -76,12 +108,16 @@ async def _apply_token(connection: AsyncConnection, token: IdTokenEntry, outcome
         "holder": token.holder,
         "blocked": token.blocked,
         "expires_at": datetime.fromisoformat(token.expires_at) if token.expires_at else None,
+        "user_id": token.user,
+        "contract_id": token.contract or None,
+        "group_id": await _group(connection, operator_id, token.group, "id_token"),
     }
     await _upsert(connection, tables.id_token, ("token",), row, outcome)
 
 
 async def _apply_charge_point(connection: AsyncConnection, entry: ChargePointEntry, outcome: Outcome) -> None:
-    row = _columns(entry) | {"operator_id": await _operator(connection, entry.operator, entry.id)}
+    operator_id = await _operator(connection, entry.operator, entry.id)
+    row = _columns(entry) | {"operator_id": operator_id, "location_id": entry.location}
     table = tables.charge_point
     stored = (await connection.execute(select(table.c.password_hash).where(table.c.id == entry.id))).scalar()
     if not entry.password:
@@ -134,14 +170,58 @@ async def _apply_assignment(connection: AsyncConnection, entry: AssignmentEntry,
     target = entry.target
     if entry.scope == Scope.OPERATOR:
         target = entry.operator
-    else:
-        table = tables.customer if entry.scope == Scope.CUSTOMER else tables.charge_point
-        own = select(table.c.id).where(table.c.id == target, table.c.operator_id == entry.operator)
-        if (await connection.execute(own)).first() is None:
-            raise ApplyError(f"assignment: operator {entry.operator} has no {entry.scope} {target!r}")
-    row = {"operator_id": entry.operator, "scope": entry.scope, "target": target, "tariff_id": entry.tariff}
-    keys = ("operator_id", "scope", "target")
+    elif not await _exists(connection, entry.operator, Scope(entry.scope), target):
+        raise ApplyError(f"assignment: operator {entry.operator} has no {entry.scope} {target!r}")
+    row = {
+        "operator_id": entry.operator,
+        "scope": entry.scope,
+        "target": target,
+        "tariff_id": entry.tariff,
+        "valid_from": time_of(entry.valid_from, "assignment.valid_from") or ALWAYS,
+        "valid_to": time_of(entry.valid_to, "assignment.valid_to"),
+    }
+    keys = ("operator_id", "scope", "target", "valid_from")
     await _upsert(connection, tables.tariff_assignment, keys, row, outcome)
+
+
+async def _exists(connection: AsyncConnection, operator_id: str, scope: Scope, target: str) -> bool:
+    """Tell whether anything of the operator bears this target: an assignment to a name mistyped would never apply."""
+    customer, token, point = tables.customer.c, tables.id_token.c, tables.charge_point.c
+    columns = {
+        Scope.USER: (token.user_id,),
+        Scope.CONTRACT: (tables.contract.c.id, customer.id),
+        Scope.CUSTOMER: (customer.id,),
+        Scope.GROUP: (tables.customer_group.c.id,),
+        Scope.ROAMING_PARTNER: (customer.partner_id,),
+        Scope.CONNECTOR: (point.id,),
+        Scope.EVSE: (point.id,),
+        Scope.CHARGE_POINT: (point.id,),
+        Scope.LOCATION: (point.location_id,),
+    }[scope]
+    name = target.partition("/")[0] if scope in (Scope.CONNECTOR, Scope.EVSE) else target
+    for column in columns:
+        found = select(column).where(column == name, column.table.c.operator_id == operator_id).limit(1)
+        if (await connection.execute(found)).first():
+            return True
+    return False
+
+
+async def _group(connection: AsyncConnection, operator_id: str, group_id: str, name: str) -> str | None:
+    """Give the id of a group, None for none."""
+    group = tables.customer_group.c
+    own = select(group.id).where(group.id == group_id, group.operator_id == operator_id)
+    if group_id and (await connection.execute(own)).first() is None:
+        raise ApplyError(f"{name}: operator {operator_id} has no group {group_id!r}")
+    return group_id or None
+
+
+async def _owner(connection: AsyncConnection, customer_id: str, name: str) -> str:
+    """Give the operator of a customer."""
+    customer = tables.customer.c
+    found = (await connection.execute(select(customer.operator_id).where(customer.id == customer_id))).scalar()
+    if found is None:
+        raise ApplyError(f"{name}: there is no customer {customer_id!r}")
+    return str(found)
 
 
 async def _operator(connection: AsyncConnection, operator_id: str, name: str) -> str:
@@ -169,7 +249,11 @@ async def _upsert(
         outcome.unchanged += 1
 
 
-def _columns(entry: OperatorEntry | CustomerEntry | ChargePointEntry) -> dict[str, object]:
+_OTHER_NAMES = ("operator", "password", "group", "partner", "location")
+"""Fields whose columns have another name, or none."""
+
+
+def _columns(entry: OperatorEntry | GroupEntry | CustomerEntry | ChargePointEntry) -> dict[str, object]:
     """Give the fields that are columns of the same name."""
-    names = (field.name for field in fields(entry) if field.name not in ("operator", "password"))
+    names = (field.name for field in fields(entry) if field.name not in _OTHER_NAMES)
     return {name: getattr(entry, name) for name in names}

@@ -6,6 +6,7 @@ BackendError
  |    +-- SchemaError      the file's schema does not fit this program; a person must act
  +-- ListenError           an address can't be listened on: taken, forbidden or not of this machine
  +-- ApplyError            the file of settings to apply is wrong; nothing was changed
+ +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
       +-- CommandTimeoutError  no answer in time; the charge point may have acted
@@ -38,6 +39,10 @@ class ListenError(BackendError):
 
 class ApplyError(BackendError):
     """The settings to apply are wrong. Nothing was changed."""
+
+
+class ReportError(BackendError):
+    """A report can't be made, or an import can't be used. Nothing was changed."""
 
 
 class CommandError(BackendError):

@@ -1,4 +1,7 @@
-"""Master data: operators, customers, tokens, charge points, tariffs and what applies to whom, from TOML, checked."""
+"""Master data: operators, customers, contracts, tokens, charge points, tariffs and what applies to whom.
+
+From TOML, checked.
+"""
 
 import re
 import tomllib
@@ -10,8 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from backend.core.assignment import Scope
 from backend.core.tariff import TariffError, canonical, version_id
-from backend.core.transaction import Scope
 from backend.errors import ApplyError
 from shared.config import ConfigError, build, setting
 from shared.ids import IdToken, Secret
@@ -21,6 +24,8 @@ _VAT_ID = re.compile(r"DE\d{9}|(?!DE)[A-Z]{2}[0-9A-Z+*]{2,12}")
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _IDENTITY = re.compile(r"[A-Za-z0-9*_=:+|@.-]{1,48}")
+_NAME = re.compile(r"\S.{0,34}\S|\S")
+_PLACES = {Scope.EVSE: re.compile(r"[^/]+/\d+"), Scope.CONNECTOR: re.compile(r"[^/]+/\d+/\d+")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,15 @@ class OperatorEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupEntry:
+    """Contracts or users that share a tariff and its quotas, for instance the employees of a company."""
+
+    id: str = setting(help="name of the group, used by the other entries")
+    operator: str = setting(help="id of the operator")
+    name: str = setting("", help="name for people")
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerEntry:
     """Who gets invoices."""
 
@@ -59,6 +73,19 @@ class CustomerEntry:
     language: str = setting("de", choices=("de", "en"), help="language of invoices")
     cycle: str = setting("month", choices=("at_once", "day", "month"), help="how often an invoice is issued")
     payment_days: int = setting(14, unit="days", minimum=0, maximum=365, help="time to pay")
+    group: str = setting("", help="id of the group that the customer's contracts belong to")
+    partner: str = setting("", help="id of the roaming partner that this customer is, for instance DE*EXA")
+    relationship: str = setting("", help="names the tax rule in the tariffs' x_tax, for instance wholesale")
+
+
+@dataclass(frozen=True, slots=True)
+class ContractEntry:
+    """A contract of a customer. Without any, a customer has one that bears the customer's own id."""
+
+    id: str = setting(help="contract number")
+    customer: str = setting(help="id of the customer")
+    name: str = setting("", help="name for people")
+    group: str = setting("", help="id of the group; left out = the customer's")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,9 @@ class IdTokenEntry:
     holder: str = setting("", help="who carries it; shown on invoices")
     blocked: bool = setting(False, help="refuse it")
     expires_at: str = setting("", help="refuse it from then on, for instance 2027-12-31T23:59:59+01:00")
+    user: str = setting("", help="id of the person; all tokens of one person share it")
+    contract: str = setting("", help="id of the contract; left out = the customer's own")
+    group: str = setting("", help="id of the group; left out = that of the contract or the customer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +112,28 @@ class ChargePointEntry:
     street: str = setting("", help="street and number")
     postcode: str = setting("", help="postcode")
     city: str = setting("", help="city")
+    location: str = setting("", help="id of the site; all stations of one site share it")
     password: Secret = setting(Secret(""), help="password of the station; left out = it connects without one")
 
 
 @dataclass(frozen=True, slots=True)
 class AssignmentEntry:
-    """Which tariff applies. A customer's goes before a charge point's, that before the operator's."""
+    """Which tariff applies. Of several the most specific one does: the order of the scopes is that of precedence."""
 
     operator: str = setting(help="id of the operator")
     tariff: str = setting(help="id of the tariff")
     scope: str = setting(choices=tuple(Scope), help="to what it applies")
-    target: str = setting("", help="id of the customer or charge point")
+    target: str = setting("", help="id of the user, contract ...; an evse is CP-1/1, a connector CP-1/1/1")
+    valid_from: str = setting("", help="begin, for instance 2027-01-01T00:00:00+01:00; left out = always")
+    valid_to: str = setting("", help="end, exclusive; left out = for ever")
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     operator: tuple[OperatorEntry, ...] = setting((), help="operators")
+    group: tuple[GroupEntry, ...] = setting((), help="groups")
     customer: tuple[CustomerEntry, ...] = setting((), help="customers")
+    contract: tuple[ContractEntry, ...] = setting((), help="contracts")
     id_token: tuple[IdTokenEntry, ...] = setting((), help="tokens")
     charge_point: tuple[ChargePointEntry, ...] = setting((), help="charge points")
     assignment: tuple[AssignmentEntry, ...] = setting((), help="which tariff applies to whom")
@@ -120,7 +155,9 @@ class MasterData:
     """All entries of a file, each checked by itself."""
 
     operators: tuple[OperatorEntry, ...]
+    groups: tuple[GroupEntry, ...]
     customers: tuple[CustomerEntry, ...]
+    contracts: tuple[ContractEntry, ...]
     id_tokens: tuple[IdTokenEntry, ...]
     charge_points: tuple[ChargePointEntry, ...]
     tariffs: tuple[TariffEntry, ...]
@@ -148,7 +185,9 @@ def parse_master_data(text: str, source: str = "master data") -> MasterData:
         _check_entries(file)
         return MasterData(
             file.operator,
+            file.group,
             file.customer,
+            file.contract,
             file.id_token,
             file.charge_point,
             tuple(_tariff(row, f"tariff[{i}]") for i, row in enumerate(_rows(tariffs))),
@@ -167,7 +206,7 @@ def _check_entries(file: _File) -> None:
         _check_operator(operator, f"operator[{i}]")
     for i, customer in enumerate(file.customer):
         name = f"customer[{i}]"
-        _match(name, "id", customer.id, re.compile(r"\S.{0,34}\S|\S"), "1 to 36 characters")
+        _match(name, "id", customer.id, _NAME, "1 to 36 characters")
         _match(name, "email", customer.email, _EMAIL, "an address such as name@example.com")
         _match(name, "country", customer.country, re.compile("[A-Z]{2}"), "two capital letters such as DE")
         if customer.vat_id:
@@ -182,10 +221,36 @@ def _check_entries(file: _File) -> None:
     for i, charge_point in enumerate(file.charge_point):
         reason = "1 to 48 letters, digits or *-_=:+|@."
         _match(f"charge_point[{i}]", "id", charge_point.id, _IDENTITY, reason)
+    for i, group in enumerate(file.group):
+        _match(f"group[{i}]", "id", group.id, _NAME, "1 to 36 characters")
+    for i, contract in enumerate(file.contract):
+        _match(f"contract[{i}]", "id", contract.id, _NAME, "1 to 36 characters")
     for i, assignment in enumerate(file.assignment):
-        if (assignment.scope == Scope.OPERATOR) == bool(assignment.target):
-            needs = "must be left out" if assignment.target else "is missing"
-            raise ApplyError(f"assignment[{i}].target {needs} when scope is {assignment.scope!r}")
+        _check_assignment(assignment, f"assignment[{i}]")
+
+
+def _check_assignment(entry: AssignmentEntry, name: str) -> None:
+    if (entry.scope == Scope.OPERATOR) == bool(entry.target):
+        needs = "must be left out" if entry.target else "is missing"
+        raise ApplyError(f"{name}.target {needs} when scope is {entry.scope!r}")
+    if pattern := _PLACES.get(Scope(entry.scope)):
+        _match(name, "target", entry.target, pattern, "a charge point and numbers such as CP-1/1 or CP-1/1/1")
+    begin, end = (time_of(text, f"{name}.{key}") for key, text in _validity(entry))
+    if begin and end and begin >= end:
+        raise ApplyError(f"{name}.valid_to must be after valid_from")
+
+
+def _validity(entry: AssignmentEntry) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("valid_from", entry.valid_from), ("valid_to", entry.valid_to)
+
+
+def time_of(text: str, name: str) -> datetime | None:
+    """Read a time that may be left out.
+
+    Raises:
+        ApplyError: it is no time with its offset.
+    """
+    return _aware(text, name) if text else None
 
 
 def _check_operator(entry: OperatorEntry, name: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backend.csms.server import OcppSettings
 from backend.jobs.issue_invoices import BillingSettings
+from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.send_mail import MailSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
 from shared.ids import Secret
@@ -39,6 +40,9 @@ class Settings:
     store: StoreSettings = table(StoreSettings, help="where the data is")
     ocpp: OcppSettings = table(OcppSettings, help="how stations are spoken to")
     billing: BillingSettings = table(BillingSettings, help="when invoices are issued")
+    live_price: LivePriceSettings = table(
+        LivePriceSettings, help="how stations are told what a transaction costs so far"
+    )
     mail: MailSettings = table(MailSettings, help="the mail server that takes our mail")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 

@@ -103,7 +103,7 @@ def _period(period: Period, tariff: Mapping[str, object]) -> dict[str, object]:
     kind = {State.CHARGING: "TIME", State.PARKING: "PARKING_TIME", State.RESERVATION: "RESERVATION_TIME"}[period.state]
     dimensions = [{"type": kind, "volume": _hours(period.end - period.start)}]
     if period.energy:
-        dimensions.insert(0, {"type": "ENERGY", "volume": kwh(period.energy)})
+        dimensions.insert(0, {"type": "ENERGY", "volume": Decimal(period.energy).scaleb(-3)})
     for name in ("MIN_POWER", "MAX_POWER", "MIN_CURRENT", "MAX_CURRENT"):
         volume = getattr(period, name.lower())
         if volume is not None:

@@ -3,7 +3,16 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from backend.core.tariff import Restrictions, Tariff
+from backend.core.tariff_model import (
+    ComponentCap,
+    DurationCounter,
+    Graduated,
+    Quota,
+    Restrictions,
+    Span,
+    Tariff,
+    Tier,
+)
 from shared.money import Money
 
 LANGUAGES = ("de", "en")
@@ -14,10 +23,24 @@ _ITEMS = {
     "TIME": ("Ladezeit", "Charging time"),
     "PARKING_TIME": ("Standzeit ohne Laden", "Time connected without charging"),
     "RESERVATION_TIME": ("Reservierung", "Reservation"),
+    "CAP": ("Nachlass auf den Höchstbetrag", "Reduction to the cap"),
+    "BASE_FEE": ("Grundgebühr", "Base fee"),
     "MIN_PRICE": ("Ausgleich auf den Mindestpreis", "Increase to the minimum price"),
     "MAX_PRICE": ("Nachlass auf den Höchstpreis", "Reduction to the maximum price"),
 }
 _DAYS = (("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"), ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
+_SPANS = {
+    Span.SESSION: ("je Ladevorgang", "per session"),
+    Span.DAY: ("je Tag", "per day"),
+    Span.MONTH: ("je Monat", "per month"),
+    Span.YEAR: ("je Jahr", "per year"),
+}
+_COUNTERS = {
+    DurationCounter.SESSION: ("", ""),
+    DurationCounter.SINCE_CHARGING_END: (" ab Ladeende", " from the end of charging"),
+    DurationCounter.IN_WINDOW: (" in diesem Zeitfenster", " in this window"),
+}
+_INTERPOLATED_DE = ", Zählerstand beim Preiswechsel interpoliert"
 _GERMAN = str.maketrans(",.", ".,")
 
 
@@ -34,12 +57,55 @@ def number_text(value: Decimal, language: str, least: int = 0) -> str:
     return text.translate(_GERMAN) if language == "de" else text
 
 
-def line_reasons(item: str, quantity: Decimal, price: Money, rules: Restrictions, added: Decimal) -> tuple[str, str]:
-    """Explain a line: (German, English)."""
+def line_reasons(
+    item: str, quantity: Decimal, price: Money, when: tuple[str, str], added: Decimal, *, interpolated: bool
+) -> tuple[str, str]:
+    """Explain a line: (German, English). `when` gives the conditions of the price in both."""
     return (
-        _line_reason(item, quantity, price, rules, added, language="de"),
-        _line_reason(item, quantity, price, rules, added, language="en"),
+        _line_reason(item, quantity, price, when[0], added, interpolated=interpolated, language="de"),
+        _line_reason(item, quantity, price, when[1], added, interpolated=interpolated, language="en"),
     )
+
+
+def quota_reasons(quota: Quota, before: Decimal) -> tuple[str, str]:
+    """Explain energy within a quota, of which so many kWh were used before."""
+    used, free = _both(before), _both(quota.free_kwh)
+    return (
+        f"aus dem Kontingent, {used[0]} von {free[0]} kWh zuvor verbraucht",
+        f"from the quota, {used[1]} of {free[1]} kWh used before",
+    )
+
+
+def tier_reasons(graduated: Graduated, low: Decimal, tier: Tier) -> tuple[str, str]:
+    """Explain energy in a tier of a volume price."""
+    span, least = _SPANS[graduated.per], _both(low)
+    if tier.up_to_kwh is None:
+        return f"Menge {span[0]} über {least[0]} kWh", f"volume {span[1]} above {least[1]} kWh"
+    most = _both(tier.up_to_kwh)
+    return f"Menge {span[0]} {least[0]} bis {most[0]} kWh", f"volume {span[1]} {least[1]} to {most[1]} kWh"
+
+
+def cap_reasons(cap: ComponentCap, currency: str) -> tuple[str, str]:
+    """Explain what a cap takes off."""
+    most, span = [number_text(cap.most, language, 2) for language in LANGUAGES], _SPANS[cap.per]
+    names = [", ".join(item_name(d, language) for d in cap.dimensions) for language in LANGUAGES]
+    return (
+        f"{item_name('CAP', 'de')} von {most[0]} {currency} {span[0]} für {names[0]}",
+        f"{item_name('CAP', 'en')} of {most[1]} {currency} {span[1]} for {names[1]}",
+    )
+
+
+def fee_reasons(graduated: Graduated, currency: str) -> tuple[str, str]:
+    """Explain a base fee."""
+    fee, span = graduated.base_fee or Decimal(0), _SPANS[graduated.per]
+    de, en = (number_text(fee, language, 2) for language in LANGUAGES)
+    return f"{item_name('BASE_FEE', 'de')} {de} {currency} {span[0]}", (
+        f"{item_name('BASE_FEE', 'en')} {en} {currency} {span[1]}"
+    )
+
+
+def _both(value: Decimal) -> tuple[str, str]:
+    return number_text(value, "de"), number_text(value, "en")
 
 
 def limit_reasons(item: str, tariff: Tariff) -> tuple[str, str]:
@@ -54,24 +120,24 @@ def limit_reasons(item: str, tariff: Tariff) -> tuple[str, str]:
 
 
 def _line_reason(
-    item: str, quantity: Decimal, price: Money, rules: Restrictions, added: Decimal, *, language: str
+    item: str, quantity: Decimal, price: Money, conditions: str, added: Decimal, *, interpolated: bool, language: str
 ) -> str:
     english = language == "en"
-    conditions = condition_text(rules, language)
     because = f" ({conditions})" if conditions else ""
     amount = f"{number_text(price.amount, language, 2)} {price.currency}"
     if item == "FLAT":
         return f"{item_name(item, language)} {amount}{because}"
     if item == "ENERGY":
         text = f"{item_name(item, language)} {number_text(quantity, language, 3)} kWh × {amount}/kWh{because}"
-        step = f"{number_text(added, language)} kWh"
     else:
         minutes = number_text(quantity / 60, language) if quantity % 60 == 0 else ""
         duration = f"{minutes} min" if minutes else f"{number_text(quantity, language)} s"
         text = f"{item_name(item, language)} {duration} × {amount}/h{because}"
-        step = f"{number_text(added, language)} s"
     if added:
+        step = f"{number_text(added, language)} {'kWh' if item == 'ENERGY' else 's'}"
         text += f", rounded up by {step}" if english else f", aufgerundet um {step}"
+    if interpolated:
+        text += ", register interpolated at the price change" if english else _INTERPOLATED_DE
     return text
 
 
@@ -98,8 +164,13 @@ def condition_text(rules: Restrictions, language: str) -> str:
         parts += [f"{least} {number_text(low, language)} {unit}"] if low else []
         parts += [f"{below} {number_text(high, language)} {unit}"] if high is not None else []
     after, until = ("after", "up to") if en else ("nach", "bis")
-    parts += [f"{after} {_duration(rules.min_duration)}"] if rules.min_duration else []
-    parts += [f"{until} {_duration(rules.max_duration)}"] if rules.max_duration is not None else []
+    counted = _COUNTERS[rules.duration_counter][en]
+    parts += [f"{after} {_duration(rules.min_duration)}{counted}"] if rules.min_duration else []
+    parts += [f"{until} {_duration(rules.max_duration)}{counted}"] if rules.max_duration is not None else []
+    for calendar, words in ((rules.calendar, ("an", "on")), (rules.not_calendar, ("nicht an", "not on"))):
+        if calendar:
+            days = (f"Feiertagen ({calendar.state})", f"public holidays ({calendar.state})")
+            parts.append(f"{words[en]} {days[en] if calendar.state else calendar.name}")
     return ", ".join(parts)
 
 

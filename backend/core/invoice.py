@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from backend.core.explain import item_name
 from backend.core.rating import Item, Line, Rating
-from backend.core.rounding import apportion, cents
+from backend.core.rounding import Ratio, apportion, cents
 from backend.core.tariff import PriceBasis
 from shared.ids import IdToken
 from shared.units import Wh, kwh
@@ -230,12 +229,13 @@ def _lines(index: int, session: RatedSession, account: Account) -> Iterator[Invo
     """Join what one session was charged at the same price of the tariff to one line."""
     groups: dict[tuple[object, ...], list[Line]] = defaultdict(list)
     for line in session.rating.lines:
-        groups[line.item, line.element, line.component, line.unit_price, line.vat].append(line)
+        key = line.item, line.tariff_id, line.element, line.component, line.unit_price, line.vat
+        groups[key].append(line)
     grosses = _gross_amounts(session.rating, list(groups.values()))
     for group, gross in zip(groups.values(), grosses, strict=True):
         first = group[0]
         quantity, unit, price = _unit(sum((line.quantity for line in group), Decimal(0)), first)
-        net = cents(sum((Fraction(line.net) for line in group), Fraction(0)))
+        net = cents(sum((line.net for line in group), _ZERO))
         when = first.when_en if account.language == "en" else first.when_de
         name = item_name(first.item, account.language)
         yield InvoiceLine(
@@ -262,7 +262,7 @@ def _gross_amounts(rating: Rating, groups: Sequence[Sequence[Line]]) -> list[Dec
         return amounts
     for tax in rating.tax_lines:
         places = [i for i, group in enumerate(groups) if group[0].vat == tax.rate]
-        shares = [sum((Fraction(line.gross) for line in groups[i]), Fraction(0)) for i in places]
+        shares = [sum((line.gross for line in groups[i]), _ZERO) for i in places]
         for i, amount in zip(places, apportion(tax.base + tax.vat, shares), strict=True):
             amounts[i] = amount
     return amounts
@@ -285,8 +285,9 @@ def _shared_out(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     nets: dict[int, Decimal] = {}
     for rate in dict.fromkeys(line.vat for line in lines):
         places = [i for i, line in enumerate(lines) if line.vat == rate]
-        shares = [Fraction(lines[i].gross or 0) / (1 + Fraction(rate or 0) / 100) for i in places]
-        nets |= dict(zip(places, apportion(cents(sum(shares, Fraction(0))), shares), strict=True))
+        shares, factor = [(lines[i].gross or _ZERO) * 100 for i in places], 100 + (rate or _ZERO)
+        total = cents(Ratio(sum(shares, _ZERO), factor))
+        nets |= dict(zip(places, apportion(total, shares, factor), strict=True))
     return [
         replace(line, net=nets[i], net_unit_price=round(nets[i] / line.quantity, 6)) for i, line in enumerate(lines)
     ]
@@ -298,7 +299,7 @@ def _taxes(lines: Iterable[InvoiceLine]) -> Iterator[InvoiceTax]:
         bases[line.vat] += line.net
     for rate in sorted(bases, key=lambda vat: -1 if vat is None else vat, reverse=True):
         yield InvoiceTax(
-            rate, "S" if rate else "Z", bases[rate], cents(Fraction(bases[rate]) * Fraction(rate or 0) / 100)
+            rate, "S" if rate else "Z", bases[rate], cents(Ratio(bases[rate] * (rate or _ZERO), Decimal(100)))
         )
 
 

@@ -4,10 +4,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
-from fractions import Fraction
 
 from backend.core.invoice import InvoiceDraft, InvoiceLine, Party
-from backend.core.rounding import cents
+from backend.core.rounding import Ratio, cents
 from backend.core.tariff import PriceBasis
 from shared.money import CENT
 
@@ -120,7 +119,7 @@ def _sums(draft: InvoiceDraft) -> Iterator[str]:
         base = sum((line.net for line in draft.lines if line.vat == tax.rate), Decimal(0))
         if tax.base != base:
             yield f"VAT {tax.rate} %: the base is {tax.base}, the lines sum to {base}"
-        if tax.vat != cents(Fraction(tax.base) * Fraction(tax.rate or 0) / 100):
+        if tax.vat != cents(Ratio(tax.base * (tax.rate or 0), Decimal(100))):
             yield f"VAT {tax.rate} %: {tax.vat} is not the tax on {tax.base}"
     for name, told, parts in (
         ("net total", draft.total_net, [line.net for line in draft.lines]),

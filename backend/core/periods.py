@@ -1,96 +1,62 @@
 """Charging periods: a session cut at every instant at which its price may change.
 
 The register is followed as a line through its values. Where a cut falls between two of them, the energy at that instant
-is interpolated and the periods on both sides say so. Energies of periods are differences of one rising register of
-whole Wh, so their sum is exactly what the meter counted.
+is interpolated, if that is allowed, and the periods on both sides say so. Energies of periods are differences of one
+rising register of whole Wh, so their sum is exactly what the meter counted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from backend.core.tariff import Restrictions, Tariff
-from shared.units import MilliAmp, Watt, Wh
+from backend.core.charging_period import Between, MeterPoint, Period, PeriodError, State
+from backend.core.prices import PriceBook, Stretch
+from backend.core.tariff_model import Tariff
+from backend.core.wall_clock import WallClock
+from shared.units import Wh
 
-_STANDBY = Watt(50)
-"""Below this power a vehicle is not charging; what is left feeds its electronics."""
+__all__ = ["Between", "MeterPoint", "Period", "PeriodError", "State", "cut", "cut_at", "cut_where", "stretches"]
 
-_RESOLUTION = Wh(10)
-"""A value in between that lies so little below an earlier one is rounding of the meter, and is left out."""
+_STANDBY = 50
+"""W below which a vehicle is not charging; what is left feeds its electronics."""
+
+_RESOLUTION = 10
+"""A value in between that lies so few Wh below an earlier one is rounding of the meter, and is left out."""
 
 _TICK = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 
 
-class PeriodError(ValueError):
-    """The meter values contradict each other, so no energy can be told. The text says which."""
+@dataclass(slots=True)
+class _Track:
+    """The register as a line: times and registers side by side, with what is known at each of them."""
+
+    times: list[datetime]
+    registers: list[int]
+    powers: list[int | None]
+    currents: list[int | None]
+    charging: list[bool]
+    measured: list[bool]
+    cuts: list[bool]
+
+    def insert(self, i: int, at: datetime, register: int, *, measured: bool) -> None:
+        """Add a cut between the values `i - 1` and `i`."""
+        self.times.insert(i, at)
+        self.registers.insert(i, register)
+        self.powers.insert(i, self.powers[i - 1])
+        self.currents.insert(i, self.currents[i - 1])
+        self.charging.insert(i, self.charging[i - 1])
+        self.measured.insert(i, measured)
+        self.cuts.insert(i, True)
 
 
-class State(StrEnum):
-    """What a vehicle does in a period; decides between TIME, PARKING_TIME and reservation prices."""
-
-    CHARGING = "CHARGING"
-    PARKING = "PARKING"
-    RESERVATION = "RESERVATION"
-
-
-@dataclass(frozen=True, slots=True)
-class MeterPoint:
-    """A value of the register during a session.
-
-    Args:
-        at: when, aware.
-        energy: the import register in Wh.
-        power: W, None where unknown.
-        current: sum over the phases in mA, None where unknown.
-    """
-
-    at: datetime
-    energy: Wh
-    power: Watt | None = None
-    current: MilliAmp | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A part of a session in which no price changes.
-
-    Args:
-        start: aware.
-        end: aware; not before `start`.
-        state: what the vehicle did.
-        energy: Wh taken in the period.
-        interpolated: the register at the start or the end lies between two values of the meter.
-        min_power: kW; None where unknown, as with the next three.
-        max_power: kW.
-        min_current: A, sum over the phases.
-        max_current: A, sum over the phases.
-        expired: of a reservation: nobody came.
-    """
-
-    start: datetime
-    end: datetime
-    state: State
-    energy: Wh
-    interpolated: bool = False
-    min_power: Decimal | None = None
-    max_power: Decimal | None = None
-    min_current: Decimal | None = None
-    max_current: Decimal | None = None
-    expired: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Knot:
-    point: MeterPoint
-    measured: bool
-    cut: bool
-
-
-def cut(points: Sequence[MeterPoint], tariff: Tariff, zone: ZoneInfo) -> tuple[Period, ...]:
+def cut(
+    points: Sequence[MeterPoint], tariff: Tariff, zone: ZoneInfo, between: Between = Between.INTERPOLATE
+) -> tuple[Period, ...]:
     """Cut a session into charging periods.
 
     Args:
@@ -98,26 +64,92 @@ def cut(points: Sequence[MeterPoint], tariff: Tariff, zone: ZoneInfo) -> tuple[P
             outside the time of the session are left out.
         tariff: tells where its price may change.
         zone: local time of the charge point.
+        between: what is done where a cut falls between two values of the meter.
 
     Raises:
         PeriodError: fewer than two points, an end before the start, or a register that runs backwards.
     """
-    knots = _measured(points)
-    start, end = knots[0].point.at, knots[-1].point.at
-    restrictions = [element.restrictions for element in tariff.elements]
-    for instant in sorted(set(_instants(restrictions, start, end, zone))):
-        knots = _cut_at(knots, instant)
-    for threshold in sorted(set(_thresholds(restrictions))):
-        knots = _cut_where(knots, Wh(knots[0].point.energy + threshold))
-    by_power = any(
-        limit is not None for r in restrictions for limit in (r.min_power, r.max_power, r.min_current, r.max_current)
+    book = PriceBook(tariff, WallClock(zone))
+    return cut_by(
+        points,
+        lambda found: book.changes(found[0].start, found, moving=()),
+        energies=book.energies,
+        by_power=book.by_power,
+        between=between,
     )
-    return tuple(_periods(knots, by_power=by_power))
 
 
-def _measured(points: Sequence[MeterPoint]) -> list[_Knot]:
+def cut_by(
+    points: Sequence[MeterPoint],
+    changes: Callable[[Sequence[Stretch]], Iterable[datetime]],
+    *,
+    energies: Iterable[Decimal],
+    by_power: bool,
+    between: Between,
+) -> tuple[Period, ...]:
+    """Cut a session where a caller says.
+
+    Args:
+        points: as in `cut`.
+        changes: gives the instants of a session whose times of charging are these.
+        energies: Wh from the start at which a price may change.
+        by_power: the price depends on power, so each value of the meter is a cut.
+        between: as in `cut`.
+
+    Raises:
+        PeriodError: as `cut`.
+    """
+    track = _track(_measured(points))
+    allowed = between is Between.INTERPOLATE
+    for instant in changes(_stretches_of(track)):
+        _cut_time(track, instant, interpolate=allowed)
+    for energy in energies:
+        _cut_register(track, track.registers[0] + int(energy.to_integral_value(ROUND_CEILING)), interpolate=allowed)
+    return tuple(_periods(track, by_power=by_power))
+
+
+def cut_at(period: Period, instant: datetime) -> tuple[Period, Period]:
+    """Divide a period at an instant strictly inside, its energy in proportion to time, in whole Wh."""
+    passed, whole = (instant - period.start) // _TICK, (period.end - period.start) // _TICK
+    first = Wh((2 * passed * int(period.energy) + whole) // (2 * whole))
+    rest = Decimal(period.energy) - first if isinstance(period.energy, Decimal) else Wh(period.energy - first)
+    told = period.interpolated or bool(period.energy)
+    return (
+        replace(period, end=instant, energy=first, interpolated=told),
+        replace(period, start=instant, energy=rest, interpolated=told),
+    )
+
+
+def cut_where(period: Period, energy: Decimal) -> tuple[Period, Period]:
+    """Divide a period where it has taken so many Wh, above 0 and below all; the time is told to the second."""
+    seconds = (period.end - period.start) // _TICK * int(energy * 1000) // int(period.energy * 1000) * _TICK
+    instant = min(period.start + timedelta(seconds=round(seconds.total_seconds())), period.end)
+    return (
+        replace(period, end=instant, energy=energy, interpolated=True),
+        replace(period, start=instant, energy=period.energy - energy, interpolated=True),
+    )
+
+
+def stretches(periods: Iterable[Period]) -> list[Stretch]:
+    """Join the periods after a reservation to times in which the vehicle charges, or does not."""
+    found: list[Stretch] = []
+    for period in periods:
+        if period.state is State.RESERVATION:
+            continue
+        charging = period.state is State.CHARGING
+        if found and found[-1].charging is charging:
+            found[-1] = Stretch(found[-1].start, period.end, charging)
+        else:
+            found.append(Stretch(period.start, period.end, charging))
+    return found
+
+
+def _measured(points: Sequence[MeterPoint]) -> Sequence[MeterPoint]:
+    """Check the points; leave out what lies outside the session and what is rounding of the meter."""
     if len(points) < 2:
         raise PeriodError("a session needs a register at its start and one at its end")
+    if all(a.at <= b.at and a.energy <= b.energy for a, b in pairwise(points)):
+        return points
     first, last = points[0], points[-1]
     if last.at < first.at:
         raise PeriodError(f"the session ends at {last.at:%Y-%m-%dT%H:%M:%SZ}, before it starts")
@@ -133,109 +165,90 @@ def _measured(points: Sequence[MeterPoint]) -> list[_Knot]:
             raise PeriodError(f"the register runs backwards at {point.at:%Y-%m-%dT%H:%M:%SZ}: {registers}")
         if fall <= 0:
             inside.append(point)
-    return [_Knot(point, measured=True, cut=False) for point in inside]
+    return inside
 
 
-def _instants(
-    restrictions: Iterable[Restrictions], start: datetime, end: datetime, zone: ZoneInfo
-) -> Iterator[datetime]:
-    """Give every instant within the session at which a restriction of time may begin or cease to hold."""
-    rules = list(restrictions)
-    seconds = {limit for r in rules for limit in (r.min_duration, r.max_duration) if limit is not None}
-    edges = {edge for r in rules for edge in (r.start_time, r.end_time) if edge is not None}
-    if any(r.weekdays or r.start_date or r.end_date for r in rules):
-        edges.add(time(0))
-    candidates = [start + timedelta(seconds=s) for s in seconds]
-    if edges:
-        day = start.astimezone(zone).date() - timedelta(days=1)
-        while day <= end.astimezone(zone).date() + timedelta(days=1):
-            candidates += _on_the_clock(day, edges, zone)
-            day += timedelta(days=1)
-    yield from (instant for instant in candidates if start < instant < end)
+def _track(points: Sequence[MeterPoint]) -> _Track:
+    registers: list[int] = [point.energy for point in points]
+    powers: list[int | None] = [point.power for point in points]
+    return _Track(
+        times=[point.at for point in points],
+        registers=registers,
+        powers=powers,
+        currents=[point.current for point in points],
+        charging=[
+            a != b or (p or 0) >= _STANDBY or (q or 0) >= _STANDBY
+            for a, b, p, q in zip(registers, registers[1:], powers, powers[1:], strict=False)
+        ],
+        measured=[True] * len(points),
+        cuts=[False] * len(points),
+    )
 
 
-def _on_the_clock(day: date, edges: Iterable[time], zone: ZoneInfo) -> Iterator[datetime]:
-    """Give when the local clock shows these times on a day: twice when it is set back, and the instant it is set."""
-    midnight = datetime.combine(day, time(0), zone)
-    for edge in edges:
-        for fold in (0, 1):
-            yield datetime.combine(day, edge, zone).replace(fold=fold).astimezone(UTC)
-    low, high = midnight.astimezone(UTC), datetime.combine(day + timedelta(days=1), time(0), zone).astimezone(UTC)
-    offset = low.astimezone(zone).utcoffset()
-    if high.astimezone(zone).utcoffset() != offset:
-        while high - low > timedelta(seconds=1):
-            middle = low + timedelta(seconds=(high - low).total_seconds() // 2)
-            low, high = (middle, high) if middle.astimezone(zone).utcoffset() == offset else (low, middle)
-        yield high
+def _stretches_of(track: _Track) -> list[Stretch]:
+    """Parking is when the register stands still without power."""
+    turns = [0, *(i for i, (a, b) in enumerate(pairwise(track.charging), 1) if a is not b), len(track.charging)]
+    return [Stretch(track.times[a], track.times[b], track.charging[a]) for a, b in pairwise(turns)]
 
 
-def _thresholds(restrictions: Iterable[Restrictions]) -> Iterator[int]:
-    """Give the energies in Wh, counted from the start, at which a restriction may begin or cease to hold."""
-    for rule in restrictions:
-        for limit in (rule.min_kwh, rule.max_kwh):
-            if limit:
-                yield int(limit.scaleb(3).to_integral_value(ROUND_CEILING))
-
-
-def _cut_at(knots: list[_Knot], instant: datetime) -> list[_Knot]:
+def _cut_time(track: _Track, instant: datetime, *, interpolate: bool) -> None:
     """Cut at a time strictly inside the session."""
-    index = next(i for i, knot in enumerate(knots) if knot.point.at >= instant)
-    if knots[index].point.at == instant:
-        return [*knots[:index], replace(knots[index], cut=True), *knots[index + 1 :]]
-    before, after = knots[index - 1].point, knots[index].point
-    passed, whole = (instant - before.at) // _TICK, (after.at - before.at) // _TICK
-    energy = Wh(before.energy + (2 * passed * (after.energy - before.energy) + whole) // (2 * whole))
+    i = bisect_left(track.times, instant)
+    if track.times[i] == instant:
+        track.cuts[i] = True
+        return
+    before, after = track.registers[i - 1], track.registers[i]
     # A register that stands still on both sides is known in between.
-    point = MeterPoint(instant, energy, before.power, before.current)
-    knot = _Knot(point, measured=before.energy == after.energy, cut=True)
-    return [*knots[:index], knot, *knots[index:]]
+    if before != after and not interpolate:
+        return
+    passed, whole = (instant - track.times[i - 1]) // _TICK, (track.times[i] - track.times[i - 1]) // _TICK
+    register = before + (2 * passed * (after - before) + whole) // (2 * whole)
+    track.insert(i, instant, register, measured=before == after)
 
 
-def _cut_where(knots: list[_Knot], register: Wh) -> list[_Knot]:
+def _cut_register(track: _Track, register: int, *, interpolate: bool) -> None:
     """Cut where the register reached a value, if it did; the time is told to the second."""
-    index = next((i for i, knot in enumerate(knots) if knot.point.energy >= register), None)
-    if not index:
-        return knots
-    if knots[index].point.energy == register:
-        return [*knots[:index], replace(knots[index], cut=True), *knots[index + 1 :]]
-    before, after = knots[index - 1].point, knots[index].point
-    whole = after.at - before.at
-    part = whole * (register - before.energy) // (after.energy - before.energy)
-    instant = min(before.at + timedelta(seconds=round(part.total_seconds())), after.at)
-    point = MeterPoint(instant, register, before.power, before.current)
-    return [*knots[:index], _Knot(point, measured=False, cut=True), *knots[index:]]
+    i = bisect_left(track.registers, register)
+    if i in (0, len(track.registers)):
+        return
+    if track.registers[i] == register:
+        track.cuts[i] = True
+        return
+    if not interpolate:
+        return
+    whole = track.times[i] - track.times[i - 1]
+    part = whole * (register - track.registers[i - 1]) // (track.registers[i] - track.registers[i - 1])
+    instant = min(track.times[i - 1] + round(part / _SECOND) * _SECOND, track.times[i])
+    track.insert(i, instant, register, measured=False)
 
 
-def _periods(knots: list[_Knot], *, by_power: bool) -> Iterator[Period]:
-    """Join the knots up to each cut, change of state and, if power decides the price, each value of the meter."""
-    states = _states(knots)
-    first = 0
-    for i in range(1, len(knots)):
-        last = i == len(knots) - 1
-        if not (last or knots[i].cut or states[i] is not states[i - 1] or (by_power and knots[i].measured)):
-            continue
-        part = [knot.point for knot in knots[first : i + 1]]
-        powers = [Decimal(p.power).scaleb(-3) for p in part if p.power is not None]
-        currents = [Decimal(p.current).scaleb(-3) for p in part if p.current is not None]
+def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
+    """Join the values up to each cut, change of state and, if power decides the price, each value of the meter."""
+    last = len(track.times) - 1
+    ends = [
+        i
+        for i in range(1, last)
+        if track.cuts[i] or track.charging[i] is not track.charging[i - 1] or (by_power and track.measured[i])
+    ]
+    for a, b in pairwise([0, *ends, last]):
+        least_power, most_power = _bounds(track.powers[a : b + 1])
+        least_current, most_current = _bounds(track.currents[a : b + 1])
         yield Period(
-            start=part[0].at,
-            end=part[-1].at,
-            state=states[first],
-            energy=Wh(part[-1].energy - part[0].energy),
-            interpolated=not (knots[first].measured and knots[i].measured),
-            min_power=min(powers, default=None),
-            max_power=max(powers, default=None),
-            min_current=min(currents, default=None),
-            max_current=max(currents, default=None),
+            start=track.times[a],
+            end=track.times[b],
+            state=State.CHARGING if track.charging[a] else State.PARKING,
+            energy=Wh(track.registers[b] - track.registers[a]),
+            interpolated=not (track.measured[a] and track.measured[b]),
+            min_power=least_power,
+            max_power=most_power,
+            min_current=least_current,
+            max_current=most_current,
         )
-        first = i
 
 
-def _states(knots: list[_Knot]) -> list[State]:
-    """Tell the state between each knot and the next: parking is when the register stands still without power."""
-    states = []
-    for before, after in pairwise(knots):
-        power = max(before.point.power or 0, after.point.power or 0)
-        idle = after.point.energy == before.point.energy and power < _STANDBY
-        states.append(State.PARKING if idle else State.CHARGING)
-    return states
+def _bounds(values: Sequence[int | None]) -> tuple[Decimal | None, Decimal | None]:
+    """Give the least and the highest of the values that are known, in thousands."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None, None
+    return Decimal(min(known)).scaleb(-3), Decimal(max(known)).scaleb(-3)

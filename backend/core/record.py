@@ -1,6 +1,7 @@
 """Frozen dataclasses as JSON and back, exact: what is stored once and read for years.
 
 A Decimal is a JSON string of its own digits, a time ISO 8601 with its offset, an enumeration its value, None null.
+A field that was added since takes its default.
 """
 
 import dataclasses
@@ -56,6 +57,7 @@ def _plain(value: object) -> object:
 
 
 def _build(kind: Any, value: object, path: str) -> object:
+    kind = getattr(kind, "__supertype__", kind)  # of a NewType
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         if value is None:
             return None
@@ -65,12 +67,24 @@ def _build(kind: Any, value: object, path: str) -> object:
         return tuple(_build(item, part, f"{path}[{i}]") for i, part in enumerate(value))
     if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
         hints = typing.get_type_hints(kind)
-        missing = hints.keys() - value.keys()
+        missing = _required(kind) - value.keys()
         if missing:
             raise RecordError(f"{path}.{min(missing)} is missing")
         make: Any = kind
-        return make(**{name: _build(hint, value[name], f"{path}.{name}") for name, hint in hints.items()})
+        told = {name: hint for name, hint in hints.items() if name in value}
+        return make(**{name: _build(hint, value[name], f"{path}.{name}") for name, hint in told.items()})
     return _scalar(kind, value, path)
+
+
+def _required(kind: Any) -> set[str]:
+    none = dataclasses.MISSING
+    return {field.name for field in dataclasses.fields(kind) if field.default is none is field.default_factory}
+
+
+def _added_later(kind: Any) -> set[str]:
+    """Name the fields with a default: records that were stored before a field came do without it."""
+    none = dataclasses.MISSING
+    return {f.name for f in dataclasses.fields(kind) if f.default is not none or f.default_factory is not none}
 
 
 def _scalar(kind: Any, value: object, path: str) -> object:

@@ -1,4 +1,4 @@
-"""Tariffs: OCPI 2.2.1 JSON read into frozen data, with `tax_included` of OCPI 2.3.0.
+"""Tariffs: OCPI 2.2.1 JSON read into frozen data, with `tax_included` of OCPI 2.3.0 and our `x_` fields.
 
 Everything is checked here, so that rating never meets a tariff that it can't price. A version of a tariff is named by
 the SHA-256 of its canonical JSON: the same prices have the same name whatever the order of keys or the digits written.
@@ -7,123 +7,69 @@ the SHA-256 of its canonical JSON: the same prices have the same name whatever t
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from typing import TypeVar
+
+from backend.core import tariff_extensions as x
+from backend.core.tariff_fields import (
+    Row,
+    boolean,
+    choice,
+    currency,
+    day,
+    listed,
+    moment,
+    number,
+    one_of,
+    percent,
+    signed_number,
+    text,
+    time_of_day,
+    weekday,
+    whole,
+)
+from backend.core.tariff_model import (
+    WEEKDAYS,
+    Calendar,
+    Dimension,
+    DisplayText,
+    DurationCounter,
+    Element,
+    EnergyMix,
+    PriceBasis,
+    PriceComponent,
+    PriceLimit,
+    Reservation,
+    Restrictions,
+    Share,
+    Tariff,
+    TariffError,
+    TariffType,
+)
+
+__all__ = [
+    "WEEKDAYS",
+    "Dimension",
+    "Element",
+    "PriceBasis",
+    "PriceComponent",
+    "PriceLimit",
+    "Reservation",
+    "Restrictions",
+    "Tariff",
+    "TariffError",
+    "canonical",
+    "load_body",
+    "load_tariff",
+    "parse_tariff",
+    "version_id",
+]
 
 T = TypeVar("T")
 
-WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
-"""In the order of `date.weekday()`."""
-
 _EVERY_DAY: tuple[int, ...] = ()
-_MAX_NUMBER = Decimal(10) ** 9
-_MAX_DECIMALS = 6
-"""With 9 digits before the point that makes 15 significant ones: JSON numbers carry them without loss."""
-
-
-class TariffError(ValueError):
-    """The tariff can't be read or priced. The text begins with the path, for instance `elements[1].restrictions`."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-
-
-class Dimension(StrEnum):
-    """What a price component charges for (OCPI 2.2.1 TariffDimensionType)."""
-
-    FLAT = "FLAT"
-    ENERGY = "ENERGY"
-    TIME = "TIME"
-    PARKING_TIME = "PARKING_TIME"
-
-
-class Reservation(StrEnum):
-    """Marks an element that prices reservations and nothing else (OCPI 2.2.1 ReservationRestrictionType)."""
-
-    USED = "RESERVATION"
-    EXPIRED = "RESERVATION_EXPIRES"
-
-
-class PriceBasis(StrEnum):
-    """Whether prices are without or with VAT. It is also the rounding policy (see `backend.core.rating`)."""
-
-    NET = "NET"
-    GROSS = "GROSS"
-
-
-@dataclass(frozen=True, slots=True)
-class PriceComponent:
-    """One price.
-
-    Args:
-        dimension: what is charged for.
-        price: per session, kWh or hour, in the tariff's price basis.
-        vat: per cent; None means that no VAT applies, which is not the same as 0 %.
-        step_size: billing step in Wh or s; 0 is off.
-    """
-
-    dimension: Dimension
-    price: Decimal
-    vat: Decimal | None
-    step_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restrictions:
-    """When an element applies: all that are set must hold. Minima and starts are inclusive, maxima and ends exclusive.
-
-    Times and dates are wall clock at the charge point. Energy in kWh, power in kW, current in A (sum of the phases),
-    durations in s since the start of charging.
-    """
-
-    start_time: time | None = None
-    end_time: time | None = None
-    start_date: date | None = None
-    end_date: date | None = None
-    min_kwh: Decimal | None = None
-    max_kwh: Decimal | None = None
-    min_current: Decimal | None = None
-    max_current: Decimal | None = None
-    min_power: Decimal | None = None
-    max_power: Decimal | None = None
-    min_duration: int | None = None
-    max_duration: int | None = None
-    weekdays: tuple[int, ...] = ()
-    reservation: Reservation | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """Prices that apply together while the restrictions hold."""
-
-    components: tuple[PriceComponent, ...]
-    restrictions: Restrictions
-
-
-@dataclass(frozen=True, slots=True)
-class PriceLimit:
-    """Least or highest price of a session, without and with VAT; None where not told."""
-
-    excl_vat: Decimal
-    incl_vat: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """One version of a tariff. `country_code` and `party_id` are empty for a tariff that no partner sees."""
-
-    id: str
-    currency: str
-    elements: tuple[Element, ...]
-    basis: PriceBasis
-    min_price: PriceLimit | None = None
-    max_price: PriceLimit | None = None
-    country_code: str = ""
-    party_id: str = ""
+_NO_CALENDARS: tuple[Calendar, ...] = ()
 
 
 def parse_tariff(data: object) -> Tariff:
@@ -132,24 +78,38 @@ def parse_tariff(data: object) -> Tariff:
     Raises:
         TariffError: a field is unknown, missing or without meaning, or no session could be priced with it.
     """
-    row = _Row(data, "")
-    tax_included = row.take("tax_included", _choice("YES", "NO", "N/A"), "NO")
+    row = Row(data, "")
+    tax_included = row.take("tax_included", choice("YES", "NO", "N/A"), "NO")
+    basis = PriceBasis.GROSS if tax_included == "YES" else PriceBasis.NET
+    calendars = row.take("x_calendars", x.calendars, _NO_CALENDARS)
+    counter = row.take("x_duration_counter", one_of(DurationCounter), DurationCounter.SESSION)
+    read = _ElementReader(calendars, counter, resolved=row.has("x_spot"))
+    elements = row.need("elements", listed(read.element))
     tariff = Tariff(
-        id=row.need("id", _text(36)),
-        currency=row.need("currency", _currency),
-        elements=row.need("elements", _list(_element)),
-        basis=PriceBasis.GROSS if tax_included == "YES" else PriceBasis.NET,
+        id=row.need("id", text(36)),
+        currency=row.need("currency", currency),
+        elements=elements,
+        basis=basis,
         min_price=row.take("min_price", _limit, None),
         max_price=row.take("max_price", _limit, None),
-        country_code=row.take("country_code", _text(2), ""),
-        party_id=row.take("party_id", _text(3), ""),
+        country_code=row.take("country_code", text(2), ""),
+        party_id=row.take("party_id", text(3), ""),
+        type=row.take("type", one_of(TariffType), None),
+        alt_text=row.take("tariff_alt_text", _list_or_none(_display_text), ()),
+        alt_url=row.take("tariff_alt_url", text(255), ""),
+        start_date_time=row.take("start_date_time", moment, None),
+        end_date_time=row.take("end_date_time", moment, None),
+        energy_mix=row.take("energy_mix", _energy_mix, None),
+        last_updated=row.take("last_updated", moment, None),
+        caps=row.take("x_component_caps", x.caps(len(elements)), ()),
+        quota=row.take("x_quota", x.quota, None),
+        graduated=row.take("x_graduated", x.graduated, None),
+        spot=row.take("x_spot", x.spot(basis), None),
+        taxes=row.take("x_tax", x.taxes, ()),
+        calendars=calendars,
     )
-    # Shown to drivers or used to choose a tariff, without effect on the price of a session.
-    row.ignore("type", "tariff_alt_text", "tariff_alt_url", "energy_mix", "last_updated")
-    row.ignore("start_date_time", "end_date_time")
     row.finish()
-    if tariff.min_price and tariff.max_price and tariff.min_price.excl_vat > tariff.max_price.excl_vat:
-        raise TariffError("min_price", "is above max_price")
+    _check(tariff, taxed=tax_included != "N/A")
     return tariff
 
 
@@ -200,193 +160,144 @@ def _plain(value: object) -> object:
     if isinstance(value, date):  # TOML has dates and times of its own
         return value.isoformat()
     if isinstance(value, float | Decimal):
-        number = _number(value, "tariff")
-        return int(number) if number == int(number) else float(number)
+        plain = signed_number(value, "tariff")
+        return int(plain) if plain == int(plain) else float(plain)
     return value
 
 
-class _Row:
-    """A JSON object whose fields are taken one by one, so that what remains is unknown."""
-
-    def __init__(self, data: object, path: str) -> None:
-        if not isinstance(data, Mapping):
-            raise TariffError(path or "tariff", "must be an object")
-        self._rest = dict(data)
-        self._path = path
-
-    def need(self, name: str, read: Callable[[object, str], T]) -> T:
-        """Take a field that must be there."""
-        if name not in self._rest:
-            raise TariffError(self.path(name), "is missing")
-        return read(self._rest.pop(name), self.path(name))
-
-    def take(self, name: str, read: Callable[[object, str], T], default: T) -> T:
-        """Take a field, or the default if it is absent or null."""
-        value = self._rest.pop(name, None)
-        return default if value is None else read(value, self.path(name))
-
-    def ignore(self, *names: str) -> None:
-        """Accept fields without looking at them."""
-        for name in names:
-            self._rest.pop(name, None)
-
-    def finish(self) -> None:
-        """Refuse what was not taken: a price condition that is not understood must not be passed over."""
-        for name in self._rest:
-            raise TariffError(self.path(str(name)), "is not a known field")
-
-    def path(self, name: str) -> str:
-        """Name a field for an error text."""
-        return f"{self._path}.{name}" if self._path else name
+def _check(tariff: Tariff, *, taxed: bool) -> None:
+    if tariff.min_price and tariff.max_price and tariff.min_price.excl_vat > tariff.max_price.excl_vat:
+        raise TariffError("min_price", "is above max_price")
+    start, end = tariff.start_date_time, tariff.end_date_time
+    if start and end and end <= start:
+        raise TariffError("end_date_time", "must be after start_date_time, else the tariff is never valid")
+    for i, element in enumerate(tariff.elements):
+        for j, component in enumerate(element.components):
+            path = f"elements[{i}].price_components[{j}]"
+            if component.vat and not taxed:
+                raise TariffError(f"{path}.vat", "contradicts tax_included N/A")
+            if component.formula and "spot" in component.formula.names and tariff.spot is None:
+                raise TariffError(f"{path}.x_formula", "names spot, but the tariff has no x_spot")
+    if tariff.quota and tariff.graduated and tariff.quota.order is not tariff.graduated.order:
+        raise TariffError("x_quota.order", "must be that of x_graduated")
 
 
-def _element(data: object, path: str) -> Element:
-    row = _Row(data, path)
-    components = row.need("price_components", _list(_component))
-    restrictions = row.take("restrictions", _restrictions, Restrictions())
-    row.finish()
-    seen = set()
-    for i, component in enumerate(components):
-        if component.dimension in seen:
-            raise TariffError(
-                f"{path}.price_components[{i}]",
-                f"a second {component.dimension} price in one element would never apply",
-            )
-        seen.add(component.dimension)
-    return Element(components, restrictions)
+class _ElementReader:
+    """Reads elements, which may refer to calendars and to the tariff's duration counter."""
+
+    def __init__(self, calendars: tuple[Calendar, ...], counter: DurationCounter, *, resolved: bool) -> None:
+        self._calendars = {calendar.name: calendar for calendar in calendars}
+        self._counter = counter
+        self._price: Callable[[object, str], Decimal] = signed_number if resolved else number
+
+    def element(self, data: object, path: str) -> Element:
+        row = Row(data, path)
+        components = row.need("price_components", listed(self._component))
+        restrictions = row.take("restrictions", self._restrictions, Restrictions())
+        row.finish()
+        seen = set()
+        for i, component in enumerate(components):
+            if component.dimension in seen:
+                raise TariffError(
+                    f"{path}.price_components[{i}]",
+                    f"a second {component.dimension} price in one element would never apply",
+                )
+            seen.add(component.dimension)
+        return Element(components, restrictions)
+
+    def _component(self, data: object, path: str) -> PriceComponent:
+        row = Row(data, path)
+        component = PriceComponent(
+            dimension=row.need("type", one_of(Dimension)),
+            price=row.need("price", self._price),
+            vat=row.take("vat", percent, None),
+            step_size=row.take("step_size", whole, 1),
+            formula=row.take("x_formula", x.formula, None),
+        )
+        row.finish()
+        return component
+
+    def _restrictions(self, data: object, path: str) -> Restrictions:
+        row = Row(data, path)
+        restrictions = Restrictions(
+            start_time=row.take("start_time", time_of_day, None),
+            end_time=row.take("end_time", time_of_day, None),
+            start_date=row.take("start_date", day, None),
+            end_date=row.take("end_date", day, None),
+            min_kwh=row.take("min_kwh", number, None),
+            max_kwh=row.take("max_kwh", number, None),
+            min_current=row.take("min_current", number, None),
+            max_current=row.take("max_current", number, None),
+            min_power=row.take("min_power", number, None),
+            max_power=row.take("max_power", number, None),
+            min_duration=row.take("min_duration", whole, None),
+            max_duration=row.take("max_duration", whole, None),
+            weekdays=tuple(sorted(set(row.take("day_of_week", _list_or_none(weekday), _EVERY_DAY)))),
+            reservation=row.take("reservation", one_of(Reservation), None),
+            duration_counter=row.take("x_duration_counter", one_of(DurationCounter), self._counter),
+            calendar=row.take("x_calendar", self._calendar, None),
+            not_calendar=row.take("x_not_calendar", self._calendar, None),
+        )
+        row.finish()
+        for low, high in (
+            ("start_date", "end_date"),
+            ("min_kwh", "max_kwh"),
+            ("min_current", "max_current"),
+            ("min_power", "max_power"),
+            ("min_duration", "max_duration"),
+        ):
+            least, most = getattr(restrictions, low), getattr(restrictions, high)
+            if least is not None and most is not None and least >= most:
+                raise TariffError(f"{path}.{high}", f"must be above {low}, else the element never applies")
+        return restrictions
+
+    def _calendar(self, value: object, path: str) -> Calendar:
+        return self._calendars[choice(*self._calendars)(value, path)]
 
 
-def _component(data: object, path: str) -> PriceComponent:
-    row = _Row(data, path)
-    component = PriceComponent(
-        dimension=Dimension(row.need("type", _choice(*Dimension))),
-        price=row.need("price", _number),
-        vat=row.take("vat", _percent, None),
-        step_size=row.take("step_size", _whole, 1),
-    )
-    row.finish()
-    return component
+def _list_or_none(read: Callable[[object, str], T]) -> Callable[[object, str], tuple[T, ...]]:
+    """Read a list that may be empty, as OCPI writes where a field has cardinality *."""
 
+    def read_all(value: object, path: str) -> tuple[T, ...]:
+        return () if value == [] else listed(read)(value, path)
 
-def _restrictions(data: object, path: str) -> Restrictions:
-    row = _Row(data, path)
-    reservation = row.take("reservation", _choice(*Reservation), "")
-    restrictions = Restrictions(
-        start_time=row.take("start_time", _time, None),
-        end_time=row.take("end_time", _time, None),
-        start_date=row.take("start_date", _date, None),
-        end_date=row.take("end_date", _date, None),
-        min_kwh=row.take("min_kwh", _number, None),
-        max_kwh=row.take("max_kwh", _number, None),
-        min_current=row.take("min_current", _number, None),
-        max_current=row.take("max_current", _number, None),
-        min_power=row.take("min_power", _number, None),
-        max_power=row.take("max_power", _number, None),
-        min_duration=row.take("min_duration", _whole, None),
-        max_duration=row.take("max_duration", _whole, None),
-        weekdays=tuple(sorted(set(row.take("day_of_week", _list(_weekday), _EVERY_DAY)))),
-        reservation=Reservation(reservation) if reservation else None,
-    )
-    row.finish()
-    for low, high in (
-        ("start_date", "end_date"),
-        ("min_kwh", "max_kwh"),
-        ("min_current", "max_current"),
-        ("min_power", "max_power"),
-        ("min_duration", "max_duration"),
-    ):
-        least, most = getattr(restrictions, low), getattr(restrictions, high)
-        if least is not None and most is not None and least >= most:
-            raise TariffError(f"{path}.{high}", f"must be above {low}, else the element never applies")
-    return restrictions
+    return read_all
 
 
 def _limit(data: object, path: str) -> PriceLimit:
-    row = _Row(data, path)
-    limit = PriceLimit(row.need("excl_vat", _number), row.take("incl_vat", _number, None))
+    row = Row(data, path)
+    limit = PriceLimit(row.need("excl_vat", number), row.take("incl_vat", number, None))
     row.finish()
     if limit.incl_vat is not None and limit.incl_vat < limit.excl_vat:
         raise TariffError(f"{path}.incl_vat", "is below excl_vat")
     return limit
 
 
-def _list(read: Callable[[object, str], T]) -> Callable[[object, str], tuple[T, ...]]:
-    def read_all(value: object, path: str) -> tuple[T, ...]:
-        if not isinstance(value, list | tuple) or not value:
-            raise TariffError(path, "must be a list of at least one")
-        return tuple(read(part, f"{path}[{i}]") for i, part in enumerate(value))
-
-    return read_all
+def _display_text(data: object, path: str) -> DisplayText:
+    row = Row(data, path)
+    found = DisplayText(row.need("language", text(2)), row.need("text", text(512)))
+    row.finish()
+    return found
 
 
-def _text(limit: int) -> Callable[[object, str], str]:
-    def read(value: object, path: str) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= limit or not value.isprintable():
-            raise TariffError(path, f"must be text of 1 to {limit} printable characters")
-        return value
+def _energy_mix(data: object, path: str) -> EnergyMix:
+    row = Row(data, path)
+    mix = EnergyMix(
+        is_green_energy=row.need("is_green_energy", boolean),
+        energy_sources=row.take("energy_sources", _list_or_none(_share("source", "percentage")), ()),
+        environ_impact=row.take("environ_impact", _list_or_none(_share("category", "amount")), ()),
+        supplier_name=row.take("supplier_name", text(64), ""),
+        energy_product_name=row.take("energy_product_name", text(64), ""),
+    )
+    row.finish()
+    return mix
+
+
+def _share(name: str, quantity: str) -> Callable[[object, str], Share]:
+    def read(data: object, path: str) -> Share:
+        row = Row(data, path)
+        found = Share(row.need(name, text(30)), row.need(quantity, number))
+        row.finish()
+        return found
 
     return read
-
-
-def _choice(*choices: str) -> Callable[[object, str], str]:
-    def read(value: object, path: str) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise TariffError(path, f"{value!r} is not one of {', '.join(choices)}")
-        return value
-
-    return read
-
-
-def _currency(value: object, path: str) -> str:
-    if not isinstance(value, str) or len(value) != 3 or not (value.isascii() and value.isalpha() and value.isupper()):
-        raise TariffError(path, "must be an ISO 4217 code such as EUR")
-    return value
-
-
-def _number(value: object, path: str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise TariffError(path, f"{value!r} is not a number")
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not number.is_finite() or not 0 <= number < _MAX_NUMBER:
-        raise TariffError(path, f"{value} must be 0 or more and below {_MAX_NUMBER:,}")
-    if number != round(number, _MAX_DECIMALS):
-        raise TariffError(path, f"{value} has more than {_MAX_DECIMALS} decimals")
-    return number
-
-
-def _percent(value: object, path: str) -> Decimal:
-    number = _number(value, path)
-    if number > 100:
-        raise TariffError(path, f"{value} is no percentage")
-    return number
-
-
-def _whole(value: object, path: str) -> int:
-    number = _number(value, path)
-    if number != int(number):
-        raise TariffError(path, f"{value} must be a whole number")
-    return int(number)
-
-
-def _time(value: object, path: str) -> time:
-    try:
-        if not isinstance(value, str) or len(value) != 5:
-            raise ValueError(value)
-        return time.fromisoformat(value)
-    except ValueError as error:
-        raise TariffError(path, f"{value!r} is no time of day such as 22:00") from error
-
-
-def _date(value: object, path: str) -> date:
-    try:
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return value
-        if not isinstance(value, str) or len(value) != 10:
-            raise ValueError(value)
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise TariffError(path, f"{value!r} is no date such as 2026-12-31") from error
-
-
-def _weekday(value: object, path: str) -> int:
-    return WEEKDAYS.index(_choice(*WEEKDAYS)(value, path))

@@ -71,6 +71,11 @@ class Connections:
         """Give the connection of a station, None if it is not connected."""
         return self._connections.get(charge_point_id)
 
+    def is_free(self, charge_point_id: ChargePointId) -> bool:
+        """Tell whether a station is connected and no command waits for it."""
+        connection = self.find(charge_point_id)
+        return connection is not None and connection.calls.empty()
+
     def add(self, connection: Connection) -> Connection | None:
         """Enter a connection and give the one that it replaces, which the caller must drop.
 

@@ -4,6 +4,7 @@ A draft that fails its self-check is blocked: it is logged once, `due_drafts` sh
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from backend.core.billing_period import plan_invoices
 from backend.core.invoice import Invoice, InvoiceDraft, RatedSession, draft_invoice
 from backend.core.invoice_check import problems
 from backend.core.tariff import PriceBasis
-from backend.store.invoices import Debtor, issue, load_debtor, load_sessions, unbilled, unfinished
+from backend.store.invoices import Debtor, issue, load_debtor, load_ratings, load_sessions, unbilled, unfinished
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.config import setting
@@ -44,11 +45,11 @@ class BillingSettings:
 
 @dataclass(frozen=True, slots=True)
 class DueDraft:
-    """A draft that is due. It is issued unless `problems` names why not."""
+    """A draft that is due, with the ratings it was made from, by CDR. It is issued unless `problems` names why not."""
 
     debtor: Debtor
     draft: InvoiceDraft
-    cdr_ids: tuple[int, ...]
+    ratings: Mapping[int, int]
     problems: tuple[str, ...]
 
 
@@ -76,14 +77,14 @@ class InvoiceIssuer:
 
     async def _issue(self, due: DueDraft, now: datetime) -> None:
         async def work(connection: AsyncConnection) -> Invoice | None:
-            return await issue(connection, due.debtor, due.draft, due.cdr_ids, now)
+            return await issue(connection, due.debtor, due.draft, due.ratings, now)
 
         invoice = await self._store.write(work)
         if invoice:
             log.info("invoice_issued", number=invoice.number, customer=due.debtor.customer_id, gross=invoice.due)
 
     def _tell(self, due: DueDraft) -> None:
-        key = (due.cdr_ids, due.problems)
+        key = (tuple(due.ratings), due.problems)
         if key not in self._told:
             self._told.add(key)
             log.error("invoice_blocked", customer=due.debtor.customer_id, reason="; ".join(due.problems))
@@ -108,5 +109,6 @@ async def due_drafts(
             groups[session.rating.currency, session.rating.basis].append(session)
         for sessions in groups.values():
             draft = draft_invoice(debtor.account, sessions, now)
-            drafts.append(DueDraft(debtor, draft, tuple(s.cdr_id for s in sessions), problems(draft)))
+            ratings = await load_ratings(connection, [session.cdr_id for session in sessions])
+            drafts.append(DueDraft(debtor, draft, ratings, problems(draft)))
     return drafts, plan.next_at

@@ -1,87 +1,175 @@
-"""Job: rate transactions that are over. What can't be priced is held with its reason, never rated with 0."""
+"""Job: rate transactions that are over. What can't be priced is held with its reason, never rated with 0.
+
+What is rated already is rated again where somebody or something asked for it: the new rating is appended with its
+reason, the CDR credited and replaced. The tariff stays the one of the session's start.
+"""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.cdr import CdrFacts, make_cdr
-from backend.core.periods import MeterPoint, PeriodError, cut
-from backend.core.rating import Policy, rate
-from backend.core.record import to_json
-from backend.core.tariff import TariffError, load_body, parse_tariff
-from backend.store.ratings import EndedTransaction, RatingToStore, ended_ids, hold, load_ended, store_rating
+from backend.core.credit import corrected_id, make_credit
+from backend.core.periods import MeterPoint
+from backend.core.pricing import Inputs, Priced, UnratableError, price, read_tariff, read_zone
+from backend.core.rating import Policy, Rating
+from backend.core.record import RecordError, from_json, to_json
+from backend.core.tariff import Tariff, load_body
+from backend.core.transaction import State
+from backend.store.ratings import (
+    RatableTransaction,
+    RatingToStore,
+    StoredCdr,
+    ask_rerating,
+    current_cdr,
+    current_rating,
+    ended_ids,
+    finish_rerating,
+    hold,
+    load_transaction,
+    points_between,
+    rerate_ids,
+    store_correction,
+    store_rating,
+)
+from backend.store.usage import later_sessions, load_surroundings
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.log import Log
-from shared.ocpp.session import dumps
+from shared.ocpp.session import dumps, loads
 
 log = Log(__name__)
 
-
-class UnratableError(ValueError):
-    """A transaction can't be priced as it is. The text is the reason that a person reads."""
+ENDED = "session ended"
+EARLIER_SESSION = "an earlier session that counts together with it came in or changed"
 
 
 async def rate_ended(store: Store, clock: Clock, policy: Policy) -> None:
     """Rate or hold every transaction that waits for it. Cancelling is safe: each is one commit or nothing."""
     async with store.read() as connection:
-        waiting = await ended_ids(connection)
+        waiting, again = await ended_ids(connection), await rerate_ids(connection)
     for transaction_id in waiting:
         await _rate_one(store, clock.utc(), policy, transaction_id)
+    for transaction_id in again:
+        await _rerate_one(store, clock.utc(), transaction_id)
 
 
 async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id: int) -> None:
     async with store.read() as connection:
-        transaction = await load_ended(connection, transaction_id)
-    if transaction is None:
-        return
-    try:
-        rated = price(transaction, policy, now)
-    except UnratableError as error:
-        reason = str(error)
+        transaction = await load_transaction(connection, transaction_id)
+        if transaction is None or transaction.state is not State.ENDED:
+            return
+        try:
+            work, later = await _price(connection, transaction, policy, ENDED, now)
+        except UnratableError as error:
+            reason = str(error)
+        else:
+            reason = ""
 
-        async def keep(connection: AsyncConnection) -> bool:
-            return await hold(connection, transaction_id, reason)
-
-        if await store.write(keep):
-            log.warning("held", transaction=transaction_id, reason=reason)
-        return
+    async def keep(connection: AsyncConnection) -> bool:
+        return await hold(connection, transaction_id, reason)
 
     async def finish(connection: AsyncConnection) -> bool:
-        return await store_rating(connection, rated, now)
+        stored = await store_rating(connection, work, now)
+        if stored:
+            await ask_rerating(connection, later, EARLIER_SESSION)
+        return stored
+
+    if reason:
+        if await store.write(keep):
+            log.warning("held", transaction=transaction_id, reason=reason)
+    elif await store.write(finish):
+        log.info("rated", transaction=transaction_id, net=work.total_net, gross=work.total_gross)
+
+
+async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
+    async with store.read() as connection:
+        transaction = await load_transaction(connection, transaction_id)
+        before, cdr = await current_rating(connection, transaction_id), await current_cdr(connection, transaction_id)
+        if transaction is None or before is None or cdr is None or not transaction.rerate_reason:
+            return
+        number = cdr.number + 1
+        try:
+            rated = from_json(Rating, before.body)
+            # What was agreed on then goes on to hold.
+            work, later = await _price(
+                connection, transaction, rated.policy, transaction.rerate_reason, now, correction=number
+            )
+            credit = dumps(make_credit(_values(cdr), number, now))
+            same = rated == from_json(Rating, work.body)
+            failure = ""
+        except (UnratableError, RecordError) as error:
+            failure = f"can't be rated again ({transaction.rerate_reason}): {error}"
+
+    async def finish(connection: AsyncConnection) -> bool:
+        if failure or same:
+            await finish_rerating(connection, transaction_id, failure or None)
+            return False
+        stored = await store_correction(connection, work, cdr, credit, now)
+        if stored:
+            await ask_rerating(connection, later, EARLIER_SESSION)
+        return stored
 
     if await store.write(finish):
-        log.info("rated", transaction=transaction_id, net=rated.total_net, gross=rated.total_gross)
+        log.info("rated_again", transaction=transaction_id, reason=work.reason, gross=work.total_gross)
+    elif failure:
+        log.warning("not_rated_again", transaction=transaction_id, reason=failure)
 
 
-def price(transaction: EndedTransaction, policy: Policy, now: datetime) -> RatingToStore:
-    """Price a transaction and make its CDR. Pure.
+async def _price(
+    connection: AsyncConnection,
+    transaction: RatableTransaction,
+    policy: Policy,
+    reason: str,
+    now: datetime,
+    *,
+    correction: int = 0,
+) -> tuple[RatingToStore, list[int]]:
+    """Price a transaction; gives what is to be stored, and the later sessions whose price rests on this one.
 
     Raises:
         UnratableError: something is missing, contradicts itself or has no price.
     """
-    t = transaction
-    if t.customer_id is None:
-        raise UnratableError(f"nobody pays for the token {t.id_token}: add it to a customer")
-    if t.tariff_version is None or t.tariff_body is None:
-        raise UnratableError(t.tariff_reason or "no tariff was assigned when it began")
-    if t.ended_at is None or t.meter_stop is None:
+    tariff = _tariff(transaction)
+    read_zone(transaction.timezone)
+    around = await load_surroundings(connection, transaction, tariff)
+    points, relationship = _points(transaction), transaction.relationship
+    inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship)
+    work = to_store(transaction, inputs, price(inputs, tariff), reason, now, correction=correction)
+    return work, await later_sessions(connection, transaction, tariff)
+
+
+def _tariff(transaction: RatableTransaction) -> Tariff:
+    """Check what a price needs at all, and give the tariff of the session's start."""
+    if transaction.customer_id is None:
+        raise UnratableError(f"nobody pays for the token {transaction.id_token}: add it to a customer")
+    if transaction.tariff_version is None or transaction.tariff_body is None:
+        raise UnratableError(transaction.tariff_reason or "no tariff was assigned when it began")
+    if transaction.ended_at is None or transaction.meter_stop is None:
         raise UnratableError("its end is not known")
-    try:
-        body = load_body(t.tariff_body)
-        tariff = parse_tariff(body)
-        zone = ZoneInfo(t.timezone)
-        start, stop = MeterPoint(t.started_at, t.meter_start), MeterPoint(t.ended_at, t.meter_stop)
-        between = [point for point in t.points if t.started_at < point.at < t.ended_at]
-        periods = cut([start, *between, stop], tariff, zone)
-    except TariffError as error:
-        raise UnratableError(f"the tariff can't be used: {error}") from error
-    except ZoneInfoNotFoundError as error:
-        raise UnratableError(f"the operator's time zone {t.timezone!r} is not known") from error
-    except PeriodError as error:
-        raise UnratableError(str(error)) from error
-    rating = rate(periods, tariff, zone, policy)
+    return read_tariff(transaction.tariff_body)
+
+
+def _points(t: RatableTransaction) -> tuple[MeterPoint, ...]:
+    assert t.ended_at is not None and t.meter_stop is not None  # noqa: S101, PT018  checked by `_tariff`
+    return points_between(MeterPoint(t.started_at, t.meter_start), t.points, MeterPoint(t.ended_at, t.meter_stop))
+
+
+def to_store(
+    t: RatableTransaction, inputs: Inputs, priced: Priced, reason: str, now: datetime, *, correction: int = 0
+) -> RatingToStore:
+    """Make what is stored of a price: rating, inputs and CDR. Pure.
+
+    Args:
+        t: a transaction that has ended and whose payer and tariff are known.
+        inputs: that it was priced from.
+        priced: the price.
+        reason: why it was rated.
+        now: world time.
+        correction: which one this is, 0 for the first rating.
+    """
+    assert t.tariff_version and t.tariff_body and t.customer_id and t.ended_at  # noqa: S101, PT018  see `t`
+    assert t.meter_stop is not None  # noqa: S101  see `t`
     facts = CdrFacts(
         transaction_id=t.id,
         country=t.country,
@@ -98,18 +186,27 @@ def price(transaction: EndedTransaction, policy: Policy, now: datetime) -> Ratin
         ended_at=t.ended_at,
         meter_start=t.meter_start,
         meter_stop=t.meter_stop,
-        tariff=body,
+        tariff=load_body(t.tariff_body),
         tariff_version=t.tariff_version,
     )
+    cdr = make_cdr(facts, priced.periods, priced.rating, now)
     return RatingToStore(
         transaction_id=t.id,
         tariff_version=t.tariff_version,
         operator_id=t.operator_id,
         customer_id=t.customer_id,
         ended_at=t.ended_at,
-        reason="session ended",
-        body=to_json(rating),
-        total_net=rating.total_net,
-        total_gross=rating.total_gross,
-        cdr=dumps(make_cdr(facts, periods, rating, now)),
+        reason=reason,
+        inputs=to_json(inputs),
+        body=to_json(priced.rating),
+        total_net=priced.rating.total_net,
+        total_gross=priced.rating.total_gross,
+        used={part.key: part.amount for part in priced.rating.used},
+        cdr=dumps({**cdr, "id": corrected_id(str(cdr["id"]), correction)}),
     )
+
+
+def _values(cdr: StoredCdr) -> dict[str, object]:
+    values = loads(cdr.body)
+    assert isinstance(values, dict)  # noqa: S101  stored so
+    return values

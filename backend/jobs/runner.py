@@ -10,7 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.core.rating import Policy
 from backend.errors import StoreError
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
+from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
 from backend.jobs.rate_ended import rate_ended
+from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.send_mail import Mailer, MailSettings
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
@@ -42,22 +44,44 @@ class JobSettings(Protocol):
         ...
 
     @property
+    def live_price(self) -> LivePriceSettings:
+        """How stations are told the cost so far."""
+        ...
+
+    @property
     def clock(self) -> ClockSettings:
         """Tells whether this is a demonstration."""
         ...
 
 
-async def run_jobs(store: Store, clock: Clock, settings: JobSettings) -> None:
-    """Rate, invoice and mail until cancelled. Cancelling is safe at any moment: what was begun comes again."""
+async def run_jobs(store: Store, clock: Clock, settings: JobSettings, send: Send, is_free: IsFree) -> None:
+    """Rate, tell, invoice, mail and prove until cancelled. Cancelling is safe: what was begun comes again.
+
+    Args:
+        store: whose data.
+        clock: world time.
+        settings: of the jobs.
+        send: sends a call to a station.
+        is_free: tells whether a station may be sent something now.
+    """
     policy = Policy(settings.billing.flat_needs_energy)
+    teller = CostTeller(store, clock, settings.live_price, prices=LivePrices(store, policy), send=send, is_free=is_free)
+    recomputer = Recomputer(store, clock)
     issuer = InvoiceIssuer(store, clock, settings.billing)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
 
     async def rating() -> None:
         await rate_ended(store, clock, policy)
 
+    jobs: tuple[tuple[str, Job], ...] = (
+        ("rate_ended", rating),
+        ("live_price", teller.run),
+        ("issue_invoices", issuer.run),
+        ("send_mail", mailer.run),
+        ("recompute_ratings", recomputer.run),
+    )
     async with asyncio.TaskGroup() as tasks:
-        for name, job in (("rate_ended", rating), ("issue_invoices", issuer.run), ("send_mail", mailer.run)):
+        for name, job in jobs:
             tasks.create_task(_run_job(store, clock, name, job), name=name)
 
 

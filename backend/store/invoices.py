@@ -1,6 +1,6 @@
 """Invoices: what is to be billed, and the one commit that draws a number, freezes the document and orders its mail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from backend.core.invoice import Account, Invoice, InvoiceDraft, Party, RatedSes
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.transaction import State
+from backend.store.ratings import CURRENT_RATING
 from backend.store.tables import (
     cdr,
     charge_point,
@@ -54,7 +55,7 @@ async def unbilled(connection: AsyncConnection) -> list[Unbilled]:
         .join(customer, customer.c.id == cdr.c.customer_id)
         .join(operator, operator.c.id == cdr.c.operator_id)
         .join(charging_transaction, _T.id == cdr.c.transaction_id)
-        .join(rating, rating.c.id == cdr.c.rating_id)
+        .join(rating, rating.c.id == CURRENT_RATING)
         .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
         .where(invoice_cdr.c.cdr_id.is_(None), rating.c.total_gross != _FREE)
         .order_by(cdr.c.id)
@@ -66,11 +67,11 @@ async def unbilled(connection: AsyncConnection) -> list[Unbilled]:
 
 
 async def unfinished(connection: AsyncConnection) -> list[Unfinished]:
-    """List sessions that run or are not rated yet. Held ones are not waited for: they need a person."""
+    """List sessions that run, are not rated yet or wait to be rated again. Held ones need a person: nobody waits."""
     rows = await connection.execute(
         select(id_token.c.customer_id, _T.started_at)
         .join(id_token, id_token.c.token == _T.id_token)
-        .where(_T.state.in_((State.RUNNING, State.ENDED)))
+        .where(_T.state.in_((State.RUNNING, State.ENDED)) | (_T.rerate_reason != ""))
     )
     return [Unfinished(row.customer_id, row.started_at) for row in rows]
 
@@ -108,7 +109,7 @@ async def load_sessions(connection: AsyncConnection, cdr_ids: Sequence[int]) -> 
             p.city,
         )
         .join(cdr, cdr.c.transaction_id == _T.id)
-        .join(rating, rating.c.id == cdr.c.rating_id)
+        .join(rating, rating.c.id == CURRENT_RATING)
         .join(tariff_version, tariff_version.c.id == rating.c.tariff_version_id)
         .join(charge_point, p.id == _T.charge_point_id)
         .where(cdr.c.id.in_(cdr_ids))
@@ -134,14 +135,30 @@ async def load_sessions(connection: AsyncConnection, cdr_ids: Sequence[int]) -> 
     ]
 
 
+async def load_ratings(connection: AsyncConnection, cdr_ids: Sequence[int]) -> dict[int, int]:
+    """Tell which rating counts now, by CDR."""
+    rows = await connection.execute(select(cdr.c.id, CURRENT_RATING).where(cdr.c.id.in_(cdr_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
 async def issue(
-    connection: AsyncConnection, debtor: Debtor, draft: InvoiceDraft, cdr_ids: Sequence[int], now: datetime
+    connection: AsyncConnection, debtor: Debtor, draft: InvoiceDraft, ratings: Mapping[int, int], now: datetime
 ) -> Invoice | None:
     """Draw the number, freeze the invoice, mark its sessions as billed and order its mail.
 
     Runs inside one unit of work of `Store.write`: all of it or nothing, so that no number is left out. None if somebody
-    else has billed one of the sessions.
+    else has billed one of the sessions, or one was rated again since the draft: then it must be drafted again.
+
+    Args:
+        connection: of the unit of work.
+        debtor: seller and buyer.
+        draft: to be issued.
+        ratings: that the draft was made from, by CDR.
+        now: world time.
     """
+    cdr_ids = list(ratings)
+    if await load_ratings(connection, cdr_ids) != ratings:
+        return None
     billed = select(invoice_cdr.c.cdr_id).where(invoice_cdr.c.cdr_id.in_(cdr_ids)).limit(1)
     if (await connection.execute(billed)).first():
         return None
@@ -166,7 +183,7 @@ async def issue(
         .returning(invoice.c.id)
     )
     invoice_id = stored.scalar_one()
-    await connection.execute(insert(invoice_cdr), [{"cdr_id": i, "invoice_id": invoice_id} for i in cdr_ids])
+    await connection.execute(insert(invoice_cdr), _billed(ratings, invoice_id))
     domain = document.seller.email.rpartition("@")[2]
     await connection.execute(
         insert(mail_outbox).values(
@@ -180,6 +197,10 @@ async def issue(
         )
     )
     return document
+
+
+def _billed(ratings: Mapping[int, int], invoice_id: int) -> list[dict[str, int]]:
+    return [{"cdr_id": i, "invoice_id": invoice_id, "rating_id": rating_id} for i, rating_id in ratings.items()]
 
 
 async def _draw(connection: AsyncConnection, operator_id: str, year: int) -> int:

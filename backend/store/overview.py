@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.store.ratings import CURRENT_RATING
 from backend.store.tables import (
     cdr,
     charge_point,
@@ -342,7 +343,7 @@ async def _transactions(
             .outerjoin(id_token, id_token.c.token == t.c.id_token)
             .outerjoin(last, _is_last(last))
             .outerjoin(cdr, cdr.c.transaction_id == t.c.id)
-            .outerjoin(rating, rating.c.id == cdr.c.rating_id)
+            .outerjoin(rating, rating.c.id == CURRENT_RATING)
             .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
             .outerjoin(invoice, invoice.c.id == invoice_cdr.c.invoice_id)
         )

@@ -1,26 +1,32 @@
 """Ratings and CDRs: what a session costs, stored once, together with the session's new state.
 
-Functions that change something run inside one unit of work of `Store.write`.
+A rating is never edited. When a session is rated again a new rating is appended with its reason, and to the CDR a
+credit and the CDR that replaces it. Functions that change something run inside one unit of work of `Store.write`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.periods import MeterPoint
 from backend.core.transaction import State
 from backend.store.tables import (
     cdr,
+    cdr_correction,
     charge_point,
     charging_transaction,
     customer,
     id_token,
+    invoice,
+    invoice_cdr,
     meter_value,
     operator,
     rating,
+    rating_use,
     tariff_version,
 )
 from shared.ids import IdToken
@@ -28,10 +34,21 @@ from shared.units import MilliAmp, Watt, Wh
 
 _T = charging_transaction.c
 
+CURRENT_RATING: ColumnElement[int] = func.coalesce(
+    select(cdr_correction.c.rating_id)
+    .where(cdr_correction.c.cdr_id == cdr.c.id)
+    .order_by(cdr_correction.c.number.desc())
+    .limit(1)
+    .correlate(cdr)
+    .scalar_subquery(),
+    cdr.c.rating_id,
+)
+"""Of a row of `cdr`: the rating that counts now."""
+
 
 @dataclass(frozen=True, slots=True)
-class EndedTransaction:
-    """A transaction that is over, with all that its price depends on. None marks what is not known."""
+class RatableTransaction:
+    """A transaction with all that its price depends on besides others' use. None marks what is not known."""
 
     id: int
     operator_id: str
@@ -45,19 +62,24 @@ class EndedTransaction:
     evse_id: int
     id_token: IdToken
     customer_id: str | None
+    relationship: str
+    contract_id: str
+    group_id: str
     started_at: datetime
     ended_at: datetime | None
     meter_start: Wh
     meter_stop: Wh | None
+    state: State
     tariff_version: str | None
     tariff_body: str | None
     tariff_reason: str
+    rerate_reason: str
     points: tuple[MeterPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RatingToStore:
-    """A rating and its CDR, both as JSON, with what is asked for in queries."""
+    """A rating and its CDR, all as JSON, with what is asked for in queries."""
 
     transaction_id: int
     tariff_version: str
@@ -65,44 +87,69 @@ class RatingToStore:
     customer_id: str
     ended_at: datetime
     reason: str
+    inputs: str
     body: str
     total_net: Decimal
     total_gross: Decimal
+    used: Mapping[str, Decimal]
     cdr: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRating:
+    """A rating as it was stored. `inputs` is empty for those of old, `timezone` is the operator's."""
+
+    id: int
+    transaction_id: int
+    tariff_version: str
+    tariff_body: str
+    timezone: str
+    created_at: datetime
+    reason: str
+    inputs: str
+    body: str
+    total_net: Decimal
+    total_gross: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCdr:
+    """A CDR at the end of its chain. `number` counts its corrections, `body` is what counts now."""
+
+    id: int
+    number: int
+    body: str
+
+
 async def ended_ids(connection: AsyncConnection) -> list[int]:
-    """List the transactions that wait to be rated, the oldest first."""
-    rows = await connection.execute(select(_T.id).where(_T.state == State.ENDED).order_by(_T.id))
+    """List the transactions that wait to be rated, in the order of their end: so they use up quotas."""
+    rows = await connection.execute(select(_T.id).where(_T.state == State.ENDED).order_by(_T.ended_at, _T.id))
     return list(rows.scalars())
 
 
-async def load_ended(connection: AsyncConnection, transaction_id: int) -> EndedTransaction | None:
-    """Read a transaction that waits to be rated; None if it does not (any more)."""
+async def rerate_ids(connection: AsyncConnection) -> list[int]:
+    """List the transactions that are rated and wait to be rated again, in the order of their end."""
+    wanted = select(_T.id).where(_T.state == State.RATED, _T.rerate_reason != "")
+    return list((await connection.execute(wanted.order_by(_T.ended_at, _T.id))).scalars())
+
+
+async def load_transaction(connection: AsyncConnection, transaction_id: int) -> RatableTransaction | None:
+    """Read a transaction for pricing; None if there is none of that number."""
     c, o, k, v = charge_point.c, operator.c, id_token.c, tariff_version.c
     query = (
-        select(
-            charging_transaction,
-            c.name,
-            c.street,
-            c.postcode,
-            c.city,
-            o.country,
-            o.timezone,
-            customer.c.id.label("payer"),
-            v.body,
-        )
+        select(charging_transaction, c.name, c.street, c.postcode, c.city, o.country, o.timezone)
+        .add_columns(customer.c.id.label("payer"), customer.c.relationship, v.body)
         .join(charge_point, c.id == _T.charge_point_id)
         .join(operator, o.id == _T.operator_id)
         .outerjoin(id_token, (k.token == _T.id_token) & (k.operator_id == _T.operator_id))
         .outerjoin(customer, customer.c.id == k.customer_id)
         .outerjoin(tariff_version, v.id == _T.tariff_version_id)
-        .where(_T.id == transaction_id, _T.state == State.ENDED)
+        .where(_T.id == transaction_id)
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    return EndedTransaction(
+    return RatableTransaction(
         id=row.id,
         operator_id=row.operator_id,
         country=row.country,
@@ -115,13 +162,18 @@ async def load_ended(connection: AsyncConnection, transaction_id: int) -> EndedT
         evse_id=row.evse_id,
         id_token=IdToken(row.id_token),
         customer_id=row.payer,
+        relationship=row.relationship or "",
+        contract_id=row.contract_id,
+        group_id=row.group_id,
         started_at=row.started_at,
         ended_at=row.ended_at,
         meter_start=Wh(row.meter_start),
         meter_stop=None if row.meter_stop is None else Wh(row.meter_stop),
+        state=State(row.state),
         tariff_version=row.tariff_version_id,
         tariff_body=row.body,
         tariff_reason=row.tariff_reason,
+        rerate_reason=row.rerate_reason,
         points=await _points(connection, transaction_id),
     )
 
@@ -130,23 +182,10 @@ async def store_rating(connection: AsyncConnection, work: RatingToStore, now: da
     """Store rating, CDR and the state `rated` in one; False if somebody else was first and nothing was stored."""
     if not await _leave_ended(connection, work.transaction_id, State.RATED, ""):
         return False
-    result = await connection.execute(
-        insert(rating)
-        .values(
-            transaction_id=work.transaction_id,
-            tariff_version_id=work.tariff_version,
-            created_at=now,
-            reason=work.reason,
-            body=work.body,
-            total_net=work.total_net,
-            total_gross=work.total_gross,
-        )
-        .returning(rating.c.id)
-    )
     await connection.execute(
         insert(cdr).values(
             transaction_id=work.transaction_id,
-            rating_id=result.scalar_one(),
+            rating_id=await _insert_rating(connection, work, now),
             operator_id=work.operator_id,
             customer_id=work.customer_id,
             ended_at=work.ended_at,
@@ -156,9 +195,140 @@ async def store_rating(connection: AsyncConnection, work: RatingToStore, now: da
     return True
 
 
+async def store_correction(
+    connection: AsyncConnection, work: RatingToStore, before: StoredCdr, credit: str, now: datetime
+) -> bool:
+    """Append a new rating, the credit of the CDR that counted and the one that counts from now on, in one.
+
+    False if somebody else was first and nothing was stored. Where an invoice bears the old price, the session tells the
+    difference as its reason to be looked at.
+    """
+    number = before.number + 1
+    count = select(func.count()).select_from(cdr_correction).where(cdr_correction.c.cdr_id == before.id)
+    if await connection.scalar(count) != before.number:
+        return False
+    rating_id = await _insert_rating(connection, work, now)
+    await connection.execute(
+        insert(cdr_correction).values(
+            cdr_id=before.id, number=number, rating_id=rating_id, created_at=now, credit_body=credit, body=work.cdr
+        )
+    )
+    reason = await unbilled_difference(connection, work.transaction_id)
+    await finish_rerating(connection, work.transaction_id, reason)
+    return True
+
+
+async def finish_rerating(connection: AsyncConnection, transaction_id: int, held_reason: str | None = None) -> None:
+    """Note that a session needs not be rated again (any more); None leaves its reason to be looked at as it is."""
+    values = {"rerate_reason": ""} if held_reason is None else {"rerate_reason": "", "held_reason": held_reason}
+    await connection.execute(update(charging_transaction).where(_T.id == transaction_id).values(**values))
+
+
+async def ask_rerating(connection: AsyncConnection, transaction_ids: Sequence[int], reason: str) -> int:
+    """Let rated sessions be rated again and tell how many that are. The first reason given stays."""
+    wanted = _T.id.in_(transaction_ids) & (_T.state == State.RATED) & (_T.rerate_reason == "")
+    result = await connection.execute(update(charging_transaction).where(wanted).values(rerate_reason=reason))
+    return result.rowcount
+
+
+async def unbilled_difference(connection: AsyncConnection, transaction_id: int) -> str:
+    """Tell what an invoice lacks or has too much since its session was rated again, "" if nothing."""
+    billed, current = rating.alias("billed"), rating.alias("current")
+    query = (
+        select(billed.c.total_gross, current.c.total_gross.label("now"), current.c.reason)
+        .add_columns(invoice.c.number, invoice.c.currency)
+        .join_from(cdr, invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+        .join(invoice, invoice.c.id == invoice_cdr.c.invoice_id)
+        .join(billed, billed.c.id == func.coalesce(invoice_cdr.c.rating_id, cdr.c.rating_id))
+        .join(current, current.c.id == CURRENT_RATING)
+        .where(cdr.c.transaction_id == transaction_id)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None or row.now == row.total_gross:
+        return ""
+    return (
+        f"rated again ({row.reason}) after invoice {row.number}: {row.now} instead of {row.total_gross} "
+        f"{row.currency}; the difference of {row.now - row.total_gross} {row.currency} is on no invoice yet"
+    )
+
+
 async def hold(connection: AsyncConnection, transaction_id: int, reason: str) -> bool:
     """Keep a transaction from being billed until a person has seen the reason; False if it waits no more."""
     return await _leave_ended(connection, transaction_id, State.HELD, reason)
+
+
+async def current_cdr(connection: AsyncConnection, transaction_id: int) -> StoredCdr | None:
+    """Give the CDR that counts now."""
+    k = cdr_correction.c
+    row = (await connection.execute(select(cdr.c.id, cdr.c.body).where(cdr.c.transaction_id == transaction_id))).first()
+    if row is None:
+        return None
+    query = select(k.number, k.body).where(k.cdr_id == row.id).order_by(k.number.desc()).limit(1)
+    last = (await connection.execute(query)).first()
+    return StoredCdr(row.id, last.number, last.body) if last else StoredCdr(row.id, 0, row.body)
+
+
+async def current_rating(connection: AsyncConnection, transaction_id: int) -> StoredRating | None:
+    """Give the rating that counts now: the one that was appended last."""
+    found = await _ratings(connection, rating.c.transaction_id == transaction_id)
+    return found[-1] if found else None
+
+
+async def ratings_after(connection: AsyncConnection, rating_id: int, limit: int) -> list[StoredRating]:
+    """List ratings with a larger id, in the order in which they were stored."""
+    return await _ratings(connection, rating.c.id > rating_id, limit)
+
+
+async def points_of(connection: AsyncConnection, transaction_id: int) -> tuple[MeterPoint, ...]:
+    """Give the register at the start, in between and at the end, as far as they are known."""
+    query = select(_T.started_at, _T.meter_start, _T.ended_at, _T.meter_stop).where(_T.id == transaction_id)
+    row = (await connection.execute(query)).one()
+    return points_between(
+        MeterPoint(row.started_at, Wh(row.meter_start)),
+        await _points(connection, transaction_id),
+        None if row.ended_at is None else MeterPoint(row.ended_at, Wh(row.meter_stop)),
+    )
+
+
+def points_between(start: MeterPoint, values: Sequence[MeterPoint], stop: MeterPoint | None) -> tuple[MeterPoint, ...]:
+    """Put the values that lie inside a session between its start and its end; None of an end is a running one."""
+    inside = (point for point in values if start.at < point.at and (stop is None or point.at < stop.at))
+    return (start, *inside, *((stop,) if stop else ()))
+
+
+async def _ratings(
+    connection: AsyncConnection, wanted: ColumnElement[bool], limit: int | None = None
+) -> list[StoredRating]:
+    r, v = rating.c, tariff_version.c
+    query = (
+        select(r.id, r.transaction_id, r.tariff_version_id, v.body, operator.c.timezone, r.created_at, r.reason)
+        .add_columns(r.inputs, r.body, r.total_net, r.total_gross)
+        .join(tariff_version, v.id == r.tariff_version_id)
+        .join(charging_transaction, _T.id == r.transaction_id)
+        .join(operator, operator.c.id == _T.operator_id)
+        .where(wanted)
+        .order_by(r.id)
+        .limit(limit)
+    )
+    return [StoredRating(*row) for row in await connection.execute(query)]
+
+
+async def _insert_rating(connection: AsyncConnection, work: RatingToStore, now: datetime) -> int:
+    values = {
+        "transaction_id": work.transaction_id,
+        "tariff_version_id": work.tariff_version,
+        "created_at": now,
+        "reason": work.reason,
+        "body": work.body,
+        "total_net": work.total_net,
+        "total_gross": work.total_gross,
+        "inputs": work.inputs,
+    }
+    number = int((await connection.execute(insert(rating).values(values).returning(rating.c.id))).scalar_one())
+    used = [{"rating_id": number, "key": key, "amount": amount} for key, amount in work.used.items()]
+    if used:
+        await connection.execute(insert(rating_use), used)
+    return number
 
 
 async def _leave_ended(connection: AsyncConnection, transaction_id: int, state: State, reason: str) -> bool:

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core. The migrations under `migrations/` make them; a test compares the two.
 
-Append-only tables (`transaction_event`, `rating`, `cdr`, `invoice`, `invoice_cdr`) have triggers that refuse UPDATE and
-DELETE. All else is derived from them or is a setting of the operator.
+Append-only tables (`APPEND_ONLY`) have triggers that refuse UPDATE and DELETE. All else is derived from them or is a
+setting of the operator.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,18 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-APPEND_ONLY = ("transaction_event", "rating", "cdr", "invoice", "invoice_cdr")
+APPEND_ONLY = (
+    "transaction_event",
+    "tariff_version",
+    "price_point",
+    "rating",
+    "rating_use",
+    "cdr",
+    "cdr_correction",
+    "invoice",
+    "invoice_cdr",
+)
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,6 +97,15 @@ operator = Table(
     Column("invoice_prefix", Text, nullable=False),
 )
 
+# A group of contracts or users that shares a tariff and its quotas, for instance the employees of a company.
+customer_group = Table(
+    "customer_group",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("name", Text, nullable=False),
+)
+
 customer = Table(
     "customer",
     metadata,
@@ -101,6 +121,20 @@ customer = Table(
     Column("language", String(2), nullable=False),
     Column("cycle", String(10), nullable=False),  # at_once | day | month
     Column("payment_days", Integer, nullable=False),
+    Column("group_id", ForeignKey("customer_group.id")),
+    Column("partner_id", String(36), nullable=False, server_default=""),  # a roaming partner pays for its drivers
+    Column("relationship", String(36), nullable=False, server_default=""),  # names the tax rule in tariffs' x_tax
+)
+
+# A customer without one of these has one contract, which bears the customer's id.
+contract = Table(
+    "contract",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("group_id", ForeignKey("customer_group.id")),
+    Column("name", Text, nullable=False),
 )
 
 id_token = Table(
@@ -112,6 +146,9 @@ id_token = Table(
     Column("holder", Text, nullable=False),
     Column("blocked", Boolean, nullable=False),
     Column("expires_at", Instant),
+    Column("user_id", String(36), nullable=False, server_default=""),  # one person's tokens share it
+    Column("contract_id", ForeignKey("contract.id")),  # empty: the customer's own
+    Column("group_id", ForeignKey("customer_group.id")),  # empty: the contract's, else the customer's
 )
 
 charge_point = Table(
@@ -130,6 +167,7 @@ charge_point = Table(
     Column("firmware", Text, nullable=False),
     Column("booted_at", Instant),
     Column("seen_at", Instant),
+    Column("location_id", String(36), nullable=False, server_default=""),  # stations of one site share it
 )
 
 evse = Table(
@@ -161,12 +199,19 @@ charging_transaction = Table(
     Column("held_reason", Text, nullable=False, server_default=""),
     Column("tariff_version_id", ForeignKey("tariff_version.id")),
     Column("tariff_reason", Text, nullable=False, server_default=""),
+    Column("tariff_rule", Text, nullable=False, server_default=""),  # JSON: the rule behind the reason
+    # Of whom the session uses up quotas, as it was when the tariff was chosen.
+    Column("contract_id", String(36), nullable=False, server_default=""),
+    Column("group_id", String(36), nullable=False, server_default=""),
+    Column("rerate_reason", Text, nullable=False, server_default=""),  # not empty: to be rated again, and why
     # The transactionId that the station used where it is none of ours; empty for all whose start is known. Such a row
     # is always held, and its begin is that of the first thing known.
     Column("foreign_id", String(20), nullable=False, server_default=""),
     UniqueConstraint("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id"),
     Index(None, "state"),
     Index(None, "ended_at"),
+    Index(None, "contract_id", "ended_at"),
+    Index(None, "group_id", "ended_at"),
     sqlite_autoincrement=True,
 )
 
@@ -218,10 +263,26 @@ tariff_assignment = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
-    Column("scope", String(12), nullable=False),  # customer | charge_point | operator, in this order of precedence
-    Column("target", String(48), nullable=False),
+    Column("scope", String(20), nullable=False),  # see backend.core.assignment.Scope
+    Column("target", String(60), nullable=False),
     Column("tariff_id", String(36), nullable=False),
-    UniqueConstraint("operator_id", "scope", "target"),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+    UniqueConstraint("operator_id", "scope", "target", "valid_from"),
+)
+
+# Of several prices for one interval the one that came last counts; the others stay as evidence.
+price_point = Table(
+    "price_point",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("series", String(40), nullable=False),
+    Column("start", Instant, nullable=False),
+    Column("price", Exact, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "series", "start"),
+    sqlite_autoincrement=True,
 )
 
 rating = Table(
@@ -235,7 +296,18 @@ rating = Table(
     Column("body", Text, nullable=False),  # JSON: lines, totals, tax lines, notes
     Column("total_net", Exact, nullable=False),
     Column("total_gross", Exact, nullable=False),
+    Column("inputs", Text, nullable=False, server_default=""),  # JSON: all that was rated besides the tariff version
+    Index(None, "transaction_id"),
     sqlite_autoincrement=True,
+)
+
+# What a rating used of something that counts over several sessions: kWh of quotas and volumes, money of caps.
+rating_use = Table(
+    "rating_use",
+    metadata,
+    Column("rating_id", ForeignKey("rating.id"), primary_key=True),
+    Column("key", String(120), primary_key=True),  # see backend.core.rating_model.Context
+    Column("amount", Exact, nullable=False),
 )
 
 cdr = Table(
@@ -248,6 +320,32 @@ cdr = Table(
     Column("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("ended_at", Instant, nullable=False),
     Column("body", Text, nullable=False),  # JSON, OCPI 2.2.1 CDR shape
+    sqlite_autoincrement=True,
+)
+
+# What follows a CDR whose session was rated again: a credit of what was valid before, and the CDR that replaces it.
+cdr_correction = Table(
+    "cdr_correction",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("cdr_id", ForeignKey("cdr.id"), nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, ... along the chain
+    Column("rating_id", ForeignKey("rating.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("credit_body", Text, nullable=False),  # JSON, OCPI 2.2.1 credit CDR
+    Column("body", Text, nullable=False),  # JSON, OCPI 2.2.1 CDR
+    UniqueConstraint("cdr_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# What the nightly proof found, the newest counts.
+recompute_run = Table(
+    "recompute_run",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("differences", Text, nullable=False),  # JSON
     sqlite_autoincrement=True,
 )
 
@@ -284,6 +382,7 @@ invoice_cdr = Table(
     metadata,
     Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),  # a session is on one invoice
     Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+    Column("rating_id", ForeignKey("rating.id")),  # that was billed; empty in rows of old: the CDR's
 )
 
 mail_outbox = Table(

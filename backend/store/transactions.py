@@ -8,36 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Row, and_, literal, or_, select, update
+from sqlalchemy import Row, and_, func, literal, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.id_token import KnownToken, authorize
-from backend.core.transaction import (
-    Assignment,
-    Derived,
-    Known,
-    Reading,
-    Scope,
-    Start,
-    State,
-    Stop,
-    TariffChoice,
-    TariffVersion,
-    choose_tariff,
-    conflict,
-    derive,
-)
+from backend.core.assignment import Scope, rule_text
+from backend.core.id_token import authorize
+from backend.core.record import to_json
+from backend.core.transaction import Derived, Known, Reading, Start, State, Stop, conflict, derive
 from backend.store.charge_points import is_evse_known
 from backend.store.id_tokens import find_token
-from backend.store.tables import (
-    charge_point,
-    charging_transaction,
-    meter_value,
-    tariff_assignment,
-    tariff_version,
-    transaction_event,
-)
+from backend.store.ratings import unbilled_difference
+from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
+from backend.store.tariffs import choose_tariff, facts_of
 from shared.ids import ChargePointId, EvseId, IdToken, MessageId
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload, loads
@@ -45,6 +28,10 @@ from shared.ocpp.v16 import decode_stop_transaction
 from shared.units import Wh
 
 _UNKNOWN_EVSE = EvseId(0)
+
+LATE_VALUES = "meter values came after the rating"
+"""Why a session is rated again."""
+
 _T = charging_transaction.c
 
 
@@ -257,9 +244,17 @@ async def _store_event(connection: AsyncConnection, row_id: int, kind: str, rece
 
 
 async def _store_meter_values(connection: AsyncConnection, row_id: int, values: Sequence[MeterValue]) -> None:
-    if values:
-        rows = [_meter_value_row(row_id, value) for value in values]
-        await connection.execute(insert(meter_value).on_conflict_do_nothing(), rows)
+    """Keep readings. New ones that lie inside a session that is rated already let it be rated again."""
+    if not values:
+        return
+    inside = select(func.count()).select_from(meter_value).join(charging_transaction, _T.id == row_id)
+    inside = inside.where(meter_value.c.transaction_id == row_id, meter_value.c.at.between(_T.started_at, _T.ended_at))
+    rated = (await connection.execute(select(_T.id).where(_T.id == row_id, _T.state == State.RATED))).first()
+    before = await connection.scalar(inside) if rated else None
+    rows = [_meter_value_row(row_id, value) for value in values]
+    await connection.execute(insert(meter_value).on_conflict_do_nothing(), rows)
+    if rated and await connection.scalar(inside) != before:
+        await connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
 
 
 def _meter_value_row(row_id: int, value: MeterValue) -> dict[str, object]:
@@ -282,7 +277,8 @@ async def _settle(connection: AsyncConnection, row_id: int) -> State:
     row = (await connection.execute(select(charging_transaction).where(_T.id == row_id))).one()
     stops = await _stops(connection, row_id)
     if row.state == State.RATED:  # the price stands; what contradicts it is told beside it
-        values: dict[str, object] = {"held_reason": conflict(stops)}
+        reasons = (conflict(stops), await unbilled_difference(connection, row_id))
+        values: dict[str, object] = {"held_reason": "; ".join(filter(None, reasons))}
     else:
         charge_point_id = ChargePointId(row.charge_point_id)
         token = await find_token(connection, charge_point_id, IdToken(row.id_token))
@@ -296,8 +292,7 @@ async def _settle(connection: AsyncConnection, row_id: int) -> State:
         )
         values = _columns(derive(known))
         if row.tariff_version_id is None:
-            choice = await _tariff(connection, row, token)
-            values |= {"tariff_version_id": choice.version_id, "tariff_reason": choice.reason}
+            values |= await _tariff(connection, row_id, row.started_at)
     await connection.execute(update(charging_transaction).where(_T.id == row_id).values(**values))
     return State(cast(str, values.get("state", row.state)))
 
@@ -341,28 +336,14 @@ async def _readings(connection: AsyncConnection, row_id: int) -> tuple[Reading, 
     return tuple(Reading(row.at, Wh(row.energy_wh)) for row in await connection.execute(query))
 
 
-async def _tariff(
-    connection: AsyncConnection, row: "Row[tuple[object, ...]]", token: KnownToken | None
-) -> TariffChoice:
-    if token is None:
-        return TariffChoice(None, "who pays is not known, so no tariff is chosen")
-    targets = {
-        Scope.CUSTOMER: token.customer_id,
-        Scope.CHARGE_POINT: row.charge_point_id,
-        Scope.OPERATOR: row.operator_id,
+async def _tariff(connection: AsyncConnection, row_id: int, at: datetime) -> dict[str, object]:
+    """Choose the tariff, and keep with the session why, and whose quotas it uses up."""
+    facts = await facts_of(connection, row_id)
+    choice = await choose_tariff(connection, facts, at)
+    return {
+        "tariff_version_id": choice.version_id,
+        "tariff_reason": rule_text(choice.rule),
+        "tariff_rule": to_json(choice.rule),
+        "contract_id": facts[Scope.CONTRACT] if facts else "",
+        "group_id": facts[Scope.GROUP] if facts else "",
     }
-    a, v = tariff_assignment.c, tariff_version.c
-    found = await connection.execute(
-        select(a.scope, a.target, a.tariff_id).where(
-            a.operator_id == row.operator_id,
-            or_(*(and_(a.scope == scope, a.target == target) for scope, target in targets.items())),
-        )
-    )
-    assignments = [Assignment(Scope(r.scope), r.target, r.tariff_id) for r in found]
-    rows = await connection.execute(
-        select(v.id, v.tariff_id, v.valid_from).where(
-            v.operator_id == row.operator_id, v.tariff_id.in_([assignment.tariff_id for assignment in assignments])
-        )
-    )
-    versions = [TariffVersion(r.id, r.tariff_id, r.valid_from) for r in rows]
-    return choose_tariff(assignments, versions, row.started_at)

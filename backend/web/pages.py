@@ -16,14 +16,20 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from backend.api.problems import invalid_request, problem
+from backend.api.rating_routes import make_rating_routes
 from backend.api.routes import make_routes
+from backend.api.tariff_routes import make_tariff_routes
+from backend.core.rating import Policy
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
+from backend.jobs.live_price import LivePrices
 from backend.settings import Settings
 from backend.store.writer import Store
 from backend.web.remote import Remote
+from backend.web.report_pages import ReportPages
 from backend.web.security import HEADERS, Guard
 from backend.web.site import HERE, Site
+from backend.web.tariff_pages import TariffPages
 from backend.web.views import Views
 from shared.clock import Clock
 
@@ -56,8 +62,13 @@ def make_web(store: Store, connections: Connections, clock: Clock, settings: Set
     app = FastAPI(title="emops", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.live = site.live
     app.add_middleware(Guard, password=settings.server.web_password)
+    prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
     app.include_router(make_routes(store, connections, site.live))
-    _add_pages(app, Views(site), Remote(site))
+    app.include_router(make_rating_routes(store, clock, prices))
+    app.include_router(make_tariff_routes())
+    _add_pages(app, Views(site, prices), Remote(site))
+    app.add_route("/reports", ReportPages(site).simulation)
+    _add_tariff_pages(app, TariffPages(site))
     _add_documentation(app, site)
     app.add_route("/healthz", _health(store))
     app.mount("/static", _Assets(directory=HERE / "static"))
@@ -83,6 +94,14 @@ def _add_pages(app: FastAPI, views: Views, remote: Remote) -> None:
     ):
         app.add_route(path, ask)
         app.add_route(path, act, methods=["POST"])
+
+
+def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
+    app.add_route("/tariffs", pages.list)
+    app.add_route("/tariffs/check", pages.ask_check)
+    app.add_route("/tariffs/check", pages.check, methods=["POST"])
+    app.add_route("/tariffs/{id:path}/ocpi/{version}.json", pages.ocpi)
+    app.add_route("/tariffs/{id:path}", pages.tariff)
 
 
 def _add_documentation(app: FastAPI, site: Site) -> None:

@@ -10,11 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.core.assignment import rule_text
 from backend.core.invoice import Invoice
 from backend.core.rating import Rating
 from backend.core.record import RecordError, from_json
+from backend.jobs.live_price import LivePrices
 from backend.store import overview as queries
 from backend.store.overview import LARGEST_ID, EventRow, TransactionDetail
+from backend.store.tariffs import find_rule
 from backend.web.chart import chart
 from backend.web.formats import day_start
 from backend.web.site import Reader, Site
@@ -50,8 +53,8 @@ class EventView:
 class Views:
     """The pages to read."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, prices: LivePrices) -> None:
+        self._site, self._prices = site, prices
 
     async def overview(self, request: Request) -> Response:
         """Show everything at a glance."""
@@ -61,7 +64,8 @@ class Views:
             totals = await queries.totals(connection, day_start(reader.now, reader.formats.zone))
             held = await queries.transactions(connection, 20, state="held")
         links = {row.id: self._site.connections.find(row.id) for row in charge_points}
-        values = {"charge_points": charge_points, "links": links, "totals": totals, "held": held}
+        prices = await self._prices.all()
+        values = {"charge_points": charge_points, "links": links, "totals": totals, "held": held, "prices": prices}
         return self._site.page(request, reader, "overview", values)
 
     async def transactions(self, request: Request) -> Response:
@@ -81,14 +85,19 @@ class Views:
         reader = await self._site.reader(request)
         async with self._site.store.read() as connection:
             detail = await queries.find_transaction(connection, number)
+            rule = await find_rule(connection, number)
         if detail is None:
             raise HTTPException(404)
+        live = (await self._prices.all()).get(number)
+        stored = read_record(Rating, detail.ratings[-1].body) if detail.ratings else None
         values = {
             "detail": detail,
             "row": detail.summary,
             "connected": self._site.connections.find(detail.summary.charge_point_id) is not None,
             "events": [EventView(row, event_time(row.payload)) for row in detail.events],
-            "rating": read_record(Rating, detail.ratings[-1].body) if detail.ratings else None,
+            "live": live,
+            "rating": live.rating if live else stored,
+            "why_tariff": rule_text(rule, reader.texts.language) if rule else detail.tariff_reason,
         }
         return self._site.page(request, reader, "transaction", values | _charts(detail, reader))
 

@@ -80,7 +80,7 @@ def test_tariff_is_read() -> None:
         ("elements", [], "elements: must be a list of at least one"),
         ("elements", "x", "elements: must be a list"),
         ("currency", "eur", "currency: must be an ISO 4217 code"),
-        ("x_quota", {}, "x_quota: is not a known field"),
+        ("x_quote", {}, "x_quote: is not a known field"),
         ("tax_included", "MAYBE", "tax_included: 'MAYBE' is not one of YES, NO, N/A"),
         ("max_price", {"excl_vat": 0.5}, "min_price: is above max_price"),
         ("max_price", {"excl_vat": 5, "incl_vat": 4}, "max_price.incl_vat: is below excl_vat"),

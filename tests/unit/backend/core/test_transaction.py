@@ -6,15 +6,11 @@ import pytest
 
 from backend.core.id_token import Authorization
 from backend.core.transaction import (
-    Assignment,
     Known,
     Reading,
-    Scope,
     Start,
     State,
     Stop,
-    TariffVersion,
-    choose_tariff,
     derive,
 )
 from shared.ids import EvseId, IdToken
@@ -90,38 +86,3 @@ def test_the_lifetime_of_a_meter_is_not_billed_because_the_first_reading_was_zer
 
 def test_rounding_of_a_register_is_no_fall() -> None:
     assert derive(replace(ENDED, readings=(reading(0.1, 996), reading(1, 1100)))).state is State.ENDED
-
-
-VERSIONS = [
-    TariffVersion("a1", "a", T0 - timedelta(days=300)),
-    TariffVersion("a2", "a", T0),
-    TariffVersion("a3", "a", T0 + timedelta(days=1)),
-    TariffVersion("b1", "b", T0 + timedelta(days=1)),
-]
-OPERATOR = Assignment(Scope.OPERATOR, "muster", "a")
-
-
-def test_the_latest_version_valid_at_the_start_is_chosen() -> None:
-    assert choose_tariff([OPERATOR], VERSIONS, T0).version_id == "a2"
-    assert choose_tariff([OPERATOR], VERSIONS, T0 - timedelta(seconds=1)).version_id == "a1"
-
-
-def test_a_customer_goes_before_a_charge_point_and_that_before_the_operator() -> None:
-    everything = [
-        OPERATOR,
-        Assignment(Scope.CHARGE_POINT, "CP-1", "c"),
-        Assignment(Scope.CUSTOMER, "K-1", "d"),
-    ]
-    versions = [*VERSIONS, TariffVersion("c1", "c", T0), TariffVersion("d1", "d", T0)]
-    for order in itertools.permutations(everything):
-        choice = choose_tariff(order, versions, T0)
-        assert choice.version_id == "d1"
-        assert "of customer K-1" in choice.reason
-    assert choose_tariff(everything[:2], versions, T0).version_id == "c1"
-
-
-def test_without_a_valid_version_no_other_tariff_steps_in() -> None:
-    choice = choose_tariff([OPERATOR, Assignment(Scope.CUSTOMER, "K-1", "b")], VERSIONS, T0)
-    assert choice.version_id is None
-    assert "tariff b of customer K-1 has no version valid" in choice.reason
-    assert choose_tariff([], VERSIONS, T0).version_id is None

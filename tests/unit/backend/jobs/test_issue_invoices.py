@@ -200,16 +200,16 @@ def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) 
         def work(statements: int) -> Work[Invoice | None]:
             async def run(connection: AsyncConnection) -> Invoice | None:
                 dying: Any = _Dying(connection, statements)
-                return await issue(dying, due.debtor, due.draft, due.cdr_ids, clock.utc())
+                return await issue(dying, due.debtor, due.draft, due.ratings, clock.utc())
 
             return run
 
-        for statements in range(6):
+        for statements in range(7):
             with pytest.raises(ConnectionError):
                 await store.write(work(statements))
             assert await invoices(store) == []
             assert await outbox(store) == []
-        issued = await store.write(work(6))
+        issued = await store.write(work(7))
         assert issued is not None
         assert issued.number == "RE-2026-000001"
 

@@ -7,13 +7,16 @@ from typing import Any, cast
 
 import pytest
 
-from backend.errors import StoreError
+from backend.errors import NotConnectedError, StoreError
 from backend.jobs.issue_invoices import BillingSettings
+from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.runner import run_jobs
 from backend.jobs.send_mail import MailSettings
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.config import ClockSettings
+from shared.ids import ChargePointId
+from shared.ocpp.session import Payload
 from tests.unit.backend.billing_example import EVENING
 from tests.unit.backend.billing_store import (
     Mailbox,
@@ -30,7 +33,16 @@ from tests.unit.backend.billing_store import (
 class Settings:
     mail: MailSettings
     billing: BillingSettings = field(default_factory=BillingSettings)
+    live_price: LivePriceSettings = field(default_factory=LivePriceSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
+
+
+async def nobody(charge_point_id: ChargePointId, _action: str, _payload: Payload) -> Payload:
+    raise NotConnectedError(f"{charge_point_id} is not connected")
+
+
+def start_jobs(store: Store, clock: ManualClock, settings: Settings) -> "asyncio.Task[None]":
+    return asyncio.create_task(run_jobs(store, clock, settings, nobody, lambda _: False))
 
 
 async def until(store: Store, wanted: Any) -> None:
@@ -44,7 +56,7 @@ def test_commit_wakes_the_chain_and_the_end_of_the_day_bills_it(tmp_path: Path) 
     async def run() -> None:
         clock = ManualClock(EVENING + timedelta(hours=3))  # ten past midnight in Berlin
         async with billing_store(tmp_path / "emops.db") as store, open_mailbox(Mailbox()) as box:
-            jobs = asyncio.create_task(run_jobs(store, clock, Settings(mail_settings(box))))
+            jobs = start_jobs(store, clock, Settings(mail_settings(box)))
             await add_transaction(store)
 
             async def rated() -> bool:
@@ -87,7 +99,7 @@ def test_full_disk_is_told_once_and_waited_for(tmp_path: Path, caplog: pytest.Lo
         async with billing_store(tmp_path / "emops.db") as store:
             failing = FailingStore(store)
             await add_transaction(store)
-            jobs = asyncio.create_task(run_jobs(cast(Store, failing), clock, Settings(MailSettings())))
+            jobs = start_jobs(cast(Store, failing), clock, Settings(MailSettings()))
             for day in range(1, 4):
                 await asyncio.sleep(0.3)
                 await add_transaction(store, start=EVENING + timedelta(days=day))
@@ -109,7 +121,7 @@ def test_idle_jobs_rest(tmp_path: Path) -> None:
     async def run() -> None:
         clock = ManualClock(EVENING)
         async with billing_store(tmp_path / "emops.db") as store, open_mailbox(Mailbox()) as box:
-            jobs = asyncio.create_task(run_jobs(store, clock, Settings(mail_settings(box))))
+            jobs = start_jobs(store, clock, Settings(mail_settings(box)))
             await asyncio.sleep(0.5)
             begun = asyncio.get_running_loop().time()
             before = time.process_time()

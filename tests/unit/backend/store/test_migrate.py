@@ -62,4 +62,4 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_percent_sign_in_the_path_is_just_a_character(tmp_path: Path) -> None:
     folder = tmp_path / "50%s"
     folder.mkdir()
-    assert migrate(folder / "db").after == "0001"
+    assert migrate(folder / "db").after == "0002"

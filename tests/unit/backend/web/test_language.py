@@ -39,10 +39,10 @@ def test_both_catalogues_have_the_same_keys_and_places_for_values() -> None:
 
 def test_every_key_that_templates_name_exists_and_no_text_is_left_over() -> None:
     templates = "".join(path.read_text("utf-8") for path in (HERE / "templates").rglob("*.html"))
-    called = set(re.findall(r"""\bt\(\s*["']([a-z_.0-9]+)["']""", templates)) - {"state.", "problem.", "lang."}
+    called = set(re.findall(r"""\bt\(\s*["']([a-z_.0-9]+)["']""", templates)) - {"state.", "problem.", "lang.", "try."}
     named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_0-9]+)?)["']""", templates))
     assert called - TEXTS["de"].texts.keys() == set()
-    composed = {"lang", "problem", "start", "stop", *re.findall(r"""t\.word\(["']([a-z_]+)["']""", templates)}
+    composed = {"lang", "problem", "start", "stop", "try", *re.findall(r"""t\.word\(["']([a-z_]+)["']""", templates)}
     left_over = {key for key in TEXTS["de"].texts if key not in named and key.split(".")[0] not in composed}
     assert left_over == set()
 

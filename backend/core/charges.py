@@ -1,0 +1,286 @@
+"""From periods to charges: what is charged at which price, divided where quotas, volume prices and caps divide it."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from backend.core.charging_period import Between, Period, State
+from backend.core.explain import quota_reasons, tier_reasons
+from backend.core.periods import cut_at, cut_where, stretches
+from backend.core.prices import PriceBook
+from backend.core.rating_model import Context, Item, Note, Policy, RatingError, Used, VersionSwitch
+from backend.core.rounding import Ratio, rounded
+from backend.core.session_prices import Price, SessionPrices
+from backend.core.tariff_model import Attribution, ComponentCap, Graduated, PriceBasis, Quota
+
+HOUR = Decimal(3600)
+_TICK = timedelta(microseconds=1)
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
+_SCALE = {Item.FLAT: HOUR, Item.ENERGY: Decimal("3.6")}
+"""Quantity times price times this, else times 1, is the amount of money in 1/3600: so hours need no division."""
+
+_STORED = Decimal("1e-10")
+_START_PRICE = (
+    "Im Abschnitt ändert sich ein Preis; berechnet ist der Preis zu seinem Beginn.",
+    "A price changes within the period; the one at its start is charged.",
+)
+_NO_POWER = (
+    "Preise hängen von der Leistung ab, die nicht bekannt ist; Grenzen der Leistung gelten als nicht erfüllt.",
+    "Prices depend on power, which is not known; limits on power count as not met.",
+)
+
+
+@dataclass(slots=True)
+class Charge:
+    """A line in the making. `amount` counts what was used, `added` what step_size adds: Wh, s or 1.
+
+    `unit_price` is the price's, or what a quota or tier puts in its place; `extra` says so: (German, English).
+    """
+
+    period: Period
+    price: Price
+    unit_price: Decimal
+    amount: Decimal
+    added: Decimal = _ZERO
+    extra: tuple[str, str] = ("", "")
+
+    def money(self) -> Decimal:
+        """Give the amount of money times 3600, exact, in the tariff's price basis."""
+        return self.unit_price * (self.amount + self.added) * _SCALE.get(self.price.item, _ONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """What a cap takes off, of the amounts of one VAT rate: money times 3600, positive."""
+
+    cap: ComponentCap
+    vat: Decimal | None
+    money: Decimal
+
+
+class Charges:
+    """The charges of one session: `found` in order of time, `capped`, what was `used`, and `notes`.
+
+    Call it inside `decimal.localcontext(rounding.EXACT)`.
+    """
+
+    def __init__(self, periods: Sequence[Period], books: Sequence[PriceBook], policy: Policy, context: Context) -> None:
+        check(periods)
+        self.notes: list[Note] = []
+        self._periods = periods
+        self._policy = policy
+        self._context = context
+        self._used: dict[str, Decimal] = {}
+        switching = policy.version_switch is VersionSwitch.SWITCH
+        self._prices = SessionPrices(books, periods[0].start, stretches(periods), context, switching=switching)
+        self.book = self._prices.book(periods[0], periods[0].start, "periods[0]")
+        self.found = list(self._all())
+        self._add_steps()
+        self.capped = list(self._caps())
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """What this session used of quotas, volumes and caps that count beyond it."""
+        return tuple(Used(key, amount) for key, amount in self._used.items() if not key.endswith("/session"))
+
+    def _all(self) -> Iterator[Charge]:
+        """Look up each dimension of each period. A flat price comes with the first period that has one."""
+        waived = self._policy.flat_needs_energy and not any(p.energy for p in self._periods)
+        flat_done: set[bool] = set()
+        energy = _ZERO
+        for i, whole in enumerate(self._periods):
+            path = f"periods[{i}]"
+            waiting = [whole]
+            while waiting:
+                book = self._prices.book(waiting[0], waiting[0].start, path)
+                period, *rest = self._divided(path, book, waiting[0], energy)
+                waiting = [*rest, *waiting[1:]]
+                reserved = period.state is State.RESERVATION
+                if reserved not in flat_done and (reserved or not waived):
+                    flat = self._prices.flat(book, period, energy)
+                    if flat:
+                        flat_done.add(reserved)
+                        yield Charge(period, flat, flat.price, _ONE)
+                for price in self._prices.prices(book, period, period.start, energy):
+                    yield from self._charged(period, price)
+                energy += period.energy
+            if book.by_power and whole.energy and whole.max_power is None and whole.max_current is None:
+                self._note("power_unknown", path, _NO_POWER)
+
+    def _charged(self, period: Period, price: Price) -> Iterator[Charge]:
+        if price.item is Item.ENERGY:
+            yield from self._energy(period, price)
+        elif period.end > period.start:
+            seconds = Decimal((period.end - period.start) // _TICK).scaleb(-6)
+            yield Charge(period, price, price.price, seconds)
+
+    def _energy(self, period: Period, price: Price) -> Iterator[Charge]:
+        """Divide energy between quota, tiers and the plain price."""
+        quota, graduated = price.book.tariff.quota, price.book.tariff.graduated
+        left = Decimal(period.energy)
+        if quota:
+            key = self._key("quota", quota, price, period)
+            before = self._before(key)
+            part = max(_ZERO, min(left, (quota.free_kwh - before).scaleb(3)))
+            if part:
+                self._use(key, part.scaleb(-3))
+                left -= part
+                yield Charge(period, price, quota.price, part, extra=quota_reasons(quota, before))
+        if graduated and left:
+            yield from self._tiers(graduated, period, price, left)
+        elif left:
+            yield Charge(period, price, price.price, left)
+
+    def _tiers(self, graduated: Graduated, period: Period, price: Price, left: Decimal) -> Iterator[Charge]:
+        key = self._key("graduated", graduated, price, period)
+        low = _ZERO
+        for tier in graduated.tiers:
+            part = left if tier.up_to_kwh is None else min(left, (tier.up_to_kwh - self._before(key)).scaleb(3))
+            if part > 0:
+                self._use(key, part.scaleb(-3))
+                left -= part
+                yield Charge(period, price, tier.price, part, extra=tier_reasons(graduated, low, tier))
+            low = tier.up_to_kwh or low
+
+    def _key(self, kind: str, rule: Quota | Graduated, price: Price, period: Period) -> str:
+        instants = {Attribution.SESSION_START: self._periods[0].start, Attribution.PERIOD: period.start}
+        at = instants.get(rule.order, self._periods[-1].end - _TICK)
+        span = self._prices.span_key(price.book, rule.per, at)
+        return f"{price.book.tariff.id}/{kind}/{rule.scope}/{span}"
+
+    def _before(self, key: str) -> Decimal:
+        return self._context.used.get(key, _ZERO) + self._used.get(key, _ZERO)
+
+    def _use(self, key: str, amount: Decimal) -> None:
+        self._used[key] = self._used.get(key, _ZERO) + amount
+
+    def _add_steps(self) -> None:
+        """Round the total of each dimension up to the step of its last price, which takes what is added.
+
+        Of the times only parking is rounded if any was charged. What was charged by another tariff does not count.
+        """
+        parked = any(c.price.item is Item.PARKING_TIME for c in self.found)
+        for item in (Item.ENERGY, Item.PARKING_TIME if parked else Item.TIME, Item.RESERVATION_TIME):
+            of_item = [c for c in self.found if c.price.item is item]
+            step = of_item[-1].price.candidate.component.step_size if of_item else 0
+            if step:
+                last = of_item[-1]
+                total = sum((c.amount for c in of_item if c.price.book is last.price.book), _ZERO)
+                last.added = -total % step + (step if -total % step < 0 else 0)
+
+    def _caps(self) -> Iterator[Capped]:
+        """Let each cap take off what goes beyond it, in order of time."""
+        if not any(charge.price.book.tariff.caps for charge in self.found):
+            return
+        left = [charge.money() for charge in self.found]
+        taken: dict[tuple[ComponentCap, Decimal | None], Decimal] = {}
+        spent: dict[str, Decimal] = {}
+        for i, charge in enumerate(self.found):
+            for index, cap in enumerate(charge.price.book.tariff.caps):
+                if not _counts(cap, charge):
+                    continue
+                span = self._prices.span_key(charge.price.book, cap.per, charge.period.start)
+                key = f"{charge.price.book.tariff.id}/cap{index}/{cap.scope}/{span}"
+                before = self._context.used.get(key, _ZERO) * HOUR + spent.get(key, _ZERO)
+                allowed = max(_ZERO, min(left[i], cap.most * HOUR - before))
+                if allowed < left[i]:
+                    place = cap, charge.price.vat
+                    taken[place] = taken.get(place, _ZERO) + left[i] - allowed
+                    left[i] = allowed
+                spent[key] = spent.get(key, _ZERO) + allowed
+        for key, money in spent.items():
+            self._use(key, rounded(Ratio(money, HOUR), _STORED))
+        yield from (Capped(cap, vat, money) for (cap, vat), money in taken.items())
+
+    def _divided(self, path: str, book: PriceBook, period: Period, energy: Decimal) -> Sequence[Period]:
+        """Divide a period in which a price changes, if that is allowed.
+
+        Raises:
+            RatingError: it is not.
+        """
+        changes = self._prices.changes
+        times = changes[bisect_right(changes, period.start) : bisect_left(changes, period.end)]
+        after = energy + period.energy
+        volumes = book.energies[bisect_right(book.energies, energy) : bisect_left(book.energies, after)]
+        if not times and not volumes:
+            return (period,)
+        at, volume = self._first_change(path, period, energy, times, volumes)
+        if at is None and volume is None:
+            return (period,)
+        if self._policy.between is Between.HOLD:
+            where = f"at {at:%Y-%m-%dT%H:%M:%SZ}" if at else f"after {(volume or _ZERO).scaleb(-3):f} kWh"
+            raise RatingError(path, f"spans a price change {where}", "period_spans_price_change")
+        if self._policy.between is Between.START_PRICE and period.energy:
+            self._note("priced_at_start", path, _START_PRICE)
+            return (period,)
+        return cut_at(period, at) if at else cut_where(period, (volume or _ZERO) - energy)
+
+    def _first_change(
+        self, path: str, period: Period, energy: Decimal, times: Sequence[datetime], volumes: Sequence[Decimal]
+    ) -> tuple[datetime | None, Decimal | None]:
+        """Find where within a period a price differs from that at its start: by time, else by volume."""
+
+        def prices(at: datetime, used: Decimal) -> dict[Item, Price]:
+            book = self._prices.book(period, at, path)
+            return {price.item: price for price in self._prices.prices(book, period, at, used)}
+
+        first = prices(period.start, energy)
+        for at in times:
+            if any(not _same(first, prices(at, used)) for used in (energy, *volumes)):
+                return at, None
+        for volume in volumes:
+            if not _same(first, prices(period.start, volume)):
+                return None, volume
+        return None, None
+
+    def _note(self, code: str, path: str, texts: tuple[str, str]) -> None:
+        self.notes.append(Note(code, path, *texts))
+
+
+def check(periods: Sequence[Period]) -> None:
+    """Check that periods follow each other.
+
+    Raises:
+        RatingError: there is none, one ends before it starts, they overlap, or time or energy is missing between them.
+    """
+    if not periods:
+        raise RatingError("periods", "there is none", "no_periods")
+    before: Period | None = None
+    for i, period in enumerate(periods):
+        if period.end < period.start:
+            raise RatingError(f"periods[{i}].end", "lies before its start", "negative_duration")
+        if period.energy < 0:
+            raise RatingError(f"periods[{i}].kwh", "is negative", "negative_energy")
+        if period.state is State.RESERVATION and period.energy:
+            raise RatingError(f"periods[{i}].kwh", "a reservation takes no energy", "energy_without_price")
+        if before is not None and period.start != before.end:
+            if period.start < before.end:
+                raise RatingError(f"periods[{i}].start", "overlaps the period before", "overlapping_periods")
+            if before.state is not State.RESERVATION:
+                raise RatingError(f"periods[{i}].start", "leaves a gap to the period before", "gap_between_periods")
+        before = period
+
+
+def in_one_basis(books: Sequence[PriceBook]) -> tuple[str, PriceBasis]:
+    """Give the currency and price basis of the tariffs of a session.
+
+    Raises:
+        RatingError: they differ.
+    """
+    bases = {(book.tariff.currency, book.tariff.basis) for book in books}
+    if len(bases) != 1:
+        raise RatingError("tariffs", "must share one currency and one price basis", "mixed_tariffs")
+    return bases.pop()
+
+
+def _counts(cap: ComponentCap, charge: Charge) -> bool:
+    candidate = charge.price.candidate
+    named = charge.price.item.value in [dimension.value for dimension in cap.dimensions]
+    return named and cap.element in (None, candidate.element)
+
+
+def _same(before: dict[Item, Price], after: dict[Item, Price]) -> bool:
+    return before.keys() == after.keys() and all(before[item].same(after[item]) for item in before)

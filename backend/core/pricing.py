@@ -1,0 +1,98 @@
+"""Price one session from all that its price depends on: the same inputs give the same price, today and in ten years.
+
+What rates an ended session, shows the price of a running one, simulates another tariff and proves a stored rating is
+this one function.
+"""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from backend.core.charging_period import MeterPoint, Period, PeriodError
+from backend.core.rating import Context, Policy, Rater, Rating, RatingError, Used
+from backend.core.tariff import Tariff, TariffError, load_tariff
+from backend.core.tariff_model import SpotPrice
+
+
+class UnratableError(ValueError):
+    """A session can't be priced as it is. The text is the reason that a person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Prices of a series, as far as a session needs them."""
+
+    id: str
+    prices: tuple[SpotPrice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a price depends on besides the tariff; stored with the rating.
+
+    Args:
+        timezone: local time of the charge point, IANA name.
+        points: the register at the start, in between and at the end.
+        policy: the operator's choices.
+        used: what other sessions used before, see `Context`.
+        series: price series that the tariff names.
+        relationship: with whom, see `Context`.
+    """
+
+    timezone: str
+    points: tuple[MeterPoint, ...]
+    policy: Policy
+    used: tuple[Used, ...] = ()
+    series: tuple[Series, ...] = ()
+    relationship: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A price with the periods that it is for."""
+
+    periods: tuple[Period, ...]
+    rating: Rating
+
+
+def read_tariff(text: str) -> Tariff:
+    """Read a stored version of a tariff.
+
+    Raises:
+        UnratableError: it can't be used.
+    """
+    try:
+        return load_tariff(text)
+    except TariffError as error:
+        raise UnratableError(f"the tariff can't be used: {error}") from error
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """Give a time zone.
+
+    Raises:
+        UnratableError: there is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise UnratableError(f"the operator's time zone {name!r} is not known") from error
+
+
+def price(inputs: Inputs, tariff: Tariff) -> Priced:
+    """Price a session.
+
+    Raises:
+        UnratableError: something is missing, contradicts itself or has no price.
+    """
+    zone = read_zone(inputs.timezone)
+    context = Context(
+        used={part.key: part.amount for part in inputs.used},
+        series={series.id: series.prices for series in inputs.series},
+        relationship=inputs.relationship,
+    )
+    try:
+        rater = Rater(tariff, zone, inputs.policy)
+        periods = rater.cut(inputs.points, context)
+        return Priced(periods, rater.rate(periods, context))
+    except (PeriodError, RatingError, TariffError) as error:
+        raise UnratableError(str(error)) from error

@@ -1,0 +1,242 @@
+"""The prices of one session: which tariff counts when, and what each of its components costs at a moment."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from backend.core.charging_period import Period, State
+from backend.core.formula import FormulaError, evaluate
+from backend.core.prices import Candidate, Moment, PriceBook, Stretch
+from backend.core.rating_model import Context, Item, RatingError
+from backend.core.rounding import Ratio, rounded
+from backend.core.spot import SpotPrices
+from backend.core.tariff_model import (
+    Dimension,
+    PriceBasis,
+    Reservation,
+    Span,
+    Tariff,
+    TariffError,
+    TaxKind,
+)
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+_NO_TIME = timedelta(0)
+_TICK = timedelta(microseconds=1)
+_TICKS_PER_MINUTE = Decimal(60_000_000)
+_NUMBERS = {Span.DAY: "%Y-%m-%d", Span.MONTH: "%Y-%m", Span.YEAR: "%Y"}
+
+_DIMENSIONS = {
+    State.CHARGING: ((Dimension.ENERGY, Item.ENERGY), (Dimension.TIME, Item.TIME)),
+    State.PARKING: ((Dimension.ENERGY, Item.ENERGY), (Dimension.PARKING_TIME, Item.PARKING_TIME)),
+    State.RESERVATION: ((Dimension.TIME, Item.RESERVATION_TIME),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A component as it applies to a period.
+
+    Args:
+        item: what is charged for.
+        book: the tariff.
+        candidate: where in the tariff.
+        price: per unit, in the tariff's price basis.
+        vat: per cent.
+        counts_in: days and months whose quotas, volumes and caps it counts to.
+    """
+
+    item: Item
+    book: PriceBook
+    candidate: Candidate
+    price: Decimal
+    vat: Decimal | None
+    counts_in: tuple[str, ...]
+
+    def same(self, other: "Price") -> bool:
+        """Tell whether a period may have one price or the other without a difference."""
+        mine, theirs = self.candidate.component, other.candidate.component
+        return (self.price, self.vat, self.counts_in, mine.step_size) == (
+            other.price,
+            other.vat,
+            other.counts_in,
+            theirs.step_size,
+        )
+
+
+class SessionPrices:
+    """Looks up prices for the periods of one session, each once between two changes."""
+
+    def __init__(
+        self,
+        books: Sequence[PriceBook],
+        start: datetime,
+        stretches: Sequence[Stretch],
+        context: Context,
+        *,
+        switching: bool,
+    ) -> None:
+        self._books = books
+        self._start = start
+        self._stretches = stretches
+        self._began = stretches[0].start if stretches else start
+        self._context = context
+        self._switching = switching and len(books) > 1
+        self._spots = {
+            book.tariff.id: SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
+            for book in books
+            if book.tariff.spot
+        }
+        self._cache: dict[tuple[object, ...], tuple[Price, ...]] = {}
+        self.changes = self._all_changes()
+
+    def book(self, period: Period, at: datetime, path: str) -> PriceBook:
+        """Give the tariff of a period at an instant: the one that it names, else the one valid at the start, or now.
+
+        Raises:
+            RatingError: it names a tariff that the session has not; `path` is the period's.
+            TariffError: none is valid.
+        """
+        if period.tariff_id:
+            for book in self._books:
+                if book.tariff.id == period.tariff_id:
+                    return book
+            known = ", ".join(book.tariff.id for book in self._books)
+            raise RatingError(f"{path}.tariff_id", f"{period.tariff_id!r} is not one of {known}", "unknown_tariff")
+        at = at if self._switching else self._start
+        valid = [book for book in self._books if _is_valid(book.tariff, at)]
+        if valid:
+            return max(valid, key=lambda book: book.tariff.start_date_time or _ALWAYS) if valid[1:] else valid[0]
+        first = self._books[0].tariff.start_date_time
+        name = "start_date_time" if first is not None and at < first else "end_date_time"
+        raise TariffError(name, f"the tariff is not valid at {at:%Y-%m-%dT%H:%M:%SZ}", "tariff_not_valid")
+
+    def prices(self, book: PriceBook, period: Period, at: datetime, energy: Decimal) -> tuple[Price, ...]:
+        """Look up all that a period is charged by quantity, as of an instant and the Wh before it.
+
+        Raises:
+            TariffError: a price is missing, or can't be computed.
+        """
+        slots = bisect_right(self.changes, at), bisect_right(book.energies, energy)
+        key = (book.tariff.id, *slots, period.state, period.expired, bool(period.energy))
+        if key in self._cache and not (book.by_power or book.fleeting):
+            return self._cache[key]
+        moment = self._moment(book, period, at, energy)
+        wanted = [
+            self._price(book, dimension, item, moment)
+            for dimension, item in _DIMENSIONS[period.state]
+            if dimension is not Dimension.ENERGY or period.energy
+        ]
+        found = self._cache[key] = tuple(price for price in wanted if price is not None)
+        return found
+
+    def flat(self, book: PriceBook, period: Period, energy: Decimal) -> Price | None:
+        """Look up the price per session, or per reservation."""
+        if not book.has_flat:
+            return None
+        return self._price(book, Dimension.FLAT, Item.FLAT, self._moment(book, period, period.start, energy))
+
+    def span_key(self, book: PriceBook, span: Span, at: datetime) -> str:
+        """Name the day, month or year that an instant belongs to; a session is just `session`."""
+        return book.clock.local(at).strftime(_NUMBERS[span]) if span in _NUMBERS else "session"
+
+    def _all_changes(self) -> list[datetime]:
+        end = self._stretches[-1].end if self._stretches else self._start
+        found: list[datetime] = []
+        for book in self._books:
+            spot = self._spots.get(book.tariff.id)
+            moving = spot.changes(self._start, end) if spot else []
+            if self._switching:
+                moving += [at for at in (book.tariff.start_date_time, book.tariff.end_date_time) if at]
+            found += book.changes(self._start, self._stretches, moving=moving)
+        return sorted(set(found)) if len(self._books) > 1 else found
+
+    def _price(self, book: PriceBook, dimension: Dimension, item: Item, moment: Moment) -> Price | None:
+        """Find the price of a dimension. Where a reservation expired, prices for that go before the usual ones."""
+        kinds: tuple[Reservation | None, ...] = (None,)
+        if moment.period.state is State.RESERVATION:
+            kinds = (Reservation.EXPIRED, Reservation.USED) if moment.period.expired else (Reservation.USED,)
+        for kind in kinds:
+            candidate = book.find(dimension, kind, moment)
+            if candidate:
+                vat = taxed(book.tariff, candidate.component.vat, self._context.relationship)
+                counts_in = self._counts_in(book, moment.at)
+                return Price(item, book, candidate, self._value(book, candidate, moment), vat, counts_in)
+        if book.tariff.spot and dimension is Dimension.ENERGY:
+            # Energy at a market price that no element names would be free, which nobody meant.
+            self._spots[book.tariff.id].price(moment.at, self._began, None)
+            text = f"none has an ENERGY price at {moment.at:%Y-%m-%dT%H:%M:%SZ}, so the spot price is not used"
+            raise TariffError("elements", text, "missing_spot_price")
+        return None
+
+    def _value(self, book: PriceBook, candidate: Candidate, moment: Moment) -> Decimal:
+        component = candidate.component
+        names = component.formula.names if component.formula else frozenset({"spot"})
+        spot = None
+        if book.tariff.spot and component.dimension is Dimension.ENERGY and "spot" in names:
+            spot = self._spots[book.tariff.id].price(moment.at, self._began, component.vat)
+        if component.formula is None:
+            return component.price if spot is None else spot
+        minutes = Ratio(Decimal(moment.elapsed // _TICK), _TICKS_PER_MINUTE)
+        values = {
+            "price": component.price,
+            "spot": spot,
+            "kwh": moment.energy.scaleb(-3),
+            "minutes": rounded(minutes, Decimal("1e-10")),
+            "hour": Decimal(moment.local.hour),
+            "weekday": Decimal(moment.local.weekday()),
+            "month": Decimal(moment.local.month),
+            "min_power": moment.period.min_power,
+            "max_power": moment.period.max_power,
+        }
+        try:
+            return evaluate(component.formula, values)
+        except FormulaError as error:
+            path = f"elements[{candidate.element}].price_components[{candidate.index}].x_formula"
+            raise TariffError(path, str(error)) from error
+
+    def _counts_in(self, book: PriceBook, at: datetime) -> tuple[str, ...]:
+        if not book.spans:
+            return ()
+        return tuple(self.span_key(book, span, at) for span in book.spans)
+
+    def _moment(self, book: PriceBook, period: Period, at: datetime, energy: Decimal) -> Moment:
+        began = at if period.state is State.RESERVATION else self._began
+        return Moment(
+            at=at,
+            local=book.clock.local(at),
+            period=period,
+            energy=energy,
+            elapsed=at - began,
+            idle=self._idle(at),
+            window=lambda element: book.in_window(element, began, at),
+        )
+
+    def _idle(self, at: datetime) -> timedelta:
+        for stretch in self._stretches:
+            if stretch.start <= at < stretch.end:
+                return _NO_TIME if stretch.charging else at - stretch.start
+        return _NO_TIME
+
+
+def _is_valid(tariff: Tariff, at: datetime) -> bool:
+    first, last = tariff.start_date_time, tariff.end_date_time
+    return (first is None or first <= at) and (last is None or at < last)
+
+
+def taxed(tariff: Tariff, vat: Decimal | None, relationship: str) -> Decimal | None:
+    """Give the VAT of a component in a relationship.
+
+    Raises:
+        TariffError: reverse charge of a price that includes VAT.
+    """
+    rule = next((rule for rule in tariff.taxes if rule.relationship == relationship), None) if relationship else None
+    if rule is None or rule.kind is TaxKind.STANDARD:
+        return vat
+    if rule.kind is TaxKind.RATE:
+        return rule.vat
+    if tariff.basis is PriceBasis.GROSS and vat:
+        raise TariffError(f"x_tax.{relationship}", f"{rule.code} needs prices without VAT, but these include it")
+    return Decimal(0) if rule.kind is TaxKind.REVERSE_CHARGE else None

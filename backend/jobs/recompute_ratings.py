@@ -1,0 +1,110 @@
+"""Job: prove every night that each stored rating computes again to the same from what is stored with it."""
+
+import asyncio
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.core.pricing import Inputs
+from backend.core.rating import Rating
+from backend.core.recompute import Difference, Proof, check
+from backend.core.record import RecordError, from_json
+from backend.store.ratings import StoredRating, points_of, ratings_after
+from backend.store.recompute_runs import Run, first_time_zone, last_run, store_run
+from backend.store.writer import Store
+from shared.clock import Clock
+from shared.log import Log
+
+log = Log(__name__)
+
+_AT = time(3)
+"""At the wall of the first operator: few people charge then."""
+
+_BATCH = 100
+"""Ratings read at once."""
+
+
+class Recomputer:
+    """Runs the proof each night."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._begun = clock.utc()
+
+    async def run(self) -> datetime | None:
+        """Compute all ratings again if a night has come, and tell when the next one does.
+
+        Cancelling is safe: the night's run is made again.
+        """
+        async with self._store.read() as connection:
+            last, zone = await last_run(connection), _zone(await first_time_zone(connection))
+        due = next_night(last.at if last else self._begun, zone)
+        now = self._clock.utc()
+        if now < due:
+            return due
+        proof = await recompute(self._store)
+
+        async def keep(connection: AsyncConnection) -> None:
+            await store_run(connection, Run(now, proof))
+
+        await self._store.write(keep)
+        tell(proof)
+        return next_night(now, zone)
+
+
+async def recompute(store: Store) -> Proof:
+    """Compute all stored ratings again. Other tasks go on in between. Cancelling is safe."""
+    checked, found, last = 0, [], 0
+    while True:
+        async with store.read() as connection:
+            batch = await ratings_after(connection, last, _BATCH)
+            for one in batch:
+                what = await _check(connection, one)
+                if what:
+                    found.append(Difference(one.transaction_id, one.id, what))
+                await asyncio.sleep(0)
+        checked += len(batch)
+        if len(batch) < _BATCH:
+            return Proof(checked, tuple(found))
+        last = batch[-1].id
+
+
+def tell(proof: Proof) -> None:
+    """Log what a run found."""
+    for difference in proof.differences:
+        log.error(
+            "rating_differs",
+            transaction=difference.transaction_id,
+            rating=difference.rating_id,
+            what="; ".join(difference.what[:5]),
+        )
+    log.info("ratings_recomputed", checked=proof.checked, differ=len(proof.differences))
+
+
+def next_night(after: datetime, zone: ZoneInfo) -> datetime:
+    """Give the first instant after another at which the wall clock shows 3:00."""
+    local = after.astimezone(zone)
+    due = datetime.combine(local.date(), _AT, zone)
+    if due <= after:
+        due = datetime.combine(local.date() + timedelta(days=1), _AT, zone)
+    return due
+
+
+async def _check(connection: AsyncConnection, stored: StoredRating) -> tuple[str, ...]:
+    try:
+        if stored.inputs:
+            inputs = from_json(Inputs, stored.inputs)
+        else:  # of old: what it was made from still stands in the tables
+            policy = from_json(Rating, stored.body).policy
+            inputs = Inputs(stored.timezone, await points_of(connection, stored.transaction_id), policy)
+    except RecordError as error:
+        return (f"can't be read: {error}",)
+    return check(stored.body, stored.tariff_version, stored.tariff_body, inputs)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,120 @@
+"""Tariffs: who charges where, which version that gives, and the versions themselves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.core.assignment import Assignment, Choice, Facts, Rule, Scope, TariffVersion, choose, no_payer
+from backend.core.record import RecordError, from_json
+from backend.store.tables import (
+    charge_point,
+    charging_transaction,
+    contract,
+    customer,
+    id_token,
+    tariff_assignment,
+    tariff_version,
+)
+
+_T = charging_transaction.c
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTariff:
+    """A version of a tariff as stored: `body` is its canonical JSON, whose SHA-256 is `id`."""
+
+    id: str
+    operator_id: str
+    tariff_id: str
+    valid_from: datetime
+    body: str
+
+
+async def facts_of(connection: AsyncConnection, transaction_id: int) -> Facts | None:
+    """Tell who charges where in a transaction; None where its token is none of the operator's."""
+    k = id_token.c
+    query = (
+        select(_T.charge_point_id, _T.evse_id, _T.operator_id, charge_point.c.location_id)
+        .add_columns(k.user_id, k.customer_id, customer.c.partner_id)
+        .add_columns(func.coalesce(k.contract_id, k.customer_id).label("contract"))
+        .add_columns(func.coalesce(k.group_id, contract.c.group_id, customer.c.group_id, "").label("group"))
+        .join(charge_point, charge_point.c.id == _T.charge_point_id)
+        .join(id_token, (k.token == _T.id_token) & (k.operator_id == _T.operator_id))
+        .join(customer, customer.c.id == k.customer_id)
+        .outerjoin(contract, contract.c.id == k.contract_id)
+        .where(_T.id == transaction_id)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    evse = f"{row.charge_point_id}/{row.evse_id}"
+    return {
+        Scope.USER: row.user_id,
+        Scope.CONTRACT: row.contract,
+        Scope.CUSTOMER: row.customer_id,
+        Scope.GROUP: row.group,
+        Scope.ROAMING_PARTNER: row.partner_id,
+        Scope.CONNECTOR: f"{evse}/1",  # in OCPP 1.6 a connector is what later versions call an EVSE with one connector
+        Scope.EVSE: evse,
+        Scope.CHARGE_POINT: row.charge_point_id,
+        Scope.LOCATION: row.location_id,
+        Scope.OPERATOR: row.operator_id,
+    }
+
+
+async def choose_tariff(connection: AsyncConnection, facts: Facts | None, at: datetime) -> Choice:
+    """Choose the version that prices a session begun at `at`; None of facts chooses none."""
+    if facts is None:
+        return no_payer(at)
+    operator_id = facts[Scope.OPERATOR]
+    a, v = tariff_assignment.c, tariff_version.c
+    rows = await connection.execute(
+        select(a.scope, a.target, a.tariff_id, a.valid_from, a.valid_to).where(
+            a.operator_id == operator_id, a.target.in_({target for target in facts.values() if target})
+        )
+    )
+    candidates = [Assignment(Scope(r.scope), r.target, r.tariff_id, r.valid_from, r.valid_to) for r in rows]
+    versions = await connection.execute(
+        select(v.id, v.tariff_id, v.valid_from).where(
+            v.operator_id == operator_id, v.tariff_id.in_({one.tariff_id for one in candidates})
+        )
+    )
+    return choose(candidates, [TariffVersion(*row) for row in versions], facts, at)
+
+
+async def find_rule(connection: AsyncConnection, transaction_id: int) -> Rule | None:
+    """Give the rule that chose a transaction's tariff; None for those of old, which have its words only."""
+    text = await connection.scalar(select(_T.tariff_rule).where(_T.id == transaction_id))
+    try:
+        return from_json(Rule, text) if text else None
+    except RecordError:
+        return None
+
+
+async def find_tariff(
+    connection: AsyncConnection, operator_id: str, tariff_id: str, at: datetime
+) -> StoredTariff | None:
+    """Give the version of a tariff that is valid at a time; None if the operator has none."""
+    v = tariff_version.c
+    query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body)
+    query = query.where(v.operator_id == operator_id, v.tariff_id == tariff_id, v.valid_from <= at)
+    row = (await connection.execute(query.order_by(v.valid_from.desc()).limit(1))).one_or_none()
+    return StoredTariff(*row) if row else None
+
+
+async def find_version(connection: AsyncConnection, version_id: str) -> StoredTariff | None:
+    """Give a version by its id, the SHA-256 of its body."""
+    v = tariff_version.c
+    query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body).where(v.id == version_id)
+    row = (await connection.execute(query)).one_or_none()
+    return StoredTariff(*row) if row else None
+
+
+async def list_tariffs(connection: AsyncConnection) -> list[StoredTariff]:
+    """List all versions of all tariffs, by operator, tariff and validity."""
+    v = tariff_version.c
+    query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body)
+    rows = await connection.execute(query.order_by(v.operator_id, v.tariff_id, v.valid_from))
+    return [StoredTariff(*row) for row in rows]

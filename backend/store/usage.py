@@ -1,0 +1,140 @@
+"""What a price depends on besides its session: what earlier sessions used of quotas, volumes and caps, and prices.
+
+Sessions use up a quota in the order of their end, then of their number. Those of the same contract (or group) count
+that were priced by the same tariff, whichever version. Where a session comes in late, `later_sessions` tells whose
+price rests on it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from backend.core.pricing import Series
+from backend.core.rating_model import Used
+from backend.core.tariff_model import Scope, Span, SpotPrice, Tariff
+from backend.core.transaction import State
+from backend.store.price_series import load_prices
+from backend.store.ratings import RatableTransaction
+from backend.store.tables import charging_transaction, rating, rating_use, tariff_version
+
+_T = charging_transaction.c
+_OF_SESSION = "/session@"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a price depends on besides its session and its tariff."""
+
+    used: tuple[Used, ...]
+    series: tuple[Series, ...]
+
+
+def scopes_of(tariff: Tariff) -> frozenset[Scope]:
+    """Tell whose sessions count together for this tariff, none if each counts by itself."""
+    rules = [rule for rule in (tariff.quota, tariff.graduated, *tariff.caps) if rule and rule.per is not Span.SESSION]
+    return frozenset(rule.scope for rule in rules)
+
+
+async def load_surroundings(
+    connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff
+) -> Surroundings:
+    """Read what earlier sessions used before this one, and the price series that its tariff names.
+
+    A running session comes after all that have ended.
+    """
+    totals: dict[str, Decimal] = {}
+    for scope in sorted(scopes_of(tariff)):
+        counts = _counts_together(transaction, scope)
+        if counts is not None:
+            for key, amount in await _used(connection, transaction, tariff, counts):
+                if f"/{scope}/" in key and _OF_SESSION not in key:
+                    totals[key] = totals.get(key, Decimal(0)) + amount
+    used = tuple(Used(key, totals[key]) for key in sorted(totals))
+    return Surroundings(used, await _series(connection, transaction, tariff))
+
+
+async def later_sessions(connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff) -> list[int]:
+    """List sessions that are rated already, end after this one and count together with it."""
+    shared = [counts for scope in scopes_of(tariff) if (counts := _counts_together(transaction, scope)) is not None]
+    if not shared or transaction.ended_at is None:
+        return []
+    query = (
+        select(_T.id)
+        .join(tariff_version, tariff_version.c.id == _T.tariff_version_id)
+        .where(_T.state == State.RATED, tariff_version.c.tariff_id == tariff.id, or_(*shared))
+        .where(_after(transaction.ended_at, transaction.id))
+        .where(_T.started_at < _end_of_span(transaction, tariff))
+    )
+    return list((await connection.execute(query.order_by(_T.ended_at, _T.id))).scalars())
+
+
+def _counts_together(transaction: RatableTransaction, scope: Scope) -> ColumnElement[bool] | None:
+    """Say which sessions share a contract or group with this one; None if it has none."""
+    column, value = {
+        Scope.CONTRACT: (_T.contract_id, transaction.contract_id),
+        Scope.GROUP: (_T.group_id, transaction.group_id),
+    }[scope]
+    return and_(_T.operator_id == transaction.operator_id, column == value) if value else None
+
+
+async def _used(
+    connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff, counts: ColumnElement[bool]
+) -> Iterable[tuple[str, Decimal]]:
+    """Give what each session before used, by its latest rating."""
+    later = aliased(rating)
+    superseded = select(later.c.id).where(later.c.transaction_id == rating.c.transaction_id, later.c.id > rating.c.id)
+    query = (
+        select(rating_use.c.key, rating_use.c.amount)
+        .join(rating, rating.c.id == rating_use.c.rating_id)
+        .join(charging_transaction, _T.id == rating.c.transaction_id)
+        .where(counts, _T.id != transaction.id, rating_use.c.key.startswith(f"{tariff.id}/", autoescape=True))
+        .where(_T.ended_at >= _begin_of_span(transaction, tariff), ~superseded.exists())
+    )
+    if transaction.ended_at is not None:
+        query = query.where(~_after(transaction.ended_at, transaction.id))
+    return [(row.key, row.amount) for row in await connection.execute(query)]
+
+
+def _after(ended_at: datetime, transaction_id: int) -> ColumnElement[bool]:
+    return or_(_T.ended_at > ended_at, and_(_T.ended_at == ended_at, _T.id > transaction_id))
+
+
+def _longest(tariff: Tariff) -> Span:
+    rules = (tariff.quota, tariff.graduated, *tariff.caps)
+    return max((rule.per for rule in rules if rule), key=list(Span).index, default=Span.SESSION)
+
+
+def _begin_of_span(transaction: RatableTransaction, tariff: Tariff) -> datetime:
+    """Give when the local day, month or year of the session's start began: nothing before counts."""
+    local = transaction.started_at.astimezone(ZoneInfo(transaction.timezone))
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    match _longest(tariff):
+        case Span.YEAR:
+            return midnight.replace(month=1, day=1)
+        case Span.MONTH:
+            return midnight.replace(day=1)
+        case _:
+            return midnight
+
+
+def _end_of_span(transaction: RatableTransaction, tariff: Tariff) -> datetime:
+    """Give an instant at or shortly after the end of the day, month or year in which the session ended."""
+    days = {Span.YEAR: 366, Span.MONTH: 31}.get(_longest(tariff), 1)
+    return (transaction.ended_at or transaction.started_at) + timedelta(days=days)
+
+
+async def _series(connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff) -> tuple[Series, ...]:
+    """Read the prices of the time of the session; those that miss are found missing by who asks for them."""
+    spot = tariff.spot
+    if spot is None or not spot.series_id:
+        return ()
+    first = transaction.started_at - timedelta(minutes=spot.interval) - timedelta(hours=1)
+    last = transaction.ended_at or (transaction.points[-1].at if transaction.points else transaction.started_at)
+    prices = await load_prices(connection, spot.series_id, first, last)
+    return (Series(spot.series_id, tuple(SpotPrice(start, price) for start, price in sorted(prices.items()))),)
