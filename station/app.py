@@ -240,6 +240,7 @@ class App:
                     "status": evse.charging.status,
                     "blocked_by": evse.charging.blocked_by,
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
+                    "cost": str(evse.cost or ""),
                 }
                 for evse_id, evse in self._evses.items()
             ],

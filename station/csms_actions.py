@@ -11,7 +11,8 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log
 from shared.metering import MeterValue, ReadingContext
 from shared.ocpp.session import ErrorCode, Payload
-from shared.ocpp.v16 import ID_TAG_LENGTH, meter_values
+from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, meter_values
+from shared.ocpp.vendor import RUNNING_COST, VENDOR_ID, decode_running_cost
 from shared.transaction import StopReason, Updated
 from station.core.authorize import TokenInfo, parse_token_info
 from station.core.charging import Charging, Phase
@@ -163,8 +164,22 @@ class CsmsActions:
     async def _unlock_connector(self, _payload: Payload) -> Payload:
         return _status("NotSupported")
 
-    async def _data_transfer(self, _payload: Payload) -> Payload:
-        return _status("UnknownVendorId")
+    async def _data_transfer(self, payload: Payload) -> Payload:
+        if payload["vendorId"] != VENDOR_ID:
+            return _status("UnknownVendorId")
+        if payload.get("messageId") != RUNNING_COST:
+            return _status("UnknownMessageId")
+        try:
+            told = decode_running_cost(payload)
+        except PayloadError as error:
+            _LOG.warning("cost_not_readable", reason=error)
+            return _status("Rejected")
+        found = await self._station.journal.open_transaction_of(told.transaction_id)
+        evse = self._station.evses.get(found[0]) if found else None
+        if evse is None:
+            return _status("Rejected")
+        evse.cost = told.cost
+        return _status("Accepted")
 
     async def _trigger_message(self, payload: Payload) -> Payload:
         chosen = self._chosen(payload.get("connectorId"))

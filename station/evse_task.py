@@ -11,6 +11,7 @@ from hardware.errors import HardwareError
 from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.metering import MeterReading, MeterValue
+from shared.money import Money
 from shared.transaction import Ended, Started, TransactionEvent
 from station.authorizer import Authorizer
 from station.core.authorize import Accept
@@ -78,6 +79,8 @@ class EvseTask:
         self.charging = charging
         self.idle = asyncio.Event()
         """Set while no transaction is open."""
+        self.cost: Money | None = None
+        """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
         self._board = board
         self._meter = meter
         self._journal = journal
@@ -190,6 +193,7 @@ class EvseTask:
         await self._journal.append(event, self._timekeeper.boot, floor, past=past)
         self._outlets.stored()
         if isinstance(event, Started):
+            self.cost = None
             _LOG.info(
                 "transaction_started",
                 key=event.key,

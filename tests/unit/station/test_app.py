@@ -8,12 +8,18 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from shared.clock import SystemClock
 from shared.ids import IdToken
+from shared.money import Money
+from shared.ocpp.vendor import RunningCost, encode_running_cost
+from shared.units import Wh
 from station import app
 from station.errors import JournalError
 from station.journal import Journal, journal_lock
@@ -252,11 +258,31 @@ def test_keys_availability_and_list_survive_a_restart(tmp_path: Path, port: int)
     run(work)
 
 
+_COST = RunningCost(12, Money(Decimal("3.40"), "EUR"), Wh(7_083), datetime(2026, 10, 31, tzinfo=UTC))
+
+
+def test_the_cost_so_far_is_shown_to_the_driver(tmp_path: Path, port: int) -> None:
+    async def work() -> None:
+        site, csms = Site(), Csms(port=port)
+        async with csms.serve(), station(settings(tmp_path, port, sample_s=1), site):
+            site.plug()
+            site.tap(CARD)
+            await csms.until(lambda: bool(csms.of("MeterValues")))  # the answer to the start has told its number
+            told = encode_running_cost(replace(_COST, transaction_id=csms.of("MeterValues")[0][1]["transactionId"]))
+            assert await csms.ask("DataTransfer", dict(told)) == [3, {"status": "Accepted"}]
+            await until(lambda: "3.40 EUR" in (tmp_path / "journal.sqlite.status.json").read_text())
+
+    run(work)
+
+
 @pytest.mark.parametrize(
     ("action", "payload", "answer"),
     [
         ("UnlockConnector", {"connectorId": 1}, "NotSupported"),
         ("DataTransfer", {"vendorId": "x"}, "UnknownVendorId"),
+        ("DataTransfer", {"vendorId": "emops", "messageId": "x"}, "UnknownMessageId"),
+        ("DataTransfer", {"vendorId": "emops", "messageId": "RunningCost", "data": "{}"}, "Rejected"),
+        ("DataTransfer", dict(encode_running_cost(_COST)), "Rejected"),  # of no transaction here
         ("ClearCache", {}, "Accepted"),
         ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "Accepted"),
         ("TriggerMessage", {"requestedMessage": "BootNotification"}, "Accepted"),
