@@ -12,7 +12,7 @@ WORKERS ?= $(shell expr 2 \* $$(nproc))
 CODE := shared hardware station backend simulators tests
 
 .DEFAULT_GOAL := check
-.PHONY: help check format lint types layers fast test demo constraints clean
+.PHONY: help check format lint types layers fast test bench demo constraints clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
 
 fast: .venv/.dev
 	$(BIN)/pytest -n $(WORKERS) -m "not slow and not system and not browser"
+
+bench: .venv/.dev  ## what rating costs, per session and against a plain loop (N=10000 sessions)
+	$(BIN)/python -m tests.bench.bench_rating $(N)
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check $(CODE)

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from backend.core.charging_period import Between, Period, State
 from backend.core.explain import quota_reasons, tier_reasons
-from backend.core.periods import cut_at, cut_where, stretches
+from backend.core.periods import cut_at, cut_where
 from backend.core.prices import PriceBook
-from backend.core.rating_model import Context, Item, Note, Policy, RatingError, Used, VersionSwitch
+from backend.core.rating_model import Context, Item, Note, Policy, RatingError, Used
 from backend.core.rounding import Ratio, rounded
 from backend.core.session_prices import Price, SessionPrices
 from backend.core.tariff_model import Attribution, ComponentCap, Graduated, PriceBasis, Quota
@@ -64,32 +64,32 @@ class Capped:
 class Charges:
     """The charges of one session: `found` in order of time, `capped`, what was `used`, and `notes`.
 
-    Call it inside `decimal.localcontext(rounding.EXACT)`.
+    Call it inside `decimal.localcontext(rounding.EXACT)`, with periods that passed `check`.
     """
 
-    def __init__(self, periods: Sequence[Period], books: Sequence[PriceBook], policy: Policy, context: Context) -> None:
-        check(periods)
+    def __init__(self, periods: Sequence[Period], prices: SessionPrices, policy: Policy, context: Context) -> None:
         self.notes: list[Note] = []
         self._periods = periods
         self._policy = policy
         self._context = context
         self._used: dict[str, Decimal] = {}
-        switching = policy.version_switch is VersionSwitch.SWITCH
-        self._prices = SessionPrices(books, periods[0].start, stretches(periods), context, switching=switching)
+        self._prices = prices
         self.book = self._prices.book(periods[0], periods[0].start, "periods[0]")
-        self.found = list(self._all())
+        self.found: list[Charge] = []
+        self._find()
         self._add_steps()
-        self.capped = list(self._caps())
+        self.capped = list(self._caps()) if prices.has_caps else []
 
     @property
     def used(self) -> tuple[Used, ...]:
         """What this session used of quotas, volumes and caps that count beyond it."""
-        return tuple(Used(key, amount) for key, amount in self._used.items() if not key.endswith("/session"))
+        return tuple([Used(key, amount) for key, amount in self._used.items() if not key.endswith("/session")])
 
-    def _all(self) -> Iterator[Charge]:
+    def _find(self) -> None:
         """Look up each dimension of each period. A flat price comes with the first period that has one."""
-        waived = self._policy.flat_needs_energy and not any(p.energy for p in self._periods)
         flat_done: set[bool] = set()
+        if self._policy.flat_needs_energy and not any(p.energy for p in self._periods):
+            flat_done.add(False)
         energy = _ZERO
         for i, whole in enumerate(self._periods):
             path = f"periods[{i}]"
@@ -99,42 +99,44 @@ class Charges:
                 period, *rest = self._divided(path, book, waiting[0], energy)
                 waiting = [*rest, *waiting[1:]]
                 reserved = period.state is State.RESERVATION
-                if reserved not in flat_done and (reserved or not waived):
+                if book.has_flat and reserved not in flat_done:
                     flat = self._prices.flat(book, period, energy)
                     if flat:
                         flat_done.add(reserved)
-                        yield Charge(period, flat, flat.price, _ONE)
+                        self.found.append(Charge(period, flat, flat.price, _ONE))
                 for price in self._prices.prices(book, period, period.start, energy):
-                    yield from self._charged(period, price)
+                    self._charge(period, price)
                 energy += period.energy
             if book.by_power and whole.energy and whole.max_power is None and whole.max_current is None:
                 self._note("power_unknown", path, _NO_POWER)
 
-    def _charged(self, period: Period, price: Price) -> Iterator[Charge]:
-        if price.item is Item.ENERGY:
-            yield from self._energy(period, price)
-        elif period.end > period.start:
-            seconds = Decimal((period.end - period.start) // _TICK).scaleb(-6)
-            yield Charge(period, price, price.price, seconds)
-
-    def _energy(self, period: Period, price: Price) -> Iterator[Charge]:
-        """Divide energy between quota, tiers and the plain price."""
+    def _charge(self, period: Period, price: Price) -> None:
+        """Charge a period at a price; energy is divided between quota, tiers and the price."""
+        if price.item is not Item.ENERGY:
+            if period.end > period.start:
+                seconds = Decimal((period.end - period.start) // _TICK).scaleb(-6)
+                self.found.append(Charge(period, price, price.price, seconds))
+            return
         quota, graduated = price.book.tariff.quota, price.book.tariff.graduated
         left = Decimal(period.energy)
         if quota:
-            key = self._key("quota", quota, price, period)
-            before = self._before(key)
-            part = max(_ZERO, min(left, (quota.free_kwh - before).scaleb(3)))
-            if part:
-                self._use(key, part.scaleb(-3))
-                left -= part
-                yield Charge(period, price, quota.price, part, extra=quota_reasons(quota, before))
-        if graduated and left:
-            yield from self._tiers(graduated, period, price, left)
+            left = self._from_quota(quota, period, price, left)
+        if graduated:
+            self._from_tiers(graduated, period, price, left)
         elif left:
-            yield Charge(period, price, price.price, left)
+            self.found.append(Charge(period, price, price.price, left))
 
-    def _tiers(self, graduated: Graduated, period: Period, price: Price, left: Decimal) -> Iterator[Charge]:
+    def _from_quota(self, quota: Quota, period: Period, price: Price, left: Decimal) -> Decimal:
+        """Charge what the quota still holds; gives what remains."""
+        key = self._key("quota", quota, price, period)
+        before = self._before(key)
+        part = max(_ZERO, min(left, (quota.free_kwh - before).scaleb(3)))
+        if part:
+            self._use(key, part.scaleb(-3))
+            self.found.append(Charge(period, price, quota.price, part, extra=quota_reasons(quota, before)))
+        return left - part
+
+    def _from_tiers(self, graduated: Graduated, period: Period, price: Price, left: Decimal) -> None:
         key = self._key("graduated", graduated, price, period)
         low = _ZERO
         for tier in graduated.tiers:
@@ -142,7 +144,7 @@ class Charges:
             if part > 0:
                 self._use(key, part.scaleb(-3))
                 left -= part
-                yield Charge(period, price, tier.price, part, extra=tier_reasons(graduated, low, tier))
+                self.found.append(Charge(period, price, tier.price, part, extra=tier_reasons(graduated, low, tier)))
             low = tier.up_to_kwh or low
 
     def _key(self, kind: str, rule: Quota | Graduated, price: Price, period: Period) -> str:
@@ -162,19 +164,18 @@ class Charges:
 
         Of the times only parking is rounded if any was charged. What was charged by another tariff does not count.
         """
-        parked = any(c.price.item is Item.PARKING_TIME for c in self.found)
-        for item in (Item.ENERGY, Item.PARKING_TIME if parked else Item.TIME, Item.RESERVATION_TIME):
-            of_item = [c for c in self.found if c.price.item is item]
-            step = of_item[-1].price.candidate.component.step_size if of_item else 0
-            if step:
-                last = of_item[-1]
-                total = sum((c.amount for c in of_item if c.price.book is last.price.book), _ZERO)
-                last.added = -total % step + (step if -total % step < 0 else 0)
+        last = {charge.price.item: charge for charge in self.found}
+        for item, charge in last.items():
+            step = charge.price.candidate.component.step_size
+            if not step or item is Item.FLAT or (item is Item.TIME and Item.PARKING_TIME in last):
+                continue
+            book = charge.price.book
+            amounts = [c.amount for c in self.found if c.price.item is item and c.price.book is book]
+            short = -sum(amounts, _ZERO) % step
+            charge.added = short + step if short < 0 else short
 
     def _caps(self) -> Iterator[Capped]:
         """Let each cap take off what goes beyond it, in order of time."""
-        if not any(charge.price.book.tariff.caps for charge in self.found):
-            return
         left = [charge.money() for charge in self.found]
         taken: dict[tuple[ComponentCap, Decimal | None], Decimal] = {}
         spent: dict[str, Decimal] = {}
@@ -202,6 +203,8 @@ class Charges:
             RatingError: it is not.
         """
         changes = self._prices.changes
+        if not (changes or book.energies):
+            return (period,)
         times = changes[bisect_right(changes, period.start) : bisect_left(changes, period.end)]
         after = energy + period.energy
         volumes = book.energies[bisect_right(book.energies, energy) : bisect_left(book.energies, after)]

@@ -15,6 +15,8 @@ class PeriodError(ValueError):
 class State(StrEnum):
     """What a vehicle does in a period; decides between TIME, PARKING_TIME and reservation prices."""
 
+    __hash__ = str.__hash__
+
     CHARGING = "CHARGING"
     PARKING = "PARKING"
     RESERVATION = "RESERVATION"

@@ -13,7 +13,6 @@ from backend.core.tariff_model import (
     Tariff,
     Tier,
 )
-from shared.money import Money
 
 LANGUAGES = ("de", "en")
 
@@ -40,8 +39,6 @@ _COUNTERS = {
     DurationCounter.SINCE_CHARGING_END: (" ab Ladeende", " from the end of charging"),
     DurationCounter.IN_WINDOW: (" in diesem Zeitfenster", " in this window"),
 }
-_INTERPOLATED_DE = ", Zählerstand beim Preiswechsel interpoliert"
-_GERMAN = str.maketrans(",.", ".,")
 
 
 def item_name(item: str, language: str) -> str:
@@ -51,20 +48,52 @@ def item_name(item: str, language: str) -> str:
 
 def number_text(value: Decimal, language: str, least: int = 0) -> str:
     """Write a number as people of that language do: at least so many decimals, more only where they say something."""
-    plain = f"{value.normalize():f}"
-    decimals = max(least, len(plain.partition(".")[2]))
-    text = f"{value:,.{decimals}f}"
-    return text.translate(_GERMAN) if language == "de" else text
+    text = _number_text(value, least)
+    return _german(text) if language == "de" else text
+
+
+def _german(text: str) -> str:
+    """Change points and commas of the numbers in a text, which holds no others."""
+    if "," not in text:
+        return text.replace(".", ",")
+    return text.replace(",", "\0").replace(".", ",").replace("\0", ".")
+
+
+def _number_text(value: Decimal, least: int) -> str:
+    whole, _, decimals = f"{value:,f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(least, "0")
+    return f"{whole}.{decimals}" if decimals else whole
 
 
 def line_reasons(
-    item: str, quantity: Decimal, price: Money, when: tuple[str, str], added: Decimal, *, interpolated: bool
+    item: str,
+    quantity: Decimal,
+    price: Decimal,
+    currency: str,
+    *,
+    when: tuple[str, str],
+    added: Decimal,
+    interpolated: bool,
 ) -> tuple[str, str]:
     """Explain a line: (German, English). `when` gives the conditions of the price in both."""
-    return (
-        _line_reason(item, quantity, price, when[0], added, interpolated=interpolated, language="de"),
-        _line_reason(item, quantity, price, when[1], added, interpolated=interpolated, language="en"),
-    )
+    amount = _number_text(price, 2)
+    count, unit, step = "", "", ""
+    if item == "ENERGY":
+        count, unit, step = f" {_number_text(quantity, 3)} kWh ×", "/kWh", "kWh"
+    elif item != "FLAT":
+        whole_minutes = quantity % 60 == 0
+        duration = f"{_number_text(quantity / 60, 0)} min" if whole_minutes else f"{_number_text(quantity, 0)} s"
+        count, unit, step = f" {duration} ×", "/h", "s"
+    rest = f"{count} {amount} {currency}{unit}"
+    de, en = _ITEMS[item]
+    de = f"{de}{_german(rest)}" + (f" ({when[0]})" if when[0] else "")
+    en = f"{en}{rest}" + (f" ({when[1]})" if when[1] else "")
+    if added:
+        more = f"{_number_text(added, 0)} {step}"
+        de, en = f"{de}, aufgerundet um {_german(more)}", f"{en}, rounded up by {more}"
+    if interpolated:
+        de, en = f"{de}, Zählerstand beim Preiswechsel interpoliert", f"{en}, register interpolated at the price change"
+    return de, en
 
 
 def quota_reasons(quota: Quota, before: Decimal) -> tuple[str, str]:
@@ -117,28 +146,6 @@ def limit_reasons(item: str, tariff: Tariff) -> tuple[str, str]:
         f"{item_name(item, 'de')} von {net[0]} {tariff.currency} netto je Ladevorgang",
         f"{item_name(item, 'en')} of {net[1]} {tariff.currency} net per session",
     )
-
-
-def _line_reason(
-    item: str, quantity: Decimal, price: Money, conditions: str, added: Decimal, *, interpolated: bool, language: str
-) -> str:
-    english = language == "en"
-    because = f" ({conditions})" if conditions else ""
-    amount = f"{number_text(price.amount, language, 2)} {price.currency}"
-    if item == "FLAT":
-        return f"{item_name(item, language)} {amount}{because}"
-    if item == "ENERGY":
-        text = f"{item_name(item, language)} {number_text(quantity, language, 3)} kWh × {amount}/kWh{because}"
-    else:
-        minutes = number_text(quantity / 60, language) if quantity % 60 == 0 else ""
-        duration = f"{minutes} min" if minutes else f"{number_text(quantity, language)} s"
-        text = f"{item_name(item, language)} {duration} × {amount}/h{because}"
-    if added:
-        step = f"{number_text(added, language)} {'kWh' if item == 'ENERGY' else 's'}"
-        text += f", rounded up by {step}" if english else f", aufgerundet um {step}"
-    if interpolated:
-        text += ", register interpolated at the price change" if english else _INTERPOLATED_DE
-    return text
 
 
 def condition_text(rules: Restrictions, language: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from itertools import pairwise
+from itertools import compress, pairwise
 from zoneinfo import ZoneInfo
 
 from backend.core.charging_period import Between, MeterPoint, Period, PeriodError, State
@@ -72,7 +72,7 @@ def cut(
     book = PriceBook(tariff, WallClock(zone))
     return cut_by(
         points,
-        lambda found: book.changes(found[0].start, found, moving=()),
+        lambda found: book.changes(found[0].start, found[-1].end, found, moving=()),
         energies=book.energies,
         by_power=book.by_power,
         between=between,
@@ -99,7 +99,7 @@ def cut_by(
     Raises:
         PeriodError: as `cut`.
     """
-    track = _track(_measured(points))
+    track = _track(points)
     allowed = between is Between.INTERPOLATE
     for instant in changes(_stretches_of(track)):
         _cut_time(track, instant, interpolate=allowed)
@@ -144,12 +144,28 @@ def stretches(periods: Iterable[Period]) -> list[Stretch]:
     return found
 
 
-def _measured(points: Sequence[MeterPoint]) -> Sequence[MeterPoint]:
-    """Check the points; leave out what lies outside the session and what is rounding of the meter."""
+def _track(points: Sequence[MeterPoint]) -> _Track:
     if len(points) < 2:
         raise PeriodError("a session needs a register at its start and one at its end")
-    if all(a.at <= b.at and a.energy <= b.energy for a, b in pairwise(points)):
-        return points
+    times = [point.at for point in points]
+    registers: list[int] = [point.energy for point in points]
+    if sorted(times) != times or sorted(registers) != registers:
+        points = _mended(points)
+        times, registers = [point.at for point in points], [point.energy for point in points]
+    powers: list[int | None] = [point.power for point in points]
+    return _Track(
+        times=times,
+        registers=registers,
+        powers=powers,
+        currents=[point.current for point in points],
+        charging=_charging(registers, powers),
+        measured=[True] * len(points),
+        cuts=[False] * len(points),
+    )
+
+
+def _mended(points: Sequence[MeterPoint]) -> Sequence[MeterPoint]:
+    """Leave out what lies outside the session and what is rounding of the meter; refuse what contradicts itself."""
     first, last = points[0], points[-1]
     if last.at < first.at:
         raise PeriodError(f"the session ends at {last.at:%Y-%m-%dT%H:%M:%SZ}, before it starts")
@@ -168,26 +184,25 @@ def _measured(points: Sequence[MeterPoint]) -> Sequence[MeterPoint]:
     return inside
 
 
-def _track(points: Sequence[MeterPoint]) -> _Track:
-    registers: list[int] = [point.energy for point in points]
-    powers: list[int | None] = [point.power for point in points]
-    return _Track(
-        times=[point.at for point in points],
-        registers=registers,
-        powers=powers,
-        currents=[point.current for point in points],
-        charging=[
-            a != b or (p or 0) >= _STANDBY or (q or 0) >= _STANDBY
-            for a, b, p, q in zip(registers, registers[1:], powers, powers[1:], strict=False)
-        ],
-        measured=[True] * len(points),
-        cuts=[False] * len(points),
-    )
+def _charging(registers: Sequence[int], powers: Sequence[int | None]) -> list[bool]:
+    """Tell of each interval whether the vehicle charges: it does not if the register stands still without power."""
+    if len(set(registers)) == len(registers):
+        return [True] * (len(registers) - 1)
+    return [
+        a != b or (p or 0) >= _STANDBY or (q or 0) >= _STANDBY
+        for a, b, p, q in zip(registers, registers[1:], powers, powers[1:], strict=False)
+    ]
+
+
+def _turns(charging: Sequence[bool]) -> list[int]:
+    """List the values at which the vehicle begins or stops to charge."""
+    if charging.count(charging[0]) == len(charging):
+        return []
+    return [i for i, (a, b) in enumerate(pairwise(charging), 1) if a is not b]
 
 
 def _stretches_of(track: _Track) -> list[Stretch]:
-    """Parking is when the register stands still without power."""
-    turns = [0, *(i for i, (a, b) in enumerate(pairwise(track.charging), 1) if a is not b), len(track.charging)]
+    turns = [0, *_turns(track.charging), len(track.charging)]
     return [Stretch(track.times[a], track.times[b], track.charging[a]) for a, b in pairwise(turns)]
 
 
@@ -225,12 +240,12 @@ def _cut_register(track: _Track, register: int, *, interpolate: bool) -> None:
 def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
     """Join the values up to each cut, change of state and, if power decides the price, each value of the meter."""
     last = len(track.times) - 1
-    ends = [
-        i
-        for i in range(1, last)
-        if track.cuts[i] or track.charging[i] is not track.charging[i - 1] or (by_power and track.measured[i])
-    ]
-    for a, b in pairwise([0, *ends, last]):
+    ends = {0, last, *_turns(track.charging)}
+    if True in track.cuts:
+        ends |= set(compress(range(last), track.cuts))
+    if by_power:
+        ends |= set(compress(range(last), track.measured))
+    for a, b in pairwise(sorted(ends)):
         least_power, most_power = _bounds(track.powers[a : b + 1])
         least_current, most_current = _bounds(track.currents[a : b + 1])
         yield Period(
@@ -248,7 +263,7 @@ def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
 
 def _bounds(values: Sequence[int | None]) -> tuple[Decimal | None, Decimal | None]:
     """Give the least and the highest of the values that are known, in thousands."""
-    known = [value for value in values if value is not None]
-    if not known:
+    if values.count(None) == len(values):
         return None, None
+    known = [value for value in values if value is not None]
     return Decimal(min(known)).scaleb(-3), Decimal(max(known)).scaleb(-3)

@@ -89,6 +89,7 @@ class PriceBook:
         self._windows = [
             (rule, _thresholds([rule], DurationCounter.IN_WINDOW)) for rule in rules if _counts_in_window(rule)
         ]
+        self._by_time = bool(self._times or self._durations or self._idle_durations or self._windows)
         limits = {limit for r in rules for limit in (r.min_kwh, r.max_kwh) if limit}
         self.energies: tuple[Decimal, ...] = tuple(sorted({limit.scaleb(3) for limit in limits}))
         names = [c.formula.names for element in tariff.elements for c in element.components if c.formula]
@@ -114,15 +115,19 @@ class PriceBook:
                 return candidate
         return None
 
-    def changes(self, start: datetime, stretches: Sequence[Stretch], *, moving: Iterable[datetime]) -> list[datetime]:
+    def changes(
+        self, start: datetime, end: datetime, stretches: Sequence[Stretch], *, moving: Sequence[datetime]
+    ) -> list[datetime]:
         """List the instants, strictly inside, at which a price may change, in order.
 
         Args:
             start: of the session, a reservation included.
+            end: of the session.
             stretches: from the start of charging to the end; empty for a reservation that expired.
             moving: ends of intervals of a price series.
         """
-        end = stretches[-1].end if stretches else start
+        if not (self._by_time or moving):
+            return []
         found = self.clock.edges(start, end, self._times)
         if stretches:
             began = stretches[0].start

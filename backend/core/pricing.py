@@ -78,21 +78,24 @@ def read_zone(name: str) -> ZoneInfo:
         raise UnratableError(f"the operator's time zone {name!r} is not known") from error
 
 
+def context_of(inputs: Inputs) -> Context:
+    """Give what a price depends on besides session and tariff."""
+    return Context(
+        used={part.key: part.amount for part in inputs.used},
+        series={series.id: series.prices for series in inputs.series},
+        relationship=inputs.relationship,
+    )
+
+
 def price(inputs: Inputs, tariff: Tariff) -> Priced:
     """Price a session.
 
     Raises:
         UnratableError: something is missing, contradicts itself or has no price.
     """
-    zone = read_zone(inputs.timezone)
-    context = Context(
-        used={part.key: part.amount for part in inputs.used},
-        series={series.id: series.prices for series in inputs.series},
-        relationship=inputs.relationship,
-    )
+    zone, context = read_zone(inputs.timezone), context_of(inputs)
     try:
         rater = Rater(tariff, zone, inputs.policy)
-        periods = rater.cut(inputs.points, context)
-        return Priced(periods, rater.rate(periods, context))
+        return Priced(*rater.cut_and_rate(inputs.points, context))
     except (PeriodError, RatingError, TariffError) as error:
         raise UnratableError(str(error)) from error

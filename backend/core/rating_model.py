@@ -20,6 +20,8 @@ class RatingError(HeldError):
 class Item(StrEnum):
     """What a line charges for: the dimensions, time of a reservation, and what a limit adds or takes."""
 
+    __hash__ = str.__hash__
+
     FLAT = "FLAT"
     ENERGY = "ENERGY"
     TIME = "TIME"

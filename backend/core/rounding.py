@@ -4,7 +4,7 @@ An exact amount is a Decimal over a Decimal: VAT and hours divide, so few amount
 are added and multiplied, which is exact; the division comes last and rounds in the same step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 
@@ -13,6 +13,7 @@ from shared.money import CENT
 EXACT = Context(prec=6000, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 """Arithmetic in which every result is exact: one that is not raises `decimal.Inexact`."""
 
+_ONE = Decimal(1)
 _STORED = Decimal("1e-10")
 
 _MINOR_UNITS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "XOF"), Decimal(1)) | dict.fromkeys(
@@ -28,12 +29,6 @@ class Ratio:
     over: Decimal
     by: Decimal = Decimal(1)
 
-    def __add__(self, other: "Ratio") -> "Ratio":
-        with localcontext(EXACT):
-            if self.by == other.by:
-                return Ratio(self.over + other.over, self.by)
-            return Ratio(self.over * other.by + other.over * self.by, self.by * other.by)
-
 
 def cents(amount: Decimal | Ratio) -> Decimal:
     """Round commercially to the cent, halves away from zero (DIN 1333)."""
@@ -47,31 +42,38 @@ def minor_unit(currency: str) -> Decimal:
 
 def rounded(amount: Decimal | Ratio, unit: Decimal) -> Decimal:
     """Round to a multiple of a unit, halves away from zero."""
-    over, by = (amount.over, amount.by) if isinstance(amount, Ratio) else (amount, 1)
+    over, by = (amount.over, amount.by) if isinstance(amount, Ratio) else (amount, _ONE)
     with localcontext(EXACT):
-        steps = (2 * abs(over) // (by * unit) + 1) // 2
-        return (-steps if over < 0 else steps) * unit
+        return to_unit(over, by, unit)
+
+
+def summed(amounts: Iterable[Ratio]) -> Ratio:
+    """Add exact amounts up; call it inside EXACT."""
+    over, by = Decimal(0), _ONE
+    for amount in amounts:
+        if amount.by == by:
+            over += amount.over
+        else:
+            over, by = (over * amount.by + amount.over * by, by * amount.by) if over else (amount.over, amount.by)
+    return Ratio(over, by)
 
 
 def stored(amounts: Sequence[Ratio]) -> list[Decimal]:
-    """Round amounts to ten decimals so that they sum to their exact sum rounded.
+    """Round amounts to ten decimals so that they sum to their exact sum rounded; call it inside EXACT.
 
     Where that differs from the rounded amounts, those that were rounded farthest the other way give or take one unit.
     """
-    parts = [rounded(amount, _STORED) for amount in amounts]
+    parts = [to_unit(amount.over, amount.by, _STORED) for amount in amounts]
     if len(parts) < 2:
         return parts
-    total = amounts[0]
-    for amount in amounts[1:]:
-        total += amount
-    with localcontext(EXACT):
-        missing = int((rounded(total, _STORED) - sum(parts)) / _STORED)
-        if missing:
-            unit = _STORED.copy_sign(Decimal(missing))
-            errors = [Ratio(a.over - part * a.by, a.by) for a, part in zip(amounts, parts, strict=True)]
-            order = sorted(range(len(parts)), key=lambda i: _floor(errors[i], _STORED / 10**6) * missing, reverse=True)
-            for i in order[: abs(missing)]:
-                parts[i] += unit
+    total = summed(amounts)
+    missing = int((to_unit(total.over, total.by, _STORED) - sum(parts)) / _STORED)
+    if missing:
+        unit = _STORED.copy_sign(Decimal(missing))
+        errors = [Ratio(a.over - part * a.by, a.by) for a, part in zip(amounts, parts, strict=True)]
+        order = sorted(range(len(parts)), key=lambda i: _floor(errors[i], _STORED / 10**6) * missing, reverse=True)
+        for i in order[: abs(missing)]:
+            parts[i] += unit
     return parts
 
 
@@ -87,6 +89,12 @@ def apportion(total: Decimal, shares: Sequence[Decimal], by: Decimal = Decimal(1
         for i in order[:missing]:
             floors[i] += 1
         return [floor * CENT for floor in floors]
+
+
+def to_unit(over: Decimal, by: Decimal, unit: Decimal) -> Decimal:
+    """Divide and round to a multiple of a unit in one step, halves away from zero; call it inside EXACT."""
+    steps = (2 * abs(over) // (by * unit) + 1) // 2
+    return (-steps if over < 0 else steps) * unit
 
 
 def _floor(amount: Ratio, unit: Decimal) -> int:

@@ -35,7 +35,7 @@ _DIMENSIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Price:
     """A component as it applies to a period.
 
@@ -72,24 +72,35 @@ class SessionPrices:
     def __init__(
         self,
         books: Sequence[PriceBook],
-        start: datetime,
+        whole: tuple[datetime, datetime],
         stretches: Sequence[Stretch],
         context: Context,
         *,
         switching: bool,
     ) -> None:
+        """Prepare.
+
+        Args:
+            books: the tariffs.
+            whole: begin and end of the session, a reservation included.
+            stretches: of charging and parking, after a reservation.
+            context: what else prices depend on.
+            switching: a tariff counts as long as it is valid, not that of the start for all.
+        """
         self._books = books
-        self._start = start
+        self._start, self._end = whole
         self._stretches = stretches
-        self._began = stretches[0].start if stretches else start
+        self._began = stretches[0].start if stretches else self._start
         self._context = context
         self._switching = switching and len(books) > 1
         self._spots = {
-            book.tariff.id: SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
+            book: SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
             for book in books
             if book.tariff.spot
         }
+        self._locked: PriceBook | None = None
         self._cache: dict[tuple[object, ...], tuple[Price, ...]] = {}
+        self.has_caps = any(book.tariff.caps for book in books)
         self.changes = self._all_changes()
 
     def book(self, period: Period, at: datetime, path: str) -> PriceBook:
@@ -100,18 +111,16 @@ class SessionPrices:
             TariffError: none is valid.
         """
         if period.tariff_id:
-            for book in self._books:
-                if book.tariff.id == period.tariff_id:
-                    return book
-            known = ", ".join(book.tariff.id for book in self._books)
-            raise RatingError(f"{path}.tariff_id", f"{period.tariff_id!r} is not one of {known}", "unknown_tariff")
-        at = at if self._switching else self._start
-        valid = [book for book in self._books if _is_valid(book.tariff, at)]
-        if valid:
-            return max(valid, key=lambda book: book.tariff.start_date_time or _ALWAYS) if valid[1:] else valid[0]
-        first = self._books[0].tariff.start_date_time
-        name = "start_date_time" if first is not None and at < first else "end_date_time"
-        raise TariffError(name, f"the tariff is not valid at {at:%Y-%m-%dT%H:%M:%SZ}", "tariff_not_valid")
+            named = [book for book in self._books if book.tariff.id == period.tariff_id]
+            if not named:
+                known = ", ".join(book.tariff.id for book in self._books)
+                raise RatingError(f"{path}.tariff_id", f"{period.tariff_id!r} is not one of {known}", "unknown_tariff")
+            return _valid(named, at if self._switching else self._start)
+        if self._switching:
+            return _valid(self._books, at)
+        if self._locked is None:
+            self._locked = _valid(self._books, self._start)
+        return self._locked
 
     def prices(self, book: PriceBook, period: Period, at: datetime, energy: Decimal) -> tuple[Price, ...]:
         """Look up all that a period is charged by quantity, as of an instant and the Wh before it.
@@ -120,7 +129,7 @@ class SessionPrices:
             TariffError: a price is missing, or can't be computed.
         """
         slots = bisect_right(self.changes, at), bisect_right(book.energies, energy)
-        key = (book.tariff.id, *slots, period.state, period.expired, bool(period.energy))
+        key = (book, *slots, period.state, period.expired, bool(period.energy))
         if key in self._cache and not (book.by_power or book.fleeting):
             return self._cache[key]
         moment = self._moment(book, period, at, energy)
@@ -134,8 +143,6 @@ class SessionPrices:
 
     def flat(self, book: PriceBook, period: Period, energy: Decimal) -> Price | None:
         """Look up the price per session, or per reservation."""
-        if not book.has_flat:
-            return None
         return self._price(book, Dimension.FLAT, Item.FLAT, self._moment(book, period, period.start, energy))
 
     def span_key(self, book: PriceBook, span: Span, at: datetime) -> str:
@@ -143,14 +150,13 @@ class SessionPrices:
         return book.clock.local(at).strftime(_NUMBERS[span]) if span in _NUMBERS else "session"
 
     def _all_changes(self) -> list[datetime]:
-        end = self._stretches[-1].end if self._stretches else self._start
         found: list[datetime] = []
         for book in self._books:
-            spot = self._spots.get(book.tariff.id)
-            moving = spot.changes(self._start, end) if spot else []
+            spot = self._spots.get(book)
+            moving = spot.changes(self._start, self._end) if spot else []
             if self._switching:
                 moving += [at for at in (book.tariff.start_date_time, book.tariff.end_date_time) if at]
-            found += book.changes(self._start, self._stretches, moving=moving)
+            found += book.changes(self._start, self._end, self._stretches, moving=moving)
         return sorted(set(found)) if len(self._books) > 1 else found
 
     def _price(self, book: PriceBook, dimension: Dimension, item: Item, moment: Moment) -> Price | None:
@@ -164,19 +170,21 @@ class SessionPrices:
                 vat = taxed(book.tariff, candidate.component.vat, self._context.relationship)
                 counts_in = self._counts_in(book, moment.at)
                 return Price(item, book, candidate, self._value(book, candidate, moment), vat, counts_in)
-        if book.tariff.spot and dimension is Dimension.ENERGY:
+        if dimension is Dimension.ENERGY and book.tariff.spot:
             # Energy at a market price that no element names would be free, which nobody meant.
-            self._spots[book.tariff.id].price(moment.at, self._began, None)
+            self._spots[book].price(moment.at, self._began, None)
             text = f"none has an ENERGY price at {moment.at:%Y-%m-%dT%H:%M:%SZ}, so the spot price is not used"
             raise TariffError("elements", text, "missing_spot_price")
         return None
 
     def _value(self, book: PriceBook, candidate: Candidate, moment: Moment) -> Decimal:
         component = candidate.component
+        if component.formula is None and book.tariff.spot is None:
+            return component.price
         names = component.formula.names if component.formula else frozenset({"spot"})
         spot = None
         if book.tariff.spot and component.dimension is Dimension.ENERGY and "spot" in names:
-            spot = self._spots[book.tariff.id].price(moment.at, self._began, component.vat)
+            spot = self._spots[book].price(moment.at, self._began, component.vat)
         if component.formula is None:
             return component.price if spot is None else spot
         minutes = Ratio(Decimal(moment.elapsed // _TICK), _TICKS_PER_MINUTE)
@@ -198,9 +206,7 @@ class SessionPrices:
             raise TariffError(path, str(error)) from error
 
     def _counts_in(self, book: PriceBook, at: datetime) -> tuple[str, ...]:
-        if not book.spans:
-            return ()
-        return tuple(self.span_key(book, span, at) for span in book.spans)
+        return tuple([self.span_key(book, span, at) for span in book.spans])
 
     def _moment(self, book: PriceBook, period: Period, at: datetime, energy: Decimal) -> Moment:
         began = at if period.state is State.RESERVATION else self._began
@@ -221,9 +227,22 @@ class SessionPrices:
         return _NO_TIME
 
 
-def _is_valid(tariff: Tariff, at: datetime) -> bool:
-    first, last = tariff.start_date_time, tariff.end_date_time
-    return (first is None or first <= at) and (last is None or at < last)
+def _valid(books: Sequence[PriceBook], at: datetime) -> PriceBook:
+    """Give the tariff that is valid; of several the one that began last."""
+    found: PriceBook | None = None
+    for book in books:
+        first, last = book.tariff.start_date_time, book.tariff.end_date_time
+        if (first is None or first <= at) and (last is None or at < last) and (found is None or _later(book, found)):
+            found = book
+    if found is None:
+        first = books[0].tariff.start_date_time
+        name = "start_date_time" if first is not None and at < first else "end_date_time"
+        raise TariffError(name, f"the tariff is not valid at {at:%Y-%m-%dT%H:%M:%SZ}", "tariff_not_valid")
+    return found
+
+
+def _later(book: PriceBook, other: PriceBook) -> bool:
+    return (book.tariff.start_date_time or _ALWAYS) > (other.tariff.start_date_time or _ALWAYS)
 
 
 def taxed(tariff: Tariff, vat: Decimal | None, relationship: str) -> Decimal | None:
@@ -232,7 +251,9 @@ def taxed(tariff: Tariff, vat: Decimal | None, relationship: str) -> Decimal | N
     Raises:
         TariffError: reverse charge of a price that includes VAT.
     """
-    rule = next((rule for rule in tariff.taxes if rule.relationship == relationship), None) if relationship else None
+    if not relationship:
+        return vat
+    rule = next((rule for rule in tariff.taxes if rule.relationship == relationship), None)
     if rule is None or rule.kind is TaxKind.STANDARD:
         return vat
     if rule.kind is TaxKind.RATE:

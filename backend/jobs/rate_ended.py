@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.core.cdr import CdrFacts, make_cdr
 from backend.core.credit import corrected_id, make_credit
 from backend.core.periods import MeterPoint
-from backend.core.pricing import Inputs, Priced, UnratableError, price, read_tariff, read_zone
+from backend.core.pricing import Inputs, Priced, UnratableError, context_of, price, read_tariff, read_zone
 from backend.core.rating import Policy, Rating
 from backend.core.record import RecordError, from_json, to_json
 from backend.core.tariff import Tariff, load_body
@@ -189,7 +189,7 @@ def to_store(
         tariff=load_body(t.tariff_body),
         tariff_version=t.tariff_version,
     )
-    cdr = make_cdr(facts, priced.periods, priced.rating, now)
+    cdr = make_cdr(facts, priced.periods, priced.rating, now, context_of(inputs))
     return RatingToStore(
         transaction_id=t.id,
         tariff_version=t.tariff_version,

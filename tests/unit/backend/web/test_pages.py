@@ -53,7 +53,10 @@ def test_the_overview_tells_all_at_a_glance(place: Installation) -> None:
     assert "Heute geladen 33,796 kWh" in text  # 10,736 and 4,310 still running, 18,750 ended this morning
     assert "Ladevorgänge heute 3" in text
     assert "Stationen verbunden 1 von 3" in text
-    assert "Ladepunkt 1 Lädt geladen 10,736 kWh Leistung jetzt 3,6 kW Fahrer Erika Mustermann Kosten bisher 5,26 € begonnen 15:30" in text
+    assert (
+        "Ladepunkt 1 Lädt geladen 10,736 kWh Leistung jetzt 3,6 kW Fahrer "
+        "Erika Mustermann Kosten bisher 5,26 € begonnen 15:30"
+    ) in text
     assert "Ladepunkt 2 Frei seit 26.10.2026, 14:42 Laden starten" in text
     assert "verbunden seit 11:42 · zuletzt gehört 16:42:02" in text
 
@@ -109,7 +112,10 @@ def test_a_transaction_tells_registers_times_and_price_lines(place: Installation
     assert "Energie 21,480 kWh Betrag 9,36 €" in text
     assert "Beginn 25.10.2026, 20:54:00 Ende 25.10.2026, 23:18:00 Dauer 2 h 24 min" in text
     assert "Zählerstand Beginn 1.000,000 kWh Zählerstand Ende 1.021,480 kWh" in text
-    assert "Ladestrom 9,845 kWh × 0,49 EUR/kWh (06:00–22:00 Uhr), Zählerstand beim Preiswechsel interpoliert 20:54:00 – 22:00:00" in text
+    assert (
+        "Ladestrom 9,845 kWh × 0,49 EUR/kWh (06:00–22:00 Uhr), Zählerstand "
+        "beim Preiswechsel interpoliert 20:54:00 – 22:00:00"
+    ) in text
     assert f"Rechnung {INVOICE}" in text
     assert "Energy 11.635 kWh × 0.39 EUR/kWh" in english
 
