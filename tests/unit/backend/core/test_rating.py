@@ -216,9 +216,9 @@ def test_lines_sum_to_the_total_and_tax_is_the_difference(tariff: Tariff, period
 def test_splitting_a_period_changes_no_amount(tariff: Tariff, periods: list[Period], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(periods) - 1))
     period = periods[cut]
-    part = Wh(data.draw(st.integers(0, period.energy)))
+    part = Wh(data.draw(st.integers(0, int(period.energy))))
     middle = period.start + (period.end - period.start) / 2
-    pieces = [replace(period, end=middle, energy=part), replace(period, start=middle, energy=Wh(period.energy - part))]
+    pieces = [replace(period, end=middle, energy=part), replace(period, start=middle, energy=Wh(int(period.energy) - part))]
     split: Sequence[Period] = [*periods[:cut], *pieces, *periods[cut + 1 :]]
     whole, parts = rate(periods, tariff, BERLIN, Policy()), rate(split, tariff, BERLIN, Policy())
     assert (whole.exact_net, whole.exact_gross) == (parts.exact_net, parts.exact_gross)
