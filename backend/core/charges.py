@@ -275,7 +275,7 @@ def in_one_basis(books: Sequence[PriceBook]) -> tuple[str, PriceBasis]:
     """
     bases = {(book.tariff.currency, book.tariff.basis) for book in books}
     if len(bases) != 1:
-        raise RatingError("tariffs", "must share one currency and one price basis", "mixed_tariffs")
+        raise RatingError("tariff", "must share one currency and one price basis", "mixed_tariffs")
     return bases.pop()
 
 

@@ -1,6 +1,6 @@
 """Reading scenarios: sessions, tariffs and extensions as JSON, into what rating takes. Nothing is passed over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -70,6 +70,7 @@ class Case:
     tariffs: tuple[Tariff, ...]
     sessions: tuple[SessionCase, ...]
     used_before: Mapping[str, Decimal]
+    extensions: frozenset[str]
     retail: Retail | None
 
 
@@ -110,6 +111,7 @@ def read_case(data: object) -> Case:
         tariffs=tariffs,
         sessions=sessions,
         used_before={key: kwh for key, kwh in used.items() if kwh is not None},
+        extensions=frozenset(extensions),
         retail=None if retail is None else _retail(retail, tariffs[0].currency),
     )
 
@@ -140,8 +142,7 @@ def _tariff(body: object, path: str, extensions: Mapping[str, object], years: Se
     try:
         return parse_tariff(published({**body, **extensions}, years))
     except TariffError as error:
-        owner = "extensions" if error.path.partition(".")[0].partition("[")[0] in extensions else path
-        raise TariffError(f"{owner}.{error.path}", error.reason, error.code) from error
+        raise TariffError(f"{_owner(error.path, extensions, path)}.{error.path}", error.reason, error.code) from error
 
 
 def _used_before(extensions: dict[str, object], key: str) -> Decimal | None:
@@ -236,8 +237,13 @@ def _object(value: object, path: str) -> Mapping[str, object]:
     return {str(key): part for key, part in value.items()}
 
 
-def named(error: HeldError, session: int) -> HeldError:
-    """Give an error of rating with the path in the scenario."""
+def named(error: HeldError, case: Case, session: int) -> HeldError:
+    """Give an error of rating with its path in the scenario."""
     if isinstance(error, RatingError):
         return RatingError(f"sessions[{session}].{error.path}", error.reason, error.code)
-    return TariffError(error.path, error.reason, error.code)
+    return TariffError(f"{_owner(error.path, case.extensions, 'tariff')}.{error.path}", error.reason, error.code)
+
+
+def _owner(path: str, extensions: Collection[str], otherwise: str) -> str:
+    """Tell whether a field stands in the extensions or in the tariff."""
+    return "extensions" if path.partition(".")[0].partition("[")[0] in extensions else otherwise
