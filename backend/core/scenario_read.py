@@ -104,7 +104,7 @@ def read_case(data: object) -> Case:
     names = [session.id for session in sessions]
     for i, session in enumerate(sessions):
         if names.index(session.id) != i:
-            raise RatingError(f"sessions[{i}].id", f"{session.id!r} stands there twice", "scenario")
+            raise RatingError(f"sessions[{i}].id", f"{session.id!r} stands there twice", "invalid_value")
     return Case(
         id=name,
         zone=zone,
@@ -136,7 +136,7 @@ def _tariff(body: object, path: str, extensions: Mapping[str, object], years: Se
         raise TariffError(path, "must be an object")
     for key in extensions:
         if not key.startswith("x_"):
-            raise TariffError(f"extensions.{key}", "is not a known field")
+            raise TariffError(f"extensions.{key}", "is not a known field", "unknown_field")
         if key in body and body[key] != extensions[key]:
             raise TariffError(f"extensions.{key}", f"contradicts {path}.{key}")
     try:
@@ -189,7 +189,7 @@ def _period(data: object, path: str) -> Period:
 def _world_time(value: object, path: str) -> datetime:
     found = moment(value, path)
     if not 2000 <= found.year < 2200:
-        raise RatingError(path, f"{value!r} is not in the years 2000 to 2199", "scenario")
+        raise RatingError(path, f"{value!r} is not in the years 2000 to 2199", "invalid_value")
     return found
 
 
@@ -228,7 +228,7 @@ def _zone(value: object, path: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         if isinstance(error, HeldError):
             raise
-        raise RatingError(path, f"{value!r} is not a known time zone", "scenario") from error
+        raise RatingError(path, f"{value!r} is not a known time zone", "invalid_value") from error
 
 
 def _object(value: object, path: str) -> Mapping[str, object]:

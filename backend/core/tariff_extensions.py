@@ -89,7 +89,7 @@ def caps(elements: int) -> Callable[[object, str], tuple[ComponentCap, ...]]:
             dimensions=row.need("dimensions", listed(one_of(Dimension))),
             most=row.need("max", amount),
             element=row.take("element", whole, None),
-            per=row.take("per", _span, Span.SESSION),
+            per=row.take("per", _span, row.take("period", _span, Span.SESSION)),
             scope=row.take("scope", one_of(Scope), Scope.CONTRACT),
         )
         row.finish()
