@@ -93,11 +93,12 @@ class Charges:
         energy = _ZERO
         for i, whole in enumerate(self._periods):
             path = f"periods[{i}]"
-            waiting = [whole]
+            waiting: Sequence[Period] = (whole,)
             while waiting:
                 book = self._prices.book(waiting[0], waiting[0].start, path)
-                period, *rest = self._divided(path, book, waiting[0], energy)
-                waiting = [*rest, *waiting[1:]]
+                if self._prices.changes or book.energies:
+                    waiting = *self._divided(path, book, waiting[0], energy), *waiting[1:]
+                period, waiting = waiting[0], waiting[1:]
                 reserved = period.state is State.RESERVATION
                 if book.has_flat and reserved not in flat_done:
                     flat = self._prices.flat(book, period, energy)
@@ -203,8 +204,6 @@ class Charges:
             RatingError: it is not.
         """
         changes = self._prices.changes
-        if not (changes or book.energies):
-            return (period,)
         times = changes[bisect_right(changes, period.start) : bisect_left(changes, period.end)]
         after = energy + period.energy
         volumes = book.energies[bisect_right(book.energies, energy) : bisect_left(book.energies, after)]
@@ -275,7 +274,7 @@ def in_one_basis(books: Sequence[PriceBook]) -> tuple[str, PriceBasis]:
     """
     bases = {(book.tariff.currency, book.tariff.basis) for book in books}
     if len(bases) != 1:
-        raise RatingError("tariffs", "must share one currency and one price basis", "mixed_tariffs")
+        raise RatingError("tariff", "must share one currency and one price basis", "mixed_tariffs")
     return bases.pop()
 
 

@@ -65,18 +65,22 @@ def _number_text(value: Decimal, least: int) -> str:
     return f"{whole}.{decimals}" if decimals else whole
 
 
+def price_text(price: Decimal) -> str:
+    """Write a price as English does, for `line_reasons`."""
+    return _number_text(price, 2)
+
+
 def line_reasons(
     item: str,
     quantity: Decimal,
-    price: Decimal,
+    amount: str,
     currency: str,
     *,
     when: tuple[str, str],
     added: Decimal,
     interpolated: bool,
 ) -> tuple[str, str]:
-    """Explain a line: (German, English). `when` gives the conditions of the price in both."""
-    amount = _number_text(price, 2)
+    """Explain a line: (German, English). `amount` is the price by `price_text`, `when` its conditions in both."""
     count, unit, step = "", "", ""
     if item == "ENERGY":
         count, unit, step = f" {_number_text(quantity, 3)} kWh ×", "/kWh", "kWh"

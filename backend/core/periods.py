@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from itertools import compress, pairwise
+from operator import lt
 from zoneinfo import ZoneInfo
 
 from backend.core.charging_period import Between, MeterPoint, Period, PeriodError, State
@@ -33,7 +34,10 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class _Track:
-    """The register as a line: times and registers side by side, with what is known at each of them."""
+    """The register as a line: times and registers side by side, with what is known at each of them.
+
+    `charging` tells of each interval what the vehicle did; `steady` that it charged all the time.
+    """
 
     times: list[datetime]
     registers: list[int]
@@ -42,6 +46,7 @@ class _Track:
     charging: list[bool]
     measured: list[bool]
     cuts: list[bool]
+    steady: bool
 
     def insert(self, i: int, at: datetime, register: int, *, measured: bool) -> None:
         """Add a cut between the values `i - 1` and `i`."""
@@ -149,7 +154,8 @@ def _track(points: Sequence[MeterPoint]) -> _Track:
         raise PeriodError("a session needs a register at its start and one at its end")
     times = [point.at for point in points]
     registers: list[int] = [point.energy for point in points]
-    if sorted(times) != times or sorted(registers) != registers:
+    rising = all(map(lt, registers, registers[1:]))
+    if sorted(times) != times or not (rising or sorted(registers) == registers):
         points = _mended(points)
         times, registers = [point.at for point in points], [point.energy for point in points]
     powers: list[int | None] = [point.power for point in points]
@@ -158,9 +164,10 @@ def _track(points: Sequence[MeterPoint]) -> _Track:
         registers=registers,
         powers=powers,
         currents=[point.current for point in points],
-        charging=_charging(registers, powers),
+        charging=[True] * (len(points) - 1) if rising else _charging(registers, powers),
         measured=[True] * len(points),
         cuts=[False] * len(points),
+        steady=rising,
     )
 
 
@@ -186,8 +193,6 @@ def _mended(points: Sequence[MeterPoint]) -> Sequence[MeterPoint]:
 
 def _charging(registers: Sequence[int], powers: Sequence[int | None]) -> list[bool]:
     """Tell of each interval whether the vehicle charges: it does not if the register stands still without power."""
-    if len(set(registers)) == len(registers):
-        return [True] * (len(registers) - 1)
     return [
         a != b or (p or 0) >= _STANDBY or (q or 0) >= _STANDBY
         for a, b, p, q in zip(registers, registers[1:], powers, powers[1:], strict=False)
@@ -196,12 +201,12 @@ def _charging(registers: Sequence[int], powers: Sequence[int | None]) -> list[bo
 
 def _turns(charging: Sequence[bool]) -> list[int]:
     """List the values at which the vehicle begins or stops to charge."""
-    if charging.count(charging[0]) == len(charging):
-        return []
     return [i for i, (a, b) in enumerate(pairwise(charging), 1) if a is not b]
 
 
 def _stretches_of(track: _Track) -> list[Stretch]:
+    if track.steady:
+        return [Stretch(track.times[0], track.times[-1], track.charging[0])]
     turns = [0, *_turns(track.charging), len(track.charging)]
     return [Stretch(track.times[a], track.times[b], track.charging[a]) for a, b in pairwise(turns)]
 
@@ -240,7 +245,7 @@ def _cut_register(track: _Track, register: int, *, interpolate: bool) -> None:
 def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
     """Join the values up to each cut, change of state and, if power decides the price, each value of the meter."""
     last = len(track.times) - 1
-    ends = {0, last, *_turns(track.charging)}
+    ends = {0, last} if track.steady else {0, last, *_turns(track.charging)}
     if True in track.cuts:
         ends |= set(compress(range(last), track.cuts))
     if by_power:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from backend.core.charging_period import Period
-from backend.core.explain import condition_text
+from backend.core.explain import condition_text, price_text
 from backend.core.tariff_model import (
     Attribution,
     Dimension,
@@ -98,7 +98,11 @@ class PriceBook:
             limit is not None for r in rules for limit in (r.min_power, r.max_power, r.min_current, r.max_current)
         )
         self.spans = spans_counted(tariff)
+        self.special = bool(tariff.spot or tariff.caps)
+        self.counts_idle = bool(self._idle_durations)
         self.has_flat = any(dimension is Dimension.FLAT for dimension, _ in self._candidates)
+        components = [component for element in tariff.elements for component in element.components]
+        self.price_texts = {component.price: price_text(component.price) for component in components}
         self.conditions = [(condition_text(rule, "de"), condition_text(rule, "en")) for rule in rules]
 
     def find(self, dimension: Dimension, kind: Reservation | None, moment: Moment) -> Candidate | None:

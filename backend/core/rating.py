@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from backend.core.charges import HOUR, Capped, Charge, Charges, check, in_one_basis
 from backend.core.charging_period import MeterPoint, Period
-from backend.core.explain import cap_reasons, fee_reasons, limit_reasons, line_reasons
+from backend.core.explain import cap_reasons, fee_reasons, limit_reasons, line_reasons, price_text
 from backend.core.periods import cut_by, stretches
 from backend.core.prices import PriceBook, Stretch
 from backend.core.rating_model import (
@@ -325,9 +325,8 @@ def _line(charge: Charge, currency: str, net: Decimal, gross: Decimal) -> Line:
     told = when
     if charge.extra[0]:
         told = ", ".join(filter(None, (when[0], charge.extra[0]))), ", ".join(filter(None, (when[1], charge.extra[1])))
-    reasons = line_reasons(
-        item, quantity, charge.unit_price, currency, when=told, added=added, interpolated=interpolated
-    )
+    amount = book.price_texts.get(charge.unit_price) or price_text(charge.unit_price)
+    reasons = line_reasons(item, quantity, amount, currency, when=told, added=added, interpolated=interpolated)
     return Line(
         start=charge.period.start,
         end=charge.period.end,

@@ -22,7 +22,7 @@ _MINOR_UNITS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "
 """Smallest units other than the cent (ISO 4217)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ratio:
     """An exact amount, `over` divided by `by`, which is positive."""
 

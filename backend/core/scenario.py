@@ -157,7 +157,7 @@ def _rated(
         try:
             rating = rater.rate(session.periods, Context(_of(session, used), relationship=relationship))
         except HeldError as error:
-            found = named(error, index)
+            found = named(error, case, index)
             problem = problem or found
             rows[session.id] = {"session": session.id, **held(found)}
             continue

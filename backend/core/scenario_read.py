@@ -1,6 +1,6 @@
 """Reading scenarios: sessions, tariffs and extensions as JSON, into what rating takes. Nothing is passed over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -70,6 +70,7 @@ class Case:
     tariffs: tuple[Tariff, ...]
     sessions: tuple[SessionCase, ...]
     used_before: Mapping[str, Decimal]
+    extensions: frozenset[str]
     retail: Retail | None
 
 
@@ -103,13 +104,14 @@ def read_case(data: object) -> Case:
     names = [session.id for session in sessions]
     for i, session in enumerate(sessions):
         if names.index(session.id) != i:
-            raise RatingError(f"sessions[{i}].id", f"{session.id!r} stands there twice", "scenario")
+            raise RatingError(f"sessions[{i}].id", f"{session.id!r} stands there twice", "invalid_value")
     return Case(
         id=name,
         zone=zone,
         tariffs=tariffs,
         sessions=sessions,
         used_before={key: kwh for key, kwh in used.items() if kwh is not None},
+        extensions=frozenset(extensions),
         retail=None if retail is None else _retail(retail, tariffs[0].currency),
     )
 
@@ -134,14 +136,13 @@ def _tariff(body: object, path: str, extensions: Mapping[str, object], years: Se
         raise TariffError(path, "must be an object")
     for key in extensions:
         if not key.startswith("x_"):
-            raise TariffError(f"extensions.{key}", "is not a known field")
+            raise TariffError(f"extensions.{key}", "is not a known field", "unknown_field")
         if key in body and body[key] != extensions[key]:
             raise TariffError(f"extensions.{key}", f"contradicts {path}.{key}")
     try:
         return parse_tariff(published({**body, **extensions}, years))
     except TariffError as error:
-        owner = "extensions" if error.path.partition(".")[0].partition("[")[0] in extensions else path
-        raise TariffError(f"{owner}.{error.path}", error.reason, error.code) from error
+        raise TariffError(f"{_owner(error.path, extensions, path)}.{error.path}", error.reason, error.code) from error
 
 
 def _used_before(extensions: dict[str, object], key: str) -> Decimal | None:
@@ -188,7 +189,7 @@ def _period(data: object, path: str) -> Period:
 def _world_time(value: object, path: str) -> datetime:
     found = moment(value, path)
     if not 2000 <= found.year < 2200:
-        raise RatingError(path, f"{value!r} is not in the years 2000 to 2199", "scenario")
+        raise RatingError(path, f"{value!r} is not in the years 2000 to 2199", "invalid_value")
     return found
 
 
@@ -227,7 +228,7 @@ def _zone(value: object, path: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         if isinstance(error, HeldError):
             raise
-        raise RatingError(path, f"{value!r} is not a known time zone", "scenario") from error
+        raise RatingError(path, f"{value!r} is not a known time zone", "invalid_value") from error
 
 
 def _object(value: object, path: str) -> Mapping[str, object]:
@@ -236,8 +237,13 @@ def _object(value: object, path: str) -> Mapping[str, object]:
     return {str(key): part for key, part in value.items()}
 
 
-def named(error: HeldError, session: int) -> HeldError:
-    """Give an error of rating with the path in the scenario."""
+def named(error: HeldError, case: Case, session: int) -> HeldError:
+    """Give an error of rating with its path in the scenario."""
     if isinstance(error, RatingError):
         return RatingError(f"sessions[{session}].{error.path}", error.reason, error.code)
-    return TariffError(error.path, error.reason, error.code)
+    return TariffError(f"{_owner(error.path, case.extensions, 'tariff')}.{error.path}", error.reason, error.code)
+
+
+def _owner(path: str, extensions: Collection[str], otherwise: str) -> str:
+    """Tell whether a field stands in the extensions or in the tariff."""
+    return "extensions" if path.partition(".")[0].partition("[")[0] in extensions else otherwise

@@ -93,14 +93,15 @@ class SessionPrices:
         self._began = stretches[0].start if stretches else self._start
         self._context = context
         self._switching = switching and len(books) > 1
+        special = [book for book in books if book.special]
         self._spots = {
             book: SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
-            for book in books
+            for book in special
             if book.tariff.spot
         }
+        self.has_caps = bool(special) and any(book.tariff.caps for book in special)
         self._locked: PriceBook | None = None
         self._cache: dict[tuple[object, ...], tuple[Price, ...]] = {}
-        self.has_caps = any(book.tariff.caps for book in books)
         self.changes = self._all_changes()
 
     def book(self, period: Period, at: datetime, path: str) -> PriceBook:
@@ -206,7 +207,7 @@ class SessionPrices:
             raise TariffError(path, str(error)) from error
 
     def _counts_in(self, book: PriceBook, at: datetime) -> tuple[str, ...]:
-        return tuple([self.span_key(book, span, at) for span in book.spans])
+        return tuple([self.span_key(book, span, at) for span in book.spans]) if book.spans else ()
 
     def _moment(self, book: PriceBook, period: Period, at: datetime, energy: Decimal) -> Moment:
         began = at if period.state is State.RESERVATION else self._began
@@ -216,7 +217,7 @@ class SessionPrices:
             period=period,
             energy=energy,
             elapsed=at - began,
-            idle=self._idle(at),
+            idle=self._idle(at) if book.counts_idle else _NO_TIME,
             window=lambda element: book.in_window(element, began, at),
         )
 

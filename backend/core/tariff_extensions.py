@@ -62,7 +62,7 @@ def calendars(value: object, path: str) -> tuple[Calendar, ...]:
     """Read `x_calendars`: an object of named calendars, whose dates were listed at publication."""
     if not isinstance(value, Mapping) or not value:
         raise TariffError(path, "must be an object of named calendars")
-    return tuple(_calendar(str(name), row, f"{path}.{name}") for name, row in value.items())
+    return tuple(_calendar(str(name), row, f"{path}.{name}") for name, row in sorted(value.items()))
 
 
 def _calendar(name: str, value: object, path: str) -> Calendar:
@@ -89,7 +89,7 @@ def caps(elements: int) -> Callable[[object, str], tuple[ComponentCap, ...]]:
             dimensions=row.need("dimensions", listed(one_of(Dimension))),
             most=row.need("max", amount),
             element=row.take("element", whole, None),
-            per=row.take("per", _span, Span.SESSION),
+            per=row.take("per", _span, row.take("period", _span, Span.SESSION)),
             scope=row.take("scope", one_of(Scope), Scope.CONTRACT),
         )
         row.finish()
@@ -157,7 +157,7 @@ def taxes(value: object, path: str) -> tuple[TaxRule, ...]:
     rules = []
     for name in [key for key in value if key != "note"] if isinstance(value, Mapping) else ():
         rules.append(replace(row.need(str(name), _tax_rule), relationship=str(name), note=note))
-    return tuple(rules)
+    return tuple(sorted(rules, key=lambda rule: rule.relationship))
 
 
 def _tax_rule(value: object, path: str) -> TaxRule:

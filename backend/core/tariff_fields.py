@@ -27,7 +27,7 @@ class Row:
     def need(self, name: str, read: Callable[[object, str], T]) -> T:
         """Take a field that must be there."""
         if name not in self._rest:
-            raise TariffError(self.path(name), "is missing")
+            raise TariffError(self.path(name), "is missing", "missing_field")
         return read(self._rest.pop(name), self.path(name))
 
     def take(self, name: str, read: Callable[[object, str], T], default: T) -> T:
@@ -42,7 +42,7 @@ class Row:
     def finish(self) -> None:
         """Refuse what was not taken: a price condition that is not understood must not be passed over."""
         for name in self._rest:
-            raise TariffError(self.path(str(name)), "is not a known field")
+            raise TariffError(self.path(str(name)), "is not a known field", "unknown_field")
 
     def path(self, name: str) -> str:
         """Name a field for an error text."""

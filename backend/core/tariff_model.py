@@ -34,7 +34,7 @@ class HeldError(ValueError):
 class TariffError(HeldError):
     """The tariff can't be read or priced."""
 
-    def __init__(self, path: str, reason: str, code: str = "tariff") -> None:
+    def __init__(self, path: str, reason: str, code: str = "invalid_value") -> None:
         super().__init__(path, reason, code)
 
 
