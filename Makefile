@@ -25,8 +25,8 @@ demo: .venv/.demo  ## the main job, live: one charge from the meter's register t
 test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
 	$(BIN)/pytest -n $(WORKERS) -rs
 
-fast: .venv/.dev
-	$(BIN)/pytest -n $(WORKERS) -m "not slow and not system and not browser"
+fast: .venv/.dev  ## unit tests without the slow ones
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/unit
 
 bench: .venv/.dev  ## what rating costs, per session and against a plain loop (N=10000 sessions)
 	$(BIN)/python -m tests.bench.bench_rating $(N)
