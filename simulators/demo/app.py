@@ -20,6 +20,7 @@ from string import Template
 from zoneinfo import ZoneInfo
 
 from shared.clock import TimeLapse
+from shared.config import ConfigError
 from simulators.demo.narrator import Narrator
 from simulators.demo.programs import Program
 from simulators.demo.story import Story
@@ -35,6 +36,8 @@ EVENING = timedelta(hours=4, minutes=40)
 NIGHT_BEFORE_MIDNIGHT = timedelta(hours=3)
 _READY_WITHIN_S = 30.0
 _PORTS = {"ocpp": 9000, "web": 8080, "control": 8190, "smtp": 2525}
+_MARK = ".emops-demo"
+"""File that says that a folder is a demonstration's, to be emptied by the next one."""
 _CONFIGURATIONS = ("sim.toml", "backend.toml", "operator.toml", "station.toml")
 
 
@@ -60,12 +63,19 @@ class Stage:
 
 
 def set_stage(folder: Path, speed: float) -> Stage:
-    """Empty the folder, choose ports and times, and write the configuration files."""
+    """Empty the folder, choose ports and times, and write the configuration files.
+
+    Raises:
+        ConfigError: the folder holds something that is not an earlier demonstration's.
+    """
     folder = folder.resolve()
     if folder.exists():
+        if any(folder.iterdir()) and not (folder / _MARK).exists():
+            raise ConfigError(f"{folder} is not a demonstration's folder and would be emptied: name another with --dir")
         shutil.rmtree(folder)
     for name in ("run", "log", "mailbox"):
         (folder / name).mkdir(parents=True)
+    (folder / _MARK).touch()
     origin = datetime.now(UTC)
     # The last day of last month: whatever day it is, the invoice is for a month that has ended.
     midnight = origin.astimezone(ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -83,7 +93,7 @@ async def run(folder: Path, *, speed: float, once: bool) -> int:
     """Play the demonstration; gives the exit status.
 
     Args:
-        folder: is emptied first.
+        folder: is emptied first if it is an earlier demonstration's.
         speed: world seconds per second.
         once: end after the story instead of staying up for a look at the pages.
     """
