@@ -89,6 +89,7 @@ class Program:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the terminal is for the supervisor, which then ends this in order
         )
         assert self._process.stdout  # noqa: S101  asked for above
         assert self._process.stderr  # noqa: S101  asked for above
