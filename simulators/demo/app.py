@@ -130,9 +130,6 @@ async def run(folder: Path, *, speed: float, once: bool) -> int:
         except ClaimError as error:
             narrator.fail(str(error))
             narrator.note(f"The logs are in {stage.folder / 'log'}")
-        except TimeoutError:
-            narrator.fail("the programs start")
-            narrator.note(f"The logs are in {stage.folder / 'log'}")
         ended = [await program.stop() for program in reversed(programs)]
     if any(ended):
         narrator.fail(f"SIGTERM ends the programs within 5 s with status 0, not {ended}")
@@ -164,14 +161,19 @@ def _console_command(name: str) -> str:
 async def _start(stage: Stage, group: asyncio.TaskGroup, programs: tuple[Program, ...]) -> None:
     backend = ["--config", str(stage.folder / "backend.toml")]
     apply = [_console_command("emops-backend"), "apply", *backend, str(stage.folder / "operator.toml")]
-    await asyncio.to_thread(subprocess.run, apply, check=True, stdout=subprocess.DEVNULL)
+    applied = await asyncio.to_thread(subprocess.run, apply, check=False, stdout=subprocess.DEVNULL)
+    if applied.returncode:
+        raise ClaimError("the backend takes operator.toml (it says above why not)")
     *servers, station = programs
     for program in servers:
         group.create_task(program.run())
-    for program in servers:
-        await program.wait_ready(_READY_WITHIN_S)
-    group.create_task(station.run())
-    await station.fact("booted", 0, _READY_WITHIN_S)
+    try:
+        for program in servers:
+            await program.wait_ready(_READY_WITHIN_S)
+        group.create_task(station.run())
+        await station.fact("booted", 0, _READY_WITHIN_S)
+    except TimeoutError as error:
+        raise ClaimError(f"the programs start within {_READY_WITHIN_S:.0f} s") from error
 
 
 @contextlib.contextmanager

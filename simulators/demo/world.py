@@ -56,8 +56,15 @@ class World:
         return state
 
     async def act(self, path: str, **body: object) -> None:
-        """Do something to the simulated world: plug, tap, change the coverage."""
-        await _http(f"{self.control}/{path}", body)
+        """Do something to the simulated world: plug, tap, change the coverage.
+
+        Raises:
+            ClaimError: that is not possible now, or the simulator does not answer.
+        """
+        try:
+            await _http(f"{self.control}/{path}", body)
+        except urllib.error.URLError as error:
+            raise ClaimError(f"the simulator does as it is told: {path} {body} ({error})") from error
 
     async def api(self, path: str) -> Any:
         """Ask the backend; one that was killed is asked again until it is back."""
