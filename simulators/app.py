@@ -68,7 +68,7 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
                     modem.run(),
                     bus.run(),
                     _pass_time(site),
-                    _follow(settings.modem.coverage, modem, clock),
+                    follow_coverage(settings.modem.coverage, modem, clock),
                 )
             ]
             yield world, port
@@ -106,8 +106,8 @@ async def _pass_time(site: Site) -> None:
         await asyncio.sleep(TICK_S)
 
 
-async def _follow(script: tuple[CoverageStep, ...], modem: ModemSimulator, clock: Clock) -> None:
-    """Play the coverage script."""
+async def follow_coverage(script: tuple[CoverageStep, ...], modem: ModemSimulator, clock: Clock) -> None:
+    """Change the coverage as the script says, world time."""
     start = clock.uptime()
     for step in script:
         await clock.sleep(start + step.after_s - clock.uptime())

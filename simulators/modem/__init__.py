@@ -2,7 +2,6 @@
 
 from simulators.modem.bearer import Counters
 from simulators.modem.modem import ModemSimulator
-from simulators.modem.radio import CoverageStep
 from simulators.modem.serial_side import Faults
 
-__all__ = ["Counters", "CoverageStep", "Faults", "ModemSimulator"]
+__all__ = ["Counters", "Faults", "ModemSimulator"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from shared.clock import Clock
 from simulators.modem.bearer import CONNECT_FAILED, Connection, Counters, refusal
-from simulators.modem.radio import HOME, CoverageStep, Radio
+from simulators.modem.radio import HOME, Radio
 from simulators.modem.serial_side import Faults, SerialSide
 from simulators.modem.sim_card import MAX_TRIES, SimCard
 from simulators.pty import Pty
@@ -40,7 +40,6 @@ class ModemSimulator:
         apn: the only one that the network accepts; empty = any.
         baud: rate of its serial line; only a client at the same rate is understood.
         coverage: received signal at power-on, dBm, None = no coverage.
-        script: what happens to the coverage by itself after power-on.
         boot_s: from power-on to the first unsolicited line, link time.
         register_s: from coverage to registration, link time.
         drop_after_s: see `set_coverage`.
@@ -60,7 +59,6 @@ class ModemSimulator:
         apn: str = "",
         baud: int = 115200,
         coverage: int | None = -71,
-        script: Sequence[CoverageStep] = (),
         boot_s: float = 0.5,
         register_s: float = 1.0,
         drop_after_s: float = 20.0,
@@ -70,7 +68,7 @@ class ModemSimulator:
         self.sim = SimCard(sim_pin, iccid, sim_tries)
         self.counters = Counters()
         self._clock, self._imei, self._network_apn = clock, imei, apn
-        self._script, self._boot_s, self._latency_s = script, boot_s, latency_s
+        self._boot_s, self._latency_s = boot_s, latency_s
         self._serial = SerialSide(pty, baud, faults, self._execute)
         self._radio = Radio(
             self.sim,
@@ -109,7 +107,6 @@ class ModemSimulator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._serial.run())
             group.create_task(self._radio.run())
-            group.create_task(self._radio.play(self._script))
             group.create_task(self._boot())
             while True:
                 group.create_task(_awaited(await self._jobs.get()))

@@ -1,21 +1,12 @@
 """The radio link: coverage in, registration out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from simulators.modem.sim_card import SimCard
 
 HOME, SEARCHING = 1, 2
 """27.007 §7.2."""
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageStep:
-    """One step of a coverage script: so many seconds of link time after the last one, dBm, None = no coverage."""
-
-    after_s: float
-    dbm: int | None
 
 
 class Radio:
@@ -96,12 +87,6 @@ class Radio:
             elif not await self._changes_within(self._register_s):
                 self.was_ever_registered = True
                 self._set_stat(HOME)
-
-    async def play(self, script: Sequence[CoverageStep]) -> None:
-        """Follow a coverage script to its end."""
-        for step in script:
-            await asyncio.sleep(step.after_s)
-            self.set_coverage(step.dbm)
 
     async def _changes_within(self, seconds: float) -> bool:
         try:

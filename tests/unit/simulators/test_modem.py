@@ -11,8 +11,10 @@ import pytest
 
 from hardware.serial_port import SerialPort
 from shared.clock import ManualClock
-from simulators.modem import CoverageStep, ModemSimulator
+from simulators.app import follow_coverage
+from simulators.modem import ModemSimulator
 from simulators.pty import Pty
+from simulators.settings import CoverageStep
 
 OK = b"\r\nOK\r\n"
 
@@ -92,13 +94,21 @@ def test_coverage_comes_and_goes(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_coverage_by_script(tmp_path: Path) -> None:
+def test_coverage_follows_its_script(tmp_path: Path) -> None:
     async def story() -> None:
-        script = (CoverageStep(0.05, -71), CoverageStep(0.05, None))
-        async with modem(tmp_path, coverage=None, script=script) as (_, wire):
+        clock = ManualClock(datetime(2026, 10, 31, tzinfo=UTC))
+        async with modem(tmp_path, coverage=None) as (simulator, wire):
             await wire.see(BOOT)
             await wire.ask(b"ATE0\r", b"ATE0\r", OK)
-            await wire.ask(b"AT+CREG=1\r", OK, b"\r\n+CREG: 1\r\n\r\n+CREG: 2\r\n")
+            await wire.ask(b"AT+CREG=1\r", OK)
+            script = (CoverageStep(0), CoverageStep(60, -71), CoverageStep(180))
+            following = asyncio.create_task(follow_coverage(script, simulator, clock))
+            await asyncio.sleep(0)
+            clock.advance(60)
+            await wire.see(b"\r\n+CREG: 1\r\n")
+            clock.advance(120)
+            await wire.see(b"\r\n+CREG: 2\r\n")
+            await following
 
     asyncio.run(story())
 
