@@ -14,7 +14,7 @@ from shared.metering import MeterValue
 
 
 class StopReason(StrEnum):
-    """Why a transaction ended (OCPP 1.6 §7.36, values as on the wire)."""
+    """Why a transaction ended (OCPP 1.6 §7.36 and OCPP 2.x ReasonEnumType, values as on the wire)."""
 
     LOCAL = "Local"
     REMOTE = "Remote"
@@ -27,6 +27,35 @@ class StopReason(StrEnum):
     HARD_RESET = "HardReset"
     UNLOCK_COMMAND = "UnlockCommand"
     OTHER = "Other"
+    ENERGY_LIMIT_REACHED = "EnergyLimitReached"
+    GROUND_FAULT = "GroundFault"
+    IMMEDIATE_RESET = "ImmediateReset"
+    LOCAL_OUT_OF_CREDIT = "LocalOutOfCredit"
+    MASTER_PASS = "MasterPass"  # noqa: S105  a reason, not a password
+    OVERCURRENT_FAULT = "OvercurrentFault"
+    POWER_QUALITY = "PowerQuality"
+    SOC_LIMIT_REACHED = "SOCLimitReached"
+    STOPPED_BY_EV = "StoppedByEV"
+    TIME_LIMIT_REACHED = "TimeLimitReached"
+    TIMEOUT = "Timeout"
+    REQ_ENERGY_TRANSFER_REJECTED = "ReqEnergyTransferRejected"
+
+
+NEWER_REASONS = (
+    StopReason.ENERGY_LIMIT_REACHED,
+    StopReason.GROUND_FAULT,
+    StopReason.IMMEDIATE_RESET,
+    StopReason.LOCAL_OUT_OF_CREDIT,
+    StopReason.MASTER_PASS,
+    StopReason.OVERCURRENT_FAULT,
+    StopReason.POWER_QUALITY,
+    StopReason.SOC_LIMIT_REACHED,
+    StopReason.STOPPED_BY_EV,
+    StopReason.TIME_LIMIT_REACHED,
+    StopReason.TIMEOUT,
+    StopReason.REQ_ENERGY_TRANSFER_REJECTED,
+)
+"""Reasons that OCPP 1.6 has no word for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +68,7 @@ class Started:
         id_token: who pays.
         meter: register at the begin; its time is the begin of the transaction.
         reservation_id: the reservation that this transaction used up.
+        remote_start_id: the number of the request that asked for it (OCPP 2.x), None where nobody did.
     """
 
     key: TransactionKey
@@ -46,6 +76,7 @@ class Started:
     id_token: IdToken
     meter: MeterValue
     reservation_id: int | None = None
+    remote_start_id: int | None = None
 
     @property
     def seq_no(self) -> int:

@@ -7,14 +7,14 @@ decoding gives dataclasses of 1.6 shape from which the backend builds the events
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from decimal import Decimal
 
 from shared.ids import EvseId, IdToken
-from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData
-from shared.ocpp.session import Payload
-from shared.transaction import Ended, Started, StopReason, Updated
-from shared.units import MilliAmp, MilliVolt, Watt, Wh
+from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData, SignedReading
+from shared.ocpp.sampled import PHASES, make_sample, reading_of
+from shared.ocpp.session import Payload, loads
+from shared.transaction import NEWER_REASONS, Ended, Started, StopReason, Updated
+from shared.units import Wh
 
 ID_TAG_LENGTH = 20
 """idTag is CiString20Type (OCPP 1.6 §7.28)."""
@@ -22,14 +22,14 @@ ID_TAG_LENGTH = 20
 UNKNOWN_TRANSACTION = -1
 """transactionId of a transaction whose start was refused for good (OCPP 1.6 errata 3.18)."""
 
-V = TypeVar("V")
-
 _MAX_INTEGER = 2**63 - 1
 """What the stores hold; the specification speaks of 32 bits (§3.2), which registers in Wh may pass."""
 
-_PHASES = ("L1", "L2", "L3")
 _CONTEXTS = {context.value: context for context in ReadingContext}
-_ENERGY = "Energy.Active.Import.Register"
+_LONGEST_TAG = 255
+"""What is taken of a tag in a transaction: one that is too long is reported, and its energy kept."""
+
+_REASONS = frozenset(StopReason) - frozenset(NEWER_REASONS)
 _FRACTION = re.compile(r"(?<=\d)\.\d+")
 
 
@@ -91,8 +91,9 @@ def stop_transaction(event: Ended, transaction_id: int) -> Payload:
     payload["meterStop"] = event.meter.reading.energy_import
     payload["timestamp"] = timestamp(event.at)
     payload["transactionId"] = transaction_id
-    if event.reason is not StopReason.LOCAL:
-        payload["reason"] = event.reason
+    reason = event.reason if event.reason in _REASONS else StopReason.OTHER
+    if reason is not StopReason.LOCAL:
+        payload["reason"] = reason
     if event.meter.reading.signed:
         payload["transactionData"] = [_meter_value(event.meter)]
     return payload
@@ -103,10 +104,10 @@ def _meter_value(value: MeterValue) -> Payload:
     samples = [{"value": str(reading.energy_import)}]
     if reading.power is not None:
         samples.append({"value": str(reading.power), "measurand": "Power.Active.Import", "unit": "W"})
-    for phase, current in zip(_PHASES, reading.currents, strict=False):
+    for phase, current in zip(PHASES, reading.currents, strict=False):
         text = str(Decimal(current).scaleb(-3).normalize() + 0)
         samples.append({"value": text, "measurand": "Current.Import", "phase": phase, "unit": "A"})
-    for phase, voltage in zip(_PHASES, reading.voltages, strict=False):
+    for phase, voltage in zip(PHASES, reading.voltages, strict=False):
         text = str(Decimal(voltage).scaleb(-3).normalize() + 0)
         samples.append({"value": text, "measurand": "Voltage", "phase": f"{phase}-N", "unit": "V"})
     if reading.signed:
@@ -134,6 +135,7 @@ class MeterValues:
     transaction_id: int | None
     values: tuple[MeterValue, ...]
     ignored: int
+    signed: tuple[SignedReading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class StopTransaction:
     reason: StopReason
     id_token: IdToken | None
     values: tuple[MeterValue, ...]
+    signed: tuple[SignedReading, ...] = ()
 
 
 # The decoders take payloads that passed their schema, so fields are present and of their type.
@@ -182,6 +185,7 @@ def decode_meter_values(payload: Payload) -> MeterValues:
         transaction_id=_int(payload, "transactionId") if isinstance(transaction_id, int) else None,
         values=tuple(values),
         ignored=len(rows) - len(values),
+        signed=_signed(rows),
     )
 
 
@@ -200,61 +204,67 @@ def decode_stop_transaction(payload: Payload) -> StopTransaction:
     return StopTransaction(
         transaction_id=_int(payload, "transactionId"),
         meter=MeterValue(parse_timestamp(payload["timestamp"]), reading, ReadingContext.END),
-        reason=StopReason(str(payload.get("reason", StopReason.LOCAL))),
+        reason=stop_reason(payload.get("reason")),
         id_token=_id_tag(tag) if tag else None,
         values=values,
+        signed=_signed(rows),
     )
+
+
+def stop_reason(text: object) -> StopReason:
+    """Read why a transaction ended: Local where nothing is told, Other where it is told in words of one's own."""
+    try:
+        return StopReason(str(text)) if text else StopReason.LOCAL
+    except ValueError:
+        return StopReason.OTHER
+
+
+def signed_data(text: str) -> SignedData:
+    """Read the value of a sample of format SignedData: what the meter signed, or that in the JSON of later versions.
+
+    The Open Charge Alliance's application note on signed meter values puts `signedMeterData`, `encodingMethod`,
+    `signingMethod` and `publicKey` into this one text, as OCPP 2.0.1 has them.
+    """
+    try:
+        told = loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict) or not isinstance(told.get("signedMeterData"), str):
+        return SignedData(text)
+    key, method, encoding = (str(told.get(name, "")) for name in ("publicKey", "signingMethod", "encodingMethod"))
+    return SignedData(told["signedMeterData"], key, method, encoding)
+
+
+def _signed(rows: object) -> tuple[SignedReading, ...]:
+    """Collect all signed samples, also of meter values without a register."""
+    assert isinstance(rows, list)  # noqa: S101  the schema says so
+    return tuple(
+        SignedReading(parse_timestamp(row["timestamp"]), _context(sample), signed_data(sample["value"]))
+        for row in rows
+        for sample in row["sampledValue"]
+        if sample.get("format") == "SignedData"
+    )
+
+
+def _context(sample: Payload, default: ReadingContext = ReadingContext.PERIODIC) -> ReadingContext:
+    return _CONTEXTS.get(str(sample.get("context")), default)
 
 
 def _decode_meter_value(row: Payload) -> MeterValue | None:
     """Read one meterValue; None if it has no energy register. Defaults of §7.45 apply to absent fields."""
-    energy: Wh | None = None
-    power: Watt | None = None
-    currents: dict[str, MilliAmp] = {}
-    voltages: dict[str, MilliVolt] = {}
     signed: SignedData | None = None
     context = ReadingContext.PERIODIC
-    samples = row["sampledValue"]
-    assert isinstance(samples, list)  # noqa: S101  the schema says so
-    for sample in samples:
-        context = _CONTEXTS.get(str(sample.get("context")), context)
-        if sample.get("format") == "SignedData":
-            signed = SignedData(sample["value"])
-            continue
-        number = _number(sample["value"])
-        if number is None:
-            continue
-        phase = str(sample.get("phase", ""))
-        match sample.get("measurand", _ENERGY), sample.get("unit"):
-            case ("Energy.Active.Import.Register", unit) if not phase and number >= 0:
-                energy = Wh(int(number.scaleb(3) if unit == "kWh" else number))
-            case ("Power.Active.Import", unit) if not phase:
-                power = Watt(int(number.scaleb(3) if unit == "kW" else number))
-            case ("Current.Import", _) if phase in _PHASES:
-                currents[phase] = MilliAmp(int(number.scaleb(3)))
-            case ("Voltage", _) if phase[:2] in _PHASES:
-                voltages[phase[:2]] = MilliVolt(int(number.scaleb(3)))
-            case _:
-                pass
-    if energy is None:
-        return None
-    reading = MeterReading(energy, power, _in_order(currents), _in_order(voltages), signed)
-    return MeterValue(parse_timestamp(row["timestamp"]), reading, context)
-
-
-def _in_order(values: dict[str, V]) -> tuple[V, ...]:
-    return tuple(values[phase] for phase in _PHASES if phase in values)
-
-
-def _number(text: object) -> Decimal | None:
-    """Read a sampled value. Float noise (`9.1660000001` kWh) is cut to the milli-unit; what is no number is None."""
-    try:
-        number = Decimal(str(text).strip())
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or abs(number) > Decimal(10) ** 15:
-        return None
-    return number.quantize(Decimal("0.001"))
+    samples = []
+    rows = row["sampledValue"]
+    assert isinstance(rows, list)  # noqa: S101  the schema says so
+    for told in rows:
+        context = _context(told, context)
+        if told.get("format") == "SignedData":
+            signed = signed_data(told["value"])
+        elif sample := make_sample(told.get("measurand"), told.get("phase"), told["value"], told.get("unit")):
+            samples.append(sample)
+    reading = reading_of(samples, signed)
+    return MeterValue(parse_timestamp(row["timestamp"]), reading, context) if reading else None
 
 
 def _register(payload: Payload, name: str) -> Wh:
@@ -275,6 +285,6 @@ def _int(payload: Payload, name: str) -> int:
 
 def _id_tag(text: object) -> IdToken:
     try:
-        return IdToken.parse(str(text), ID_TAG_LENGTH)
+        return IdToken.parse(str(text), _LONGEST_TAG)
     except ValueError as error:
         raise PayloadError(f"idTag: {error}") from error

@@ -133,3 +133,40 @@ def test_retiming_moves_every_time_and_nothing_else() -> None:
     assert isinstance(moved, Updated)
     assert [v.at for v in moved.values] == [_AT + hour, _AT + 2 * hour]
     assert [v.reading for v in moved.values] == [_READING, _READING]
+
+
+def test_a_register_told_by_phase_is_the_sum_of_all_three() -> None:
+    samples = [{"value": f"{number}.5", "unit": "kWh", "phase": f"L{number}"} for number in (1, 2, 3)]
+    payload = {"connectorId": 1, "meterValue": [{"timestamp": "2026-10-31T18:00:00Z", "sampledValue": samples}]}
+    assert [v.reading.energy_import for v in v16.decode_meter_values(payload).values] == [7_500]
+
+
+def test_all_that_is_signed_is_kept_as_it_is_also_without_a_register() -> None:
+    text = 'OCMF|{"RV": "1.0" }|{"SD":"30ü"}'
+    wrapped = dumps({"signedMeterData": "T0NNRg==", "encodingMethod": "OCMF", "signingMethod": "S", "publicKey": "30"})
+    rows = [
+        {
+            "timestamp": "2026-10-31T18:00:00Z",
+            "sampledValue": [{"value": text, "format": "SignedData", "context": "Transaction.Begin"}],
+        },
+        {
+            "timestamp": "2026-10-31T19:00:00Z",
+            "sampledValue": [
+                {"value": wrapped, "format": "SignedData", "context": "Transaction.End"},
+                {"value": "{", "format": "SignedData"},
+            ],
+        },
+    ]
+    decoded = v16.decode_meter_values({"connectorId": 1, "meterValue": rows})
+    assert decoded.values == ()
+    begin, end, odd = decoded.signed
+    assert (begin.at, begin.context, begin.data) == (_AT, ReadingContext.BEGIN, SignedData(text))
+    assert (end.context, end.data) == (ReadingContext.END, SignedData("T0NNRg==", "30", "S", "OCMF"))
+    assert odd.data.text == "{"
+
+
+def test_reasons_of_later_versions_are_other_ones_here() -> None:
+    meter = MeterValue(_AT, MeterReading(Wh(1)), ReadingContext.END)
+    payload = v16.stop_transaction(Ended(_KEY, 1, EvseId(1), meter, StopReason.SOC_LIMIT_REACHED), 1)
+    assert _through_the_wire("StopTransaction", payload)["reason"] == "Other"
+    assert v16.decode_stop_transaction({**payload, "reason": "BecauseICan"}).reason is StopReason.OTHER
