@@ -12,7 +12,10 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.assignment import ALWAYS, Scope
+from backend.core.assignment import ALWAYS, ProfileTariff, Scope
+from backend.core.profiles import set_problems
+from backend.core.tariff import load_tariff
+from backend.core.tariff_model import TariffType
 from backend.csms.passwords import hash_password, is_password
 from backend.errors import ApplyError
 from backend.master_data import (
@@ -28,6 +31,8 @@ from backend.master_data import (
     time_of,
 )
 from backend.store import tables
+from backend.store.session_tariffs import let_take_over
+from backend.store.tariffs import profiles_json
 from backend.store.transactions import release_held
 from shared.ids import IdToken
 
@@ -66,7 +71,7 @@ async def apply(connection: AsyncConnection, data: MasterData) -> Outcome:
     for tariff in data.tariffs:
         await _apply_tariff(connection, tariff, outcome)
     for assignment in data.assignments:
-        await _apply_assignment(connection, assignment, outcome)
+        await apply_assignment(connection, assignment, outcome)
     outcome.released = await release_held(connection)
     return outcome
 
@@ -158,15 +163,18 @@ async def _apply_tariff(connection: AsyncConnection, entry: TariffEntry, outcome
         "body": entry.body,
     }
     await connection.execute(insert(table).values(**row))
+    await let_take_over(connection, entry.operator, entry.tariff_id, entry.id, entry.valid_from)
     outcome.created += 1
 
 
-async def _apply_assignment(connection: AsyncConnection, entry: AssignmentEntry, outcome: Outcome) -> None:
+async def apply_assignment(connection: AsyncConnection, entry: AssignmentEntry, outcome: Outcome) -> None:
+    """Write an assignment; sessions that run keep what they were given.
+
+    Raises:
+        ApplyError: it names what does not exist, or tariffs that can't take turns.
+    """
     await _operator(connection, entry.operator, entry.tariff)
-    version = tables.tariff_version.c
-    known = select(version.id).where(version.operator_id == entry.operator, version.tariff_id == entry.tariff)
-    if (await connection.execute(known.limit(1))).first() is None:
-        raise ApplyError(f"assignment: operator {entry.operator} has no tariff {entry.tariff!r}")
+    await _check_set(connection, entry)
     target = entry.target
     if entry.scope == Scope.OPERATOR:
         target = entry.operator
@@ -179,9 +187,29 @@ async def _apply_assignment(connection: AsyncConnection, entry: AssignmentEntry,
         "tariff_id": entry.tariff,
         "valid_from": time_of(entry.valid_from, "assignment.valid_from") or ALWAYS,
         "valid_to": time_of(entry.valid_to, "assignment.valid_to"),
+        "profiles": profiles_json(ProfileTariff(TariffType(one.profile), one.tariff) for one in entry.profile),
+        "version_switch": entry.version_switch,
     }
     keys = ("operator_id", "scope", "target", "valid_from")
     await _upsert(connection, tables.tariff_assignment, keys, row, outcome)
+
+
+async def _check_set(connection: AsyncConnection, entry: AssignmentEntry) -> None:
+    """Check that the tariffs of an assignment exist and can take turns in a session, in all their versions."""
+    v = tables.tariff_version.c
+    bodies = []
+    for profile, tariff_id in [
+        (TariffType.REGULAR, entry.tariff),
+        *((TariffType(one.profile), one.tariff) for one in entry.profile),
+    ]:
+        query = select(v.body).where(v.operator_id == entry.operator, v.tariff_id == tariff_id)
+        versions = (await connection.execute(query.order_by(v.valid_from))).scalars().all()
+        if not versions:
+            raise ApplyError(f"assignment: operator {entry.operator} has no tariff {tariff_id!r}")
+        bodies += [(profile, load_tariff(body)) for body in versions] if entry.profile else []
+    problem = next(set_problems(bodies), "")
+    if problem:
+        raise ApplyError(f"assignment: {problem}")
 
 
 async def _exists(connection: AsyncConnection, operator_id: str, scope: Scope, target: str) -> bool:

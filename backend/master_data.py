@@ -14,6 +14,8 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backend.core.assignment import Scope
+from backend.core.profiles import PROFILES
+from backend.core.rating_model import VersionSwitch
 from backend.core.tariff import TariffError, canonical, load_tariff, version_id
 from backend.errors import ApplyError
 from shared.config import ConfigError, build, setting
@@ -117,6 +119,14 @@ class ChargePointEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileEntry:
+    """A further tariff, for the time in which a profile is in force."""
+
+    profile: str = setting(choices=tuple(PROFILES[1:]), help="the profile, in the words of OCPI")
+    tariff: str = setting(help="id of its tariff")
+
+
+@dataclass(frozen=True, slots=True)
 class AssignmentEntry:
     """Which tariff applies. Of several the most specific one does: the order of the scopes is that of precedence."""
 
@@ -126,6 +136,12 @@ class AssignmentEntry:
     target: str = setting("", help="id of the user, contract ...; an evse is CP-1/1, a connector CP-1/1/1")
     valid_from: str = setting("", help="begin, for instance 2027-01-01T00:00:00+01:00; left out = always")
     valid_to: str = setting("", help="end, exclusive; left out = for ever")
+    profile: tuple[ProfileEntry, ...] = setting((), help="tariffs of other profiles than the regular one")
+    version_switch: str = setting(
+        VersionSwitch.LOCK_AT_START,
+        choices=tuple(VersionSwitch),
+        help="what a version of the tariff that becomes valid during a session means to it",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +242,23 @@ def _check_entries(file: _File) -> None:
     for i, contract in enumerate(file.contract):
         _match(f"contract[{i}]", "id", contract.id, _NAME, "1 to 36 characters")
     for i, assignment in enumerate(file.assignment):
-        _check_assignment(assignment, f"assignment[{i}]")
+        check_assignment(assignment, f"assignment[{i}]")
 
 
-def _check_assignment(entry: AssignmentEntry, name: str) -> None:
+def check_assignment(entry: AssignmentEntry, name: str) -> None:
+    """Check an assignment by itself.
+
+    Raises:
+        ApplyError: a field contradicts another one; the text begins with `name`.
+    """
     if (entry.scope == Scope.OPERATOR) == bool(entry.target):
         needs = "must be left out" if entry.target else "is missing"
         raise ApplyError(f"{name}.target {needs} when scope is {entry.scope!r}")
     if pattern := _PLACES.get(Scope(entry.scope)):
         _match(name, "target", entry.target, pattern, "a charge point and numbers such as CP-1/1 or CP-1/1/1")
+    profiles = [one.profile for one in entry.profile]
+    if len(set(profiles)) < len(profiles):
+        raise ApplyError(f"{name}.profile: each profile may have one tariff")
     begin, end = (time_of(text, f"{name}.{key}") for key, text in _validity(entry))
     if begin and end and begin >= end:
         raise ApplyError(f"{name}.valid_to must be after valid_from")

@@ -7,13 +7,18 @@ The rules:
   an assignment without end.
 - An assignment whose tariff has no version yet is not passed over: a price that was agreed on must not be replaced by
   another one in silence. The session is held instead.
-- The version valid at the begin prices the whole session.
+- An assignment may name further tariffs for profiles (see `backend.core.profiles`); each must have a version, too.
+- The versions valid at the begin price the whole session, unless the assignment says that later ones take over.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from backend.core.rating_model import VersionSwitch
+from backend.core.tariff_model import TariffType
+from backend.core.turns import profile_name
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 """Begin of an assignment that was always valid."""
@@ -42,14 +47,34 @@ Facts = Mapping[Scope, str]
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileTariff:
+    """The tariff of a profile, beside the regular one."""
+
+    profile: TariffType
+    tariff_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """A tariff for all sessions of a target, valid from a time (inclusive) to a time (exclusive); None is for ever."""
+    """A tariff for all sessions of a target, valid from a time (inclusive) to a time (exclusive); None is for ever.
+
+    Args:
+        scope: to what it applies.
+        target: id of that.
+        tariff_id: the regular tariff.
+        valid_from: begin.
+        valid_to: end.
+        profiles: further tariffs, at most one for each profile.
+        version_switch: what a version that becomes valid during a session means to it.
+    """
 
     scope: Scope
     target: str
     tariff_id: str
     valid_from: datetime = ALWAYS
     valid_to: datetime | None = None
+    profiles: tuple[ProfileTariff, ...] = ()
+    version_switch: VersionSwitch = VersionSwitch.LOCK_AT_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +105,7 @@ class Rule:
         assignment: the one that decided, None without one.
         version_from: begin of the version's validity, None without one.
         others: assignments that would apply too and are less specific, the nearest first.
+        missing: the tariff without a version, if that is why there is none.
     """
 
     outcome: Outcome
@@ -87,18 +113,31 @@ class Rule:
     assignment: Assignment | None = None
     version_from: datetime | None = None
     others: tuple[Assignment, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A version that may price parts of a session, beside the regular one of its start."""
+
+    profile: TariffType
+    version_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The version that prices a session and the rule that gave it. Without one (None) the session is held."""
+    """The versions that price a session and the rule that gave them.
+
+    Without a regular one (`version_id` is None) the session is held.
+    """
 
     version_id: str | None
     rule: Rule
+    further: tuple[Further, ...] = ()
 
 
-def choose(candidates: Iterable[Assignment], versions: Iterable[TariffVersion], facts: Facts, at: datetime) -> Choice:
-    """Choose the tariff of a session.
+def choose(candidates: Iterable[Assignment], versions: Sequence[TariffVersion], facts: Facts, at: datetime) -> Choice:
+    """Choose the tariffs of a session.
 
     Args:
         candidates: assignments of the operator; those that name others are left out here.
@@ -110,11 +149,19 @@ def choose(candidates: Iterable[Assignment], versions: Iterable[TariffVersion], 
     if not ranked:
         return Choice(None, Rule(Outcome.NO_ASSIGNMENT, at))
     first, others = ranked[0], tuple(ranked[1:])
-    valid = [v for v in versions if v.tariff_id == first.tariff_id and v.valid_from <= at]
-    if not valid:
-        return Choice(None, Rule(Outcome.NO_VERSION, at, first, None, others))
-    version = max(valid, key=lambda v: v.valid_from)
-    return Choice(version.id, Rule(Outcome.CHOSEN, at, first, version.valid_from, others))
+    wanted = [ProfileTariff(TariffType.REGULAR, first.tariff_id), *first.profiles]
+    known = {one.tariff_id: [v for v in versions if v.tariff_id == one.tariff_id] for one in wanted}
+    chosen: list[TariffVersion] = []
+    for one in wanted:
+        begun = [v for v in known[one.tariff_id] if v.valid_from <= at]
+        if not begun:
+            return Choice(None, Rule(Outcome.NO_VERSION, at, first, None, others, one.tariff_id))
+        chosen.append(max(begun, key=lambda v: v.valid_from))
+    further = [Further(one.profile, v.id) for one, v in zip(wanted[1:], chosen[1:], strict=True)]
+    if first.version_switch is VersionSwitch.SWITCH:
+        further += [Further(one.profile, v.id) for one in wanted for v in known[one.tariff_id] if v.valid_from > at]
+    rule = Rule(Outcome.CHOSEN, at, first, chosen[0].valid_from, others)
+    return Choice(chosen[0].id, rule, tuple(further))
 
 
 def no_payer(at: datetime) -> Choice:
@@ -126,8 +173,13 @@ def rule_text(rule: Rule, language: str = "en") -> str:
     """Write a rule for people, in `de` or `en`."""
     one, moment = rule.assignment, rule.version_from or rule.at
     scope = _SCOPES[language][one.scope] if one else ""
-    target, tariff = (one.target, one.tariff_id) if one else ("", "")
-    return _TEXTS[language][rule.outcome].format(scope=scope, target=target, tariff=tariff, at=moment.isoformat())
+    target, tariff = (one.target, rule.missing or one.tariff_id) if one else ("", "")
+    text = _TEXTS[language][rule.outcome].format(scope=scope, target=target, tariff=tariff, at=moment.isoformat())
+    if one is None or rule.outcome is not Outcome.CHOSEN:
+        return text
+    more = [f"{profile_name(each.profile, language)}: {each.tariff_id}" for each in one.profiles]
+    text += f" ({', '.join(more)})" if more else ""
+    return text + (_TAKE_OVER[language] if one.version_switch is VersionSwitch.SWITCH else "")
 
 
 def _applies(one: Assignment, facts: Facts, at: datetime) -> bool:
@@ -152,6 +204,11 @@ _TEXTS: Mapping[str, Mapping[Outcome, str]] = {
         Outcome.NO_ASSIGNMENT: "weder dem Kunden noch der Ladestation noch dem Betreiber ist ein Tarif zugeordnet",
         Outcome.NO_VERSION: "Tarif {tariff} für {scope} {target} hat am {at} keine gültige Fassung",
     },
+}
+
+_TAKE_OVER: Mapping[str, str] = {
+    "en": "; later versions take over when they become valid",
+    "de": "; spätere Fassungen lösen sie ab, sobald sie gültig werden",
 }
 
 _SCOPES: Mapping[str, Mapping[Scope, str]] = {

@@ -21,6 +21,7 @@ from backend.core.rounding import Ratio, rounded
 from backend.core.tariff import parse_tariff
 from backend.core.tariff_fields import listed, moment
 from backend.core.tariff_model import SpotPrice
+from backend.core.turns import Turn
 from shared.ids import IdToken
 from shared.metering import SignedData
 from shared.units import Wh, kwh
@@ -55,7 +56,7 @@ class SignedValue:
 class CdrFacts:
     """What a CDR tells besides its price. Times aware, registers in Wh; `tariff` is the tariff's JSON as stored.
 
-    `more_tariffs` are others that the periods name; `signed` the signed readings, if the meter signs.
+    `more_tariffs` are others that take turns with it, as `turns` tell; `signed` are signed readings, if there are any.
     """
 
     transaction_id: int
@@ -77,6 +78,7 @@ class CdrFacts:
     tariff_version: str
     more_tariffs: tuple[Mapping[str, object], ...] = ()
     signed: tuple[SignedValue, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
 
 def make_cdr(
@@ -123,6 +125,7 @@ def make_cdr(
         "x_meter_start": facts.meter_start,
         "x_meter_stop": facts.meter_stop,
         "x_tariff_version": facts.tariff_version,
+        **({"x_turns": [json.loads(to_json(turn)) for turn in facts.turns]} if facts.turns else {}),
         "x_rating": _rating_facts(rating, context),
     }
     if facts.signed:

@@ -4,13 +4,16 @@ What rates an ended session, shows the price of a running one, simulates another
 this one function.
 """
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backend.core.charging_period import MeterPoint, Period, PeriodError
 from backend.core.rating import Context, Policy, Rater, Rating, RatingError, Used
 from backend.core.tariff import Tariff, TariffError, load_tariff
 from backend.core.tariff_model import SpotPrice
+from backend.core.turns import Turn
 
 
 class UnratableError(ValueError):
@@ -27,7 +30,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a price depends on besides the tariff; stored with the rating.
+    """All that a price depends on besides the tariffs; stored with the rating.
 
     Args:
         timezone: local time of the charge point, IANA name.
@@ -36,6 +39,7 @@ class Inputs:
         used: what other sessions used before, see `Context`.
         series: price series that the tariff names.
         relationship: with whom, see `Context`.
+        turns: which of the tariffs counts when; empty where there is but one.
     """
 
     timezone: str
@@ -44,6 +48,7 @@ class Inputs:
     used: tuple[Used, ...] = ()
     series: tuple[Series, ...] = ()
     relationship: str = ""
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +89,33 @@ def context_of(inputs: Inputs) -> Context:
         used={part.key: part.amount for part in inputs.used},
         series={series.id: series.prices for series in inputs.series},
         relationship=inputs.relationship,
+        turns=inputs.turns if len(inputs.turns) > 1 else (),
     )
 
 
-def price(inputs: Inputs, tariff: Tariff) -> Priced:
-    """Price a session.
+def price(inputs: Inputs, tariffs: Tariff | Sequence[Tariff]) -> Priced:
+    """Price a session; where tariffs take turns, each period names its own.
+
+    Args:
+        inputs: what the price depends on.
+        tariffs: the one that counts, or all that `inputs.turns` name, in the order of their first turn.
 
     Raises:
         UnratableError: something is missing, contradicts itself or has no price.
     """
     zone, context = read_zone(inputs.timezone), context_of(inputs)
     try:
-        rater = Rater(tariff, zone, inputs.policy)
-        return Priced(*rater.cut_and_rate(inputs.points, context))
+        periods, rating = Rater(tariffs, zone, inputs.policy).cut_and_rate(inputs.points, context)
     except (PeriodError, RatingError, TariffError) as error:
         raise UnratableError(str(error)) from error
+    return Priced(_named(periods, context.turns), rating)
+
+
+def _named(periods: tuple[Period, ...], turns: Sequence[Turn]) -> tuple[Period, ...]:
+    """Let each period name the tariff that counts at its start."""
+    if not turns:
+        return periods
+    starts = [turn.start for turn in turns]
+    return tuple(
+        replace(period, tariff_id=turns[max(0, bisect_right(starts, period.start) - 1)].tariff_id) for period in periods
+    )

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from backend.core.charging_period import Between
 from backend.core.tariff_model import HeldError, PriceBasis, SpotPrice
+from backend.core.turns import Turn
 
 ENGINE = 2
 """Version of the rules; stored with each rating, so that a later change of them is seen when it is computed again."""
@@ -63,11 +64,14 @@ class Context:
         used: what other sessions used before, by the keys of `Rating.used`: kWh of quotas and volumes, amounts of caps.
         series: price series by the id that a tariff names.
         relationship: with whom, as in the tariff's `x_tax`; empty is as the components say.
+        turns: which of several tariffs counts from when on, in order; empty where their validity decides, or the
+            periods name theirs.
     """
 
     used: Mapping[str, Decimal] = field(default_factory=dict)
     series: Mapping[str, Sequence[SpotPrice]] = field(default_factory=dict)
     relationship: str = ""
+    turns: Sequence[Turn] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ versions of this program, so they are left out, and so is the version itself.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 from backend.core.pricing import Inputs, UnratableError, price, read_tariff
 from backend.core.rating import Rating
@@ -33,19 +34,20 @@ class Proof:
     differences: tuple[Difference, ...]
 
 
-def check(stored: str, tariff_version: str, tariff_body: str, inputs: Inputs) -> tuple[str, ...]:
+def check(stored: str, versions: Mapping[str, str], inputs: Inputs) -> tuple[str, ...]:
     """Compute a stored rating (JSON) again and name what differs, nothing if it is the same.
 
     Args:
         stored: the rating as it was stored.
-        tariff_version: the version's name, which must be the hash of its body.
-        tariff_body: canonical JSON.
+        versions: canonical JSON of each tariff version by its name, which must be the hash of that; in the order in
+            which they were given to the rating.
         inputs: that it was priced from.
     """
-    if version_id(tariff_body) != tariff_version:
-        return (f"the content of tariff version {tariff_version[:12]} is not what its hash says",)
+    for name, body in versions.items():
+        if version_id(body) != name:
+            return (f"the content of tariff version {name[:12]} is not what its hash says",)
     try:
-        return differences(stored, price(inputs, read_tariff(tariff_body)).rating)
+        return differences(stored, price(inputs, [read_tariff(body) for body in versions.values()]).rating)
     except UnratableError as error:
         return (f"can't be priced again: {error}",)
 
@@ -70,5 +72,13 @@ def _compare(before: object, after: object, path: str) -> Iterator[str]:
             yield f"{path}: {len(before)} stored, {len(after)} recomputed"
         for i, (one, other) in enumerate(zip(before, after, strict=False)):
             yield from _compare(one, other, f"{path}[{i}]")
-    elif before != after:
+    elif before != after and not _same_number(before, after):
         yield f"{path}: {before} stored, {after} recomputed"
+
+
+def _same_number(one: object, other: object) -> bool:
+    """Tell whether two texts are one number: 4.000 kWh are 4 kWh."""
+    try:
+        return Decimal(str(one)) == Decimal(str(other))
+    except InvalidOperation:
+        return False

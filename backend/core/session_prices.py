@@ -92,6 +92,7 @@ class SessionPrices:
         self._stretches = stretches
         self._began = stretches[0].start if stretches else self._start
         self._context = context
+        self._turns = [turn.start for turn in context.turns]
         self._switching = switching and len(books) > 1
         special = [book for book in books if book.special]
         self._spots = {
@@ -105,17 +106,18 @@ class SessionPrices:
         self.changes = self._all_changes()
 
     def book(self, period: Period, at: datetime, path: str) -> PriceBook:
-        """Give the tariff of a period at an instant: the one that it names, else the one valid at the start, or now.
+        """Give the tariff of a period at an instant: the one that it names, whose turn it is, or that is valid.
 
         Raises:
             RatingError: it names a tariff that the session has not; `path` is the period's.
             TariffError: none is valid.
         """
-        if period.tariff_id:
-            named = [book for book in self._books if book.tariff.id == period.tariff_id]
+        tariff_id = period.tariff_id or self._whose_turn(at)
+        if tariff_id:
+            named = [book for book in self._books if book.tariff.id == tariff_id]
             if not named:
                 known = ", ".join(book.tariff.id for book in self._books)
-                raise RatingError(f"{path}.tariff_id", f"{period.tariff_id!r} is not one of {known}", "unknown_tariff")
+                raise RatingError(f"{path}.tariff_id", f"{tariff_id!r} is not one of {known}", "unknown_tariff")
             return _valid(named, at if self._switching else self._start)
         if self._switching:
             return _valid(self._books, at)
@@ -150,6 +152,12 @@ class SessionPrices:
         """Name the day, month or year that an instant belongs to; a session is just `session`."""
         return book.clock.local(at).strftime(_NUMBERS[span]) if span in _NUMBERS else "session"
 
+    def _whose_turn(self, at: datetime) -> str:
+        """Name the tariff that the context tells for an instant, empty if it tells none."""
+        if not self._turns:
+            return ""
+        return self._context.turns[max(0, bisect_right(self._turns, at) - 1)].tariff_id
+
     def _all_changes(self) -> list[datetime]:
         found: list[datetime] = []
         for book in self._books:
@@ -157,7 +165,9 @@ class SessionPrices:
             moving = spot.changes(self._start, self._end) if spot else []
             if self._switching:
                 moving += [at for at in (book.tariff.start_date_time, book.tariff.end_date_time) if at]
-            found += book.changes(self._start, self._end, self._stretches, moving=moving)
+            changes = book.changes(self._start, self._end, self._stretches, moving=moving)
+            found += [at for at in changes if self._whose_turn(at) == book.tariff.id] if self._turns else changes
+        found += [at for at in self._turns if self._start < at < self._end]
         return sorted(set(found)) if len(self._books) > 1 else found
 
     def _price(self, book: PriceBook, dimension: Dimension, item: Item, moment: Moment) -> Price | None:

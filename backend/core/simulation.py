@@ -176,7 +176,7 @@ class _Trial:
             if target[1]
             for key, amount in sorted(self._used[target].items())
         )
-        rating = price(replace(session.inputs, used=used, series=self._series), self._tariff).rating
+        rating = price(replace(session.inputs, used=used, series=self._series, turns=()), self._tariff).rating
         for part in rating.used:
             scope = Scope.GROUP if f"/{Scope.GROUP}/" in part.key else Scope.CONTRACT
             known = self._used[scope, targets[scope]]

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backend.core.periods import MeterPoint
-from backend.core.pricing import Inputs, UnratableError, price, read_tariff, read_zone
+from backend.core.pricing import Inputs, UnratableError, price, read_zone
 from backend.core.rating import Policy, Rating
+from backend.core.turns import Turn
 from backend.errors import CommandError
-from backend.store.ratings import RatableTransaction, load_transaction, points_between
+from backend.store.ratings import load_transaction, points_between
 from backend.store.running import RunningTransaction, running_transactions
+from backend.store.session_tariffs import load_session_tariffs
 from backend.store.usage import load_surroundings
 from backend.store.writer import Store
 from shared.clock import Clock
@@ -61,12 +63,14 @@ class LivePrice:
         energy: Wh so far.
         rating: None where there is no price; then `reason` says why.
         reason: for people, empty if there is a price.
+        turns: which tariff counts when, up to `at`; empty where there is but one.
     """
 
     at: datetime | None
     energy: Wh
     rating: Rating | None
     reason: str = ""
+    turns: tuple[Turn, ...] = ()
 
     @property
     def total(self) -> Money | None:
@@ -75,19 +79,19 @@ class LivePrice:
 
 
 class LivePrices:
-    """Prices of running transactions, worked out once for each meter value that comes in."""
+    """Prices of running transactions, worked out once for each meter value, profile switch or tariff that comes in."""
 
     def __init__(self, store: Store, policy: Policy) -> None:
         self._store, self._policy = store, policy
-        self._known: dict[int, tuple[int, LivePrice]] = {}
+        self._known: dict[int, tuple[tuple[int, ...], LivePrice]] = {}
 
     async def of(self, transactions: Iterable[RunningTransaction]) -> dict[int, LivePrice]:
         """Give the prices by transaction. Cancelling is safe."""
         found = {}
         for one in transactions:
             known = self._known.get(one.id)
-            if known is None or known[0] != one.last_value_id:
-                known = (one.last_value_id, await self._price(one.id))
+            if known is None or known[0] != one.basis:
+                known = (one.basis, await self._price(one.id))
                 self._known[one.id] = known
             found[one.id] = known[1]
         return found
@@ -105,24 +109,26 @@ class LivePrices:
             transaction = await load_transaction(connection, transaction_id)
             if transaction is None:
                 return LivePrice(None, Wh(0), None, "there is no such transaction")
+            start = MeterPoint(transaction.started_at, transaction.meter_start)
+            points = points_between(start, transaction.points, None)
+            last = points[-1]
             try:
-                tariff = read_tariff(_body(transaction))
+                tariffs = await load_session_tariffs(connection, transaction, last.at)
                 read_zone(transaction.timezone)
-                around = await load_surroundings(connection, transaction, tariff)
+                around = await load_surroundings(connection, transaction, tariffs.tariffs)
             except UnratableError as error:
                 return LivePrice(None, Wh(0), None, str(error))
-        start = MeterPoint(transaction.started_at, transaction.meter_start)
-        points = points_between(start, transaction.points, None)
         if len(points) < 2:
-            return LivePrice(None, Wh(0), None, "no meter value has come yet")
-        last = points[-1]
+            return LivePrice(None, Wh(0), None, "no meter value has come yet", tariffs.turns)
         energy = Wh(last.energy - start.energy)
+        policy = replace(self._policy, version_switch=tariffs.version_switch)
+        relationship = transaction.relationship
+        inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship, tariffs.turns)
         try:
-            inputs = Inputs(transaction.timezone, points, self._policy, around.used, around.series)
-            priced = price(replace(inputs, relationship=transaction.relationship), tariff)
+            priced = price(inputs, tariffs.tariffs)
         except UnratableError as error:
-            return LivePrice(last.at, energy, None, str(error))
-        return LivePrice(last.at, energy, priced.rating)
+            return LivePrice(last.at, energy, None, str(error), tariffs.turns)
+        return LivePrice(last.at, energy, priced.rating, turns=tariffs.turns)
 
 
 class CostTeller:
@@ -185,9 +191,3 @@ class CostTeller:
         if answer.get("status") in ("UnknownVendorId", "UnknownMessageId"):
             self._deaf.add(one.charge_point_id)
             log.info("station_shows_no_cost", charge_point=one.charge_point_id, answer=answer["status"])
-
-
-def _body(transaction: RatableTransaction) -> str:
-    if transaction.tariff_body is None:
-        raise UnratableError(transaction.tariff_reason or "no tariff was assigned when it began")
-    return transaction.tariff_body

@@ -1,9 +1,12 @@
 """Job: rate transactions that are over. What can't be priced is held with its reason, never rated with 0.
 
 What is rated already is rated again where somebody or something asked for it: the new rating is appended with its
-reason, the CDR credited and replaced. The tariff stays the one of the session's start.
+reason, the CDR credited and replaced. The tariffs stay those that the session was given; which of them counts when
+follows from what is known of profiles now.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.core.cdr import CdrFacts, make_cdr
 from backend.core.credit import corrected_id, make_credit
 from backend.core.periods import MeterPoint
-from backend.core.pricing import Inputs, Priced, UnratableError, context_of, price, read_tariff, read_zone
+from backend.core.pricing import Inputs, Priced, UnratableError, context_of, price, read_zone
 from backend.core.rating import Policy, Rating
 from backend.core.record import RecordError, from_json, to_json
-from backend.core.tariff import Tariff, load_body
+from backend.core.tariff import load_body
 from backend.core.transaction import State
 from backend.store.ratings import (
     RatableTransaction,
@@ -32,6 +35,7 @@ from backend.store.ratings import (
     store_correction,
     store_rating,
 )
+from backend.store.session_tariffs import SessionTariffs, is_current, load_session_tariffs
 from backend.store.usage import later_sessions, load_surroundings
 from backend.store.writer import Store
 from shared.clock import Clock
@@ -60,7 +64,9 @@ async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id:
         if transaction is None or transaction.state is not State.ENDED:
             return
         try:
-            work, later = await _price(connection, transaction, policy, ENDED, now)
+            policy = replace(policy, version_switch=transaction.version_switch)
+            tariffs = await _tariffs(connection, transaction)
+            work, later = await _price(connection, transaction, tariffs, policy, reason=ENDED, now=now)
         except UnratableError as error:
             reason = str(error)
         else:
@@ -70,7 +76,8 @@ async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id:
         return await hold(connection, transaction_id, reason)
 
     async def finish(connection: AsyncConnection) -> bool:
-        stored = await store_rating(connection, work, now)
+        # A profile switch may have come in since: then the session is priced anew.
+        stored = await is_current(connection, transaction, tariffs) and await store_rating(connection, work, now)
         if stored:
             await ask_rerating(connection, later, EARLIER_SESSION)
         return stored
@@ -91,9 +98,16 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
         number = cdr.number + 1
         try:
             rated = from_json(Rating, before.body)
+            tariffs = await _tariffs(connection, transaction)
             # What was agreed on then goes on to hold.
             work, later = await _price(
-                connection, transaction, rated.policy, transaction.rerate_reason, now, correction=number
+                connection,
+                transaction,
+                tariffs,
+                rated.policy,
+                reason=transaction.rerate_reason,
+                now=now,
+                correction=number,
             )
             credit = dumps(make_credit(_values(cdr), number, now))
             same = rated == from_json(Rating, work.body)
@@ -102,6 +116,8 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
             failure = f"can't be rated again ({transaction.rerate_reason}): {error}"
 
     async def finish(connection: AsyncConnection) -> bool:
+        if not failure and not await is_current(connection, transaction, tariffs):
+            return False  # as above
         if failure or same:
             await finish_rerating(connection, transaction_id, failure or None)
             return False
@@ -119,10 +135,11 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
 async def _price(
     connection: AsyncConnection,
     transaction: RatableTransaction,
+    tariffs: SessionTariffs,
     policy: Policy,
+    *,
     reason: str,
     now: datetime,
-    *,
     correction: int = 0,
 ) -> tuple[RatingToStore, list[int]]:
     """Price a transaction; gives what is to be stored, and the later sessions whose price rests on this one.
@@ -130,46 +147,53 @@ async def _price(
     Raises:
         UnratableError: something is missing, contradicts itself or has no price.
     """
-    tariff = _tariff(transaction)
     read_zone(transaction.timezone)
-    around = await load_surroundings(connection, transaction, tariff)
+    around = await load_surroundings(connection, transaction, tariffs.tariffs)
     points, relationship = _points(transaction), transaction.relationship
-    inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship)
-    work = to_store(transaction, inputs, price(inputs, tariff), reason, now, correction=correction)
-    return work, await later_sessions(connection, transaction, tariff)
+    inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship, tariffs.turns)
+    priced = price(inputs, tariffs.tariffs)
+    work = to_store(transaction, tariffs.versions, inputs, priced, reason=reason, now=now, correction=correction)
+    return work, await later_sessions(connection, transaction, tariffs.tariffs)
 
 
-def _tariff(transaction: RatableTransaction) -> Tariff:
-    """Check what a price needs at all, and give the tariff of the session's start."""
+async def _tariffs(connection: AsyncConnection, transaction: RatableTransaction) -> SessionTariffs:
+    """Check what a price needs at all, and give the session's tariffs."""
     if transaction.customer_id is None:
         raise UnratableError(f"nobody pays for the token {transaction.id_token}: add it to a customer")
-    if transaction.tariff_version is None or transaction.tariff_body is None:
-        raise UnratableError(transaction.tariff_reason or "no tariff was assigned when it began")
     if transaction.ended_at is None or transaction.meter_stop is None:
         raise UnratableError("its end is not known")
-    return read_tariff(transaction.tariff_body)
+    return await load_session_tariffs(connection, transaction, transaction.ended_at)
 
 
 def _points(t: RatableTransaction) -> tuple[MeterPoint, ...]:
-    assert t.ended_at is not None and t.meter_stop is not None  # noqa: S101, PT018  checked by `_tariff`
+    assert t.ended_at is not None and t.meter_stop is not None  # noqa: S101, PT018  checked by `_tariffs`
     return points_between(MeterPoint(t.started_at, t.meter_start), t.points, MeterPoint(t.ended_at, t.meter_stop))
 
 
 def to_store(
-    t: RatableTransaction, inputs: Inputs, priced: Priced, reason: str, now: datetime, *, correction: int = 0
+    t: RatableTransaction,
+    versions: Mapping[str, str],
+    inputs: Inputs,
+    priced: Priced,
+    *,
+    reason: str,
+    now: datetime,
+    correction: int = 0,
 ) -> RatingToStore:
     """Make what is stored of a price: rating, inputs and CDR. Pure.
 
     Args:
-        t: a transaction that has ended and whose payer and tariff are known.
+        t: a transaction that has ended and whose payer is known.
+        versions: canonical JSON of the tariffs that it was priced by, by the version's name, in the order of turns.
         inputs: that it was priced from.
         priced: the price.
         reason: why it was rated.
         now: world time.
         correction: which one this is, 0 for the first rating.
     """
-    assert t.tariff_version and t.tariff_body and t.customer_id and t.ended_at  # noqa: S101, PT018  see `t`
-    assert t.meter_stop is not None  # noqa: S101  see `t`
+    assert t.customer_id and t.ended_at and t.meter_stop is not None  # noqa: S101, PT018  see `t`
+    first, *others = [load_body(body) for body in versions.values()]
+    tariff_version = next(iter(versions))
     facts = CdrFacts(
         transaction_id=t.id,
         country=t.country,
@@ -186,13 +210,15 @@ def to_store(
         ended_at=t.ended_at,
         meter_start=t.meter_start,
         meter_stop=t.meter_stop,
-        tariff=load_body(t.tariff_body),
-        tariff_version=t.tariff_version,
+        tariff=first,
+        tariff_version=tariff_version,
+        more_tariffs=tuple(others),
+        turns=inputs.turns,
     )
     cdr = make_cdr(facts, priced.periods, priced.rating, now, context_of(inputs))
     return RatingToStore(
         transaction_id=t.id,
-        tariff_version=t.tariff_version,
+        tariff_version=tariff_version,
         operator_id=t.operator_id,
         customer_id=t.customer_id,
         ended_at=t.ended_at,

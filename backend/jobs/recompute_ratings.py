@@ -12,6 +12,7 @@ from backend.core.recompute import Difference, Proof, check
 from backend.core.record import RecordError, from_json
 from backend.store.ratings import StoredRating, points_of, ratings_after
 from backend.store.recompute_runs import Run, first_time_zone, last_run, store_run
+from backend.store.tariffs import find_version
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.log import Log
@@ -100,7 +101,13 @@ async def _check(connection: AsyncConnection, stored: StoredRating) -> tuple[str
             inputs = Inputs(stored.timezone, await points_of(connection, stored.transaction_id), policy)
     except RecordError as error:
         return (f"can't be read: {error}",)
-    return check(stored.body, stored.tariff_version, stored.tariff_body, inputs)
+    versions = {stored.tariff_version: stored.tariff_body}
+    for name in dict.fromkeys(turn.version for turn in inputs.turns if turn.version != stored.tariff_version):
+        version = await find_version(connection, name)
+        if version is None:
+            return (f"tariff version {name[:12]} is missing",)
+        versions[name] = version.body
+    return check(stored.body, versions, inputs)
 
 
 def _zone(name: str) -> ZoneInfo:

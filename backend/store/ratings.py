@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.periods import MeterPoint
+from backend.core.rating_model import VersionSwitch
 from backend.core.transaction import State
 from backend.store.tables import (
     cdr,
@@ -73,6 +74,8 @@ class RatableTransaction:
     tariff_version: str | None
     tariff_body: str | None
     tariff_reason: str
+    version_switch: VersionSwitch
+    location_id: str
     rerate_reason: str
     points: tuple[MeterPoint, ...]
 
@@ -173,6 +176,8 @@ async def load_transaction(connection: AsyncConnection, transaction_id: int) -> 
         tariff_version=row.tariff_version_id,
         tariff_body=row.body,
         tariff_reason=row.tariff_reason,
+        version_switch=VersionSwitch(row.version_switch),
+        location_id=row.location_id,
         rerate_reason=row.rerate_reason,
         points=await _points(connection, transaction_id),
     )

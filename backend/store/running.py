@@ -1,4 +1,4 @@
-"""Running transactions: which ones, and which meter value of each came last."""
+"""Running transactions: which ones, and what their price so far rests on."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.transaction import State
-from backend.store.tables import charge_point, charging_transaction, meter_value
+from backend.store.tables import charge_point, charging_transaction, meter_value, profile_switch, session_tariff
 from shared.ids import ChargePointId
 
 _T = charging_transaction.c
@@ -14,12 +14,15 @@ _T = charging_transaction.c
 
 @dataclass(frozen=True, slots=True)
 class RunningTransaction:
-    """A transaction that runs; `last_value_id` changes with every meter value, 0 is none. `vendor` is the station's."""
+    """A transaction that runs. `vendor` is the station's.
+
+    `basis` changes with every meter value, with every profile switch wherever, and with the session's tariffs.
+    """
 
     id: int
     charge_point_id: ChargePointId
     vendor: str
-    last_value_id: int
+    basis: tuple[int, ...]
 
 
 async def running_transactions(connection: AsyncConnection) -> list[RunningTransaction]:
@@ -30,7 +33,15 @@ async def running_transactions(connection: AsyncConnection) -> list[RunningTrans
         .correlate(charging_transaction)
         .scalar_subquery()
     )
-    query = select(_T.id, _T.charge_point_id, charge_point.c.vendor, last)
+    tariffs = (
+        select(func.count())
+        .select_from(session_tariff)
+        .where(session_tariff.c.transaction_id == _T.id)
+        .correlate(charging_transaction)
+        .scalar_subquery()
+    )
+    last_switch = await connection.scalar(select(func.max(profile_switch.c.id))) or 0
+    query = select(_T.id, _T.charge_point_id, charge_point.c.vendor, last, tariffs)
     query = query.join(charge_point, charge_point.c.id == _T.charge_point_id).where(_T.state == State.RUNNING)
     rows = await connection.execute(query.order_by(_T.id))
-    return [RunningTransaction(row[0], ChargePointId(row[1]), row[2], row[3]) for row in rows]
+    return [RunningTransaction(row[0], ChargePointId(row[1]), row[2], (row[3], row[4], last_switch)) for row in rows]

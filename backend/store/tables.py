@@ -29,8 +29,10 @@ APPEND_ONLY = (
     "transaction_event",
     "tariff_version",
     "price_point",
+    "profile_switch",
     "rating",
     "rating_use",
+    "session_tariff",
     "cdr",
     "cdr_correction",
     "invoice",
@@ -200,7 +202,10 @@ charging_transaction = Table(
     Column("tariff_version_id", ForeignKey("tariff_version.id")),
     Column("tariff_reason", Text, nullable=False, server_default=""),
     Column("tariff_rule", Text, nullable=False, server_default=""),  # JSON: the rule behind the reason
-    # Of whom the session uses up quotas, as it was when the tariff was chosen.
+    # What a version that becomes valid meanwhile means to it, see backend.core.rating_model.VersionSwitch.
+    Column("version_switch", String(20), nullable=False, server_default="lock_at_start"),
+    # Where it is, and of whom it uses up quotas, as it was when the tariff was chosen.
+    Column("location_id", String(36), nullable=False, server_default=""),
     Column("contract_id", String(36), nullable=False, server_default=""),
     Column("group_id", String(36), nullable=False, server_default=""),
     Column("rerate_reason", Text, nullable=False, server_default=""),  # not empty: to be rated again, and why
@@ -268,7 +273,38 @@ tariff_assignment = Table(
     Column("tariff_id", String(36), nullable=False),
     Column("valid_from", Instant, nullable=False),
     Column("valid_to", Instant),
+    Column("profiles", Text, nullable=False, server_default="{}"),  # JSON: further tariffs by profile
+    Column("version_switch", String(20), nullable=False, server_default="lock_at_start"),
     UniqueConstraint("operator_id", "scope", "target", "valid_from"),
+)
+
+# Versions that may price parts of a session, beside its `tariff_version_id`: those of profiles, and later ones of a
+# tariff whose versions take over.
+session_tariff = Table(
+    "session_tariff",
+    metadata,
+    Column("transaction_id", ForeignKey("charging_transaction.id"), primary_key=True),
+    Column("profile", String(20), primary_key=True),  # OCPI TariffType
+    Column("tariff_version_id", ForeignKey("tariff_version.id"), primary_key=True),
+    Index(None, "tariff_version_id"),
+)
+
+# From when on which profile is in force at a place. Of several for one time the one that came last counts; the others
+# stay as evidence.
+profile_switch = Table(
+    "profile_switch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("scope", String(20), nullable=False),  # location | charge_point | evse
+    Column("target", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("profile", String(20), nullable=False),  # OCPI TariffType
+    Column("source", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "operator_id", "target", "at"),
+    sqlite_autoincrement=True,
 )
 
 # Of several prices for one interval the one that came last counts; the others stay as evidence.

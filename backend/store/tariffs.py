@@ -1,13 +1,28 @@
 """Tariffs: who charges where, which version that gives, and the versions themselves."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.assignment import Assignment, Choice, Facts, Rule, Scope, TariffVersion, choose, no_payer
+from backend.core.assignment import (
+    Assignment,
+    Choice,
+    Facts,
+    ProfileTariff,
+    Rule,
+    Scope,
+    TariffVersion,
+    choose,
+    no_payer,
+)
+from backend.core.rating_model import VersionSwitch
 from backend.core.record import RecordError, from_json
+from backend.core.tariff_model import TariffType
 from backend.store.tables import (
     charge_point,
     charging_transaction,
@@ -65,23 +80,45 @@ async def facts_of(connection: AsyncConnection, transaction_id: int) -> Facts | 
 
 
 async def choose_tariff(connection: AsyncConnection, facts: Facts | None, at: datetime) -> Choice:
-    """Choose the version that prices a session begun at `at`; None of facts chooses none."""
+    """Choose the versions that price a session begun at `at`; None of facts chooses none."""
     if facts is None:
         return no_payer(at)
     operator_id = facts[Scope.OPERATOR]
     a, v = tariff_assignment.c, tariff_version.c
-    rows = await connection.execute(
-        select(a.scope, a.target, a.tariff_id, a.valid_from, a.valid_to).where(
-            a.operator_id == operator_id, a.target.in_({target for target in facts.values() if target})
-        )
-    )
-    candidates = [Assignment(Scope(r.scope), r.target, r.tariff_id, r.valid_from, r.valid_to) for r in rows]
+    targets = {target for target in facts.values() if target}
+    query = select(tariff_assignment).where(a.operator_id == operator_id, a.target.in_(targets))
+    candidates = [_assignment(row) for row in await connection.execute(query)]
+    wanted = {tariff_id for one in candidates for tariff_id in (one.tariff_id, *(p.tariff_id for p in one.profiles))}
     versions = await connection.execute(
-        select(v.id, v.tariff_id, v.valid_from).where(
-            v.operator_id == operator_id, v.tariff_id.in_({one.tariff_id for one in candidates})
-        )
+        select(v.id, v.tariff_id, v.valid_from).where(v.operator_id == operator_id, v.tariff_id.in_(wanted))
     )
     return choose(candidates, [TariffVersion(*row) for row in versions], facts, at)
+
+
+def profiles_json(profiles: Iterable[ProfileTariff]) -> str:
+    """Write the further tariffs of an assignment as they are stored."""
+    return json.dumps({one.profile.value: one.tariff_id for one in profiles}, sort_keys=True)
+
+
+# Any: rows have the columns of the table, which the type checker can't know.
+def _assignment(row: Row[Any]) -> Assignment:
+    return Assignment(
+        scope=Scope(row.scope),
+        target=row.target,
+        tariff_id=row.tariff_id,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        profiles=tuple(ProfileTariff(TariffType(name), tariff) for name, tariff in json.loads(row.profiles).items()),
+        version_switch=VersionSwitch(row.version_switch),
+    )
+
+
+async def list_assignments(connection: AsyncConnection) -> list[tuple[str, Assignment]]:
+    """List all assignments with their operators, the less specific scope last."""
+    a = tariff_assignment.c
+    query = select(tariff_assignment).order_by(a.operator_id, a.target, a.valid_from)
+    found = [(row.operator_id, _assignment(row)) for row in await connection.execute(query)]
+    return sorted(found, key=lambda one: (one[0], list(Scope).index(one[1].scope)))
 
 
 async def find_rule(connection: AsyncConnection, transaction_id: int) -> Rule | None:

@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Scope, rule_text
 from backend.core.id_token import authorize
+from backend.core.rating_model import VersionSwitch
 from backend.core.record import to_json
 from backend.core.transaction import Derived, Known, Reading, Start, State, Stop, conflict, derive
 from backend.store.charge_points import is_evse_known
 from backend.store.id_tokens import find_token
 from backend.store.ratings import unbilled_difference
+from backend.store.session_tariffs import keep_further
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.tariffs import choose_tariff, facts_of
 from shared.ids import ChargePointId, EvseId, IdToken, MessageId
@@ -337,13 +339,17 @@ async def _readings(connection: AsyncConnection, row_id: int) -> tuple[Reading, 
 
 
 async def _tariff(connection: AsyncConnection, row_id: int, at: datetime) -> dict[str, object]:
-    """Choose the tariff, and keep with the session why, and whose quotas it uses up."""
+    """Choose the tariffs, and keep with the session why, where it is and whose quotas it uses up."""
     facts = await facts_of(connection, row_id)
     choice = await choose_tariff(connection, facts, at)
+    await keep_further(connection, row_id, choice.further)
+    assignment = choice.rule.assignment
     return {
         "tariff_version_id": choice.version_id,
         "tariff_reason": rule_text(choice.rule),
         "tariff_rule": to_json(choice.rule),
+        "version_switch": assignment.version_switch if assignment else VersionSwitch.LOCK_AT_START,
+        "location_id": facts[Scope.LOCATION] if facts else "",
         "contract_id": facts[Scope.CONTRACT] if facts else "",
         "group_id": facts[Scope.GROUP] if facts else "",
     }

@@ -5,7 +5,7 @@ that were priced by the same tariff, whichever version. Where a session comes in
 price rests on it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from backend.core.tariff_model import Scope, Span, SpotPrice, Tariff
 from backend.core.transaction import State
 from backend.store.price_series import load_prices
 from backend.store.ratings import RatableTransaction
-from backend.store.tables import charging_transaction, rating, rating_use, tariff_version
+from backend.store.tables import charging_transaction, rating, rating_use, session_tariff, tariff_version
 
 _T = charging_transaction.c
 _OF_SESSION = "/session@"
@@ -42,12 +42,52 @@ def scopes_of(tariff: Tariff) -> frozenset[Scope]:
 
 
 async def load_surroundings(
-    connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff
+    connection: AsyncConnection, transaction: RatableTransaction, tariffs: Sequence[Tariff]
 ) -> Surroundings:
-    """Read what earlier sessions used before this one, and the price series that its tariff names.
+    """Read what earlier sessions used before this one, and the price series that its tariffs name.
 
     A running session comes after all that have ended.
     """
+    totals: dict[str, Decimal] = {}
+    series: dict[str, Series] = {}
+    for tariff in tariffs:
+        for key, amount in (await _used_before(connection, transaction, tariff)).items():
+            # Versions of one tariff share their keys; the one that looks back farther knows all of it.
+            totals[key] = max(amount, totals.get(key, Decimal(0)))
+        for one in await _series(connection, transaction, tariff):
+            known = {price.start: price for price in (series[one.id].prices if one.id in series else ())}
+            known |= {price.start: price for price in one.prices}
+            series[one.id] = Series(one.id, tuple(known[start] for start in sorted(known)))
+    return Surroundings(tuple(Used(key, totals[key]) for key in sorted(totals)), tuple(series.values()))
+
+
+async def later_sessions(
+    connection: AsyncConnection, transaction: RatableTransaction, tariffs: Sequence[Tariff]
+) -> list[int]:
+    """List sessions that are rated already, end after this one and count together with it by one of its tariffs."""
+    if transaction.ended_at is None:
+        return []
+    found: dict[int, None] = {}
+    for tariff in tariffs:
+        shared = [counts for scope in scopes_of(tariff) if (counts := _counts_together(transaction, scope)) is not None]
+        if not shared:
+            continue
+        versions = select(tariff_version.c.id).where(tariff_version.c.tariff_id == tariff.id)
+        of_profile = select(session_tariff.c.transaction_id).where(session_tariff.c.tariff_version_id.in_(versions))
+        query = (
+            select(_T.id)
+            .where(_T.state == State.RATED, or_(_T.tariff_version_id.in_(versions), _T.id.in_(of_profile)))
+            .where(or_(*shared), _after(transaction.ended_at, transaction.id))
+            .where(_T.started_at < _end_of_span(transaction, tariff))
+        )
+        rows = await connection.execute(query.order_by(_T.ended_at, _T.id))
+        found |= dict.fromkeys(rows.scalars())
+    return list(found)
+
+
+async def _used_before(
+    connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff
+) -> dict[str, Decimal]:
     totals: dict[str, Decimal] = {}
     for scope in sorted(scopes_of(tariff)):
         counts = _counts_together(transaction, scope)
@@ -55,23 +95,7 @@ async def load_surroundings(
             for key, amount in await _used(connection, transaction, tariff, counts):
                 if f"/{scope}/" in key and _OF_SESSION not in key:
                     totals[key] = totals.get(key, Decimal(0)) + amount
-    used = tuple(Used(key, totals[key]) for key in sorted(totals))
-    return Surroundings(used, await _series(connection, transaction, tariff))
-
-
-async def later_sessions(connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff) -> list[int]:
-    """List sessions that are rated already, end after this one and count together with it."""
-    shared = [counts for scope in scopes_of(tariff) if (counts := _counts_together(transaction, scope)) is not None]
-    if not shared or transaction.ended_at is None:
-        return []
-    query = (
-        select(_T.id)
-        .join(tariff_version, tariff_version.c.id == _T.tariff_version_id)
-        .where(_T.state == State.RATED, tariff_version.c.tariff_id == tariff.id, or_(*shared))
-        .where(_after(transaction.ended_at, transaction.id))
-        .where(_T.started_at < _end_of_span(transaction, tariff))
-    )
-    return list((await connection.execute(query.order_by(_T.ended_at, _T.id))).scalars())
+    return totals
 
 
 def _counts_together(transaction: RatableTransaction, scope: Scope) -> ColumnElement[bool] | None:

@@ -1,0 +1,122 @@
+"""The tariff versions of a session: one for each profile and later ones that take over, and which counts when."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.core.assignment import Further, Scope
+from backend.core.pricing import UnratableError, read_tariff
+from backend.core.profiles import Member, plan, used
+from backend.core.rating_model import VersionSwitch
+from backend.core.tariff_model import Tariff, TariffType
+from backend.core.transaction import State
+from backend.core.turns import Turn
+from backend.store.profile_switches import switches_at
+from backend.store.ratings import RatableTransaction
+from backend.store.tables import charging_transaction, session_tariff, tariff_version
+
+_T = charging_transaction.c
+_S = session_tariff.c
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTariffs:
+    """What prices a session.
+
+    Args:
+        versions: canonical JSON by the version's name, of those that count at some time, in the order of their turns.
+        tariffs: the same, read.
+        turns: when which one counts; empty for a session that has but one.
+        version_switch: what a version that becomes valid meanwhile means.
+    """
+
+    versions: dict[str, str]
+    tariffs: tuple[Tariff, ...]
+    turns: tuple[Turn, ...]
+    version_switch: VersionSwitch
+
+    @property
+    def first(self) -> str:
+        """Name the version that counts at the start."""
+        return next(iter(self.versions))
+
+
+async def keep_further(connection: AsyncConnection, transaction_id: int, further: Iterable[Further]) -> None:
+    """Keep with a session the versions that may price parts of it."""
+    rows = [
+        {"transaction_id": transaction_id, "profile": one.profile, "tariff_version_id": one.version_id}
+        for one in further
+    ]
+    if rows:
+        await connection.execute(insert(session_tariff).on_conflict_do_nothing(), rows)
+
+
+async def let_take_over(
+    connection: AsyncConnection, operator_id: str, tariff_id: str, version_id: str, valid_from: datetime
+) -> None:
+    """Keep a new version with the sessions that it takes over in: they have its tariff, and are not rated yet.
+
+    What is rated keeps its price: nobody could know the new one.
+    """
+    v = tariff_version.c
+    same_tariff = and_(v.operator_id == operator_id, v.tariff_id == tariff_id)
+    open_sessions = and_(
+        _T.operator_id == operator_id,
+        _T.version_switch == VersionSwitch.SWITCH,
+        _T.state != State.RATED,
+        _T.started_at < valid_from,
+        or_(_T.ended_at.is_(None), _T.ended_at > valid_from),
+    )
+    regular = select(_T.id).join(tariff_version, v.id == _T.tariff_version_id).where(open_sessions, same_tariff)
+    others = (
+        select(_S.transaction_id, _S.profile)
+        .distinct()
+        .join(tariff_version, v.id == _S.tariff_version_id)
+        .join(charging_transaction, _T.id == _S.transaction_id)
+        .where(open_sessions, same_tariff)
+    )
+    found = [(row.id, TariffType.REGULAR) for row in await connection.execute(regular)]
+    found += [(row.transaction_id, TariffType(row.profile)) for row in await connection.execute(others)]
+    for transaction_id, profile in found:
+        await keep_further(connection, transaction_id, [Further(profile, version_id)])
+
+
+async def load_session_tariffs(
+    connection: AsyncConnection, transaction: RatableTransaction, until: datetime
+) -> SessionTariffs:
+    """Read the tariffs of a session and tell which one counts when, up to its end or its last meter value.
+
+    Raises:
+        UnratableError: it has none, or one can't be used.
+    """
+    if transaction.tariff_version is None or transaction.tariff_body is None:
+        raise UnratableError(transaction.tariff_reason or "no tariff was assigned when it began")
+    regular = Member(TariffType.REGULAR, transaction.tariff_version, read_tariff(transaction.tariff_body))
+    v = tariff_version.c
+    query = select(_S.profile, v.id, v.body).join(tariff_version, v.id == _S.tariff_version_id)
+    rows = (await connection.execute(query.where(_S.transaction_id == transaction.id).order_by(v.id))).all()
+    mode = transaction.version_switch
+    bodies = {regular.version: transaction.tariff_body} | {row.id: row.body for row in rows}
+    if not rows:
+        return SessionTariffs(bodies, (regular.tariff,), (), mode)
+    members = [regular, *(Member(TariffType(row.profile), row.id, read_tariff(row.body)) for row in rows)]
+    places = {
+        Scope.LOCATION: transaction.location_id,
+        Scope.CHARGE_POINT: transaction.charge_point_id,
+        Scope.EVSE: f"{transaction.charge_point_id}/{transaction.evse_id}",
+    }
+    switches = await switches_at(connection, transaction.operator_id, places, transaction.started_at, until)
+    turns = plan(members, switches, transaction.started_at, until, mode)
+    taken = used(members, turns)
+    versions = {member.version: bodies[member.version] for member in taken}
+    return SessionTariffs(versions, tuple(member.tariff for member in taken), turns, mode)
+
+
+async def is_current(connection: AsyncConnection, transaction: RatableTransaction, known: SessionTariffs) -> bool:
+    """Tell whether a session that has ended would be priced by the same tariffs now: nothing came in meanwhile."""
+    assert transaction.ended_at is not None  # noqa: S101  said above
+    return (await load_session_tariffs(connection, transaction, transaction.ended_at)).turns == known.turns
