@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from backend.core.assignment import Scope
 from backend.core.profiles import PROFILES
 from backend.core.rating_model import VersionSwitch
-from backend.core.tariff import TariffError, canonical, load_tariff, version_id
+from backend.core.tariff import TariffError, canonical, version_id
 from backend.errors import ApplyError
 from shared.config import ConfigError, build, setting
 from shared.ids import IdToken, Secret
@@ -327,10 +327,6 @@ def _tariff(row: dict[str, Any], name: str) -> TariffEntry:
         text = canonical(body)
     except TariffError as error:
         raise ApplyError(f"{name}.{error}") from error
-    graduated = load_tariff(text).graduated
-    if graduated and graduated.base_fee:
-        # Refused rather than lost: invoices list sessions, and a base fee belongs to none.
-        raise ApplyError(f"{name}.x_graduated.base_fee: invoices can't bill a base fee yet; leave it out")
     return TariffEntry(operator, str(body["id"]), moment, text, version_id(text))
 
 

@@ -14,7 +14,7 @@ from backend.core.tariff import TariffError, load_tariff
 from backend.core.tariff_model import Tariff
 from backend.errors import ReportError
 from backend.store.past_sessions import Selection, list_operators, load_past, load_series
-from backend.store.price_series import store_prices
+from backend.store.price_series import Origin, store_prices
 from backend.store.ratings import ask_rerating
 from backend.store.tariffs import find_tariff
 from backend.store.transactions import release_held
@@ -67,25 +67,34 @@ async def simulate_month(connection: AsyncConnection, wanted: SimulationRequest)
         raise ReportError("name at least one tariff to try")
     selection = Selection(operator_id, begin, end, wanted.customer, wanted.charge_point, wanted.location)
     sessions = await load_past(connection, selection)
-    series = await load_series(connection, tariffs, sessions)
+    series = await load_series(connection, operator_id, tariffs, sessions)
     return SimulationReport(begin, end, len(sessions), await asyncio.to_thread(simulate, sessions, tariffs, series))
 
 
 async def import_prices(
-    connection: AsyncConnection, series: str, text: str, source: str, now: datetime
+    connection: AsyncConnection, series: str, text: str, origin: Origin, now: datetime
 ) -> tuple[int, int]:
     """Keep a list of prices (CSV) and let sessions be priced that waited for it: how many prices, how many sessions.
+
+    Args:
+        connection: of the unit of work.
+        series: name, as tariffs have it.
+        text: the list.
+        origin: whose series, and where the prices are from.
+        now: world time.
 
     Raises:
         ReportError: the list can't be used; nothing was stored.
     """
     if not 1 <= len(series) <= 40 or not series.isprintable():
         raise ReportError("the name of a series has 1 to 40 printable characters")
+    if origin.operator_id and origin.operator_id not in {name for name, _ in await list_operators(connection)}:
+        raise ReportError(f"there is no operator {origin.operator_id!r}; without one a series serves all of them")
     try:
         prices = parse_prices(text)
     except PriceListError as error:
-        raise ReportError(f"{source}: {error}") from error
-    added = await store_prices(connection, series, prices, source, now)
+        raise ReportError(f"{origin.source}: {error}") from error
+    added = await store_prices(connection, series, prices, origin, now)
     return added, await release_held(connection)
 
 

@@ -52,7 +52,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
         async with store.read() as connection:
             return await simulate_month(connection, wanted)
 
-    report = _with_store(settings, work)
+    report = with_store(settings, work)
     if options.json:
         print_json([{"month": options.month, "sessions": report.sessions, "results": results_json(report.results)}])
         return 0
@@ -89,7 +89,7 @@ def _recompute(options: argparse.Namespace, settings: Settings) -> int:
     from backend.core.report_json import proof_json
     from backend.jobs.recompute_ratings import recompute
 
-    proof = _with_store(settings, recompute)
+    proof = with_store(settings, recompute)
     if options.json:
         print_json([proof_json(proof)])
     else:
@@ -104,22 +104,24 @@ def _recompute(options: argparse.Namespace, settings: Settings) -> int:
 def _prices_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("series", help="name of the series, as tariffs have it in x_spot.series")
     parser.add_argument("file", type=Path, help="CSV: start,price; the price per MWh without VAT")
+    parser.add_argument("--operator", default="", metavar="ID", help="whose; left out = a market's, for all of them")
     parser.add_argument("--source", default="", help="where the prices are from; left out = the file's name")
 
 
 def _prices(options: argparse.Namespace, settings: Settings) -> int:
     from backend.reports import import_prices
+    from backend.store.price_series import Origin
 
     try:
         text = options.file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ReportError(f"can't read {options.file}: {error}") from error
-    source, now = options.source or options.file.name, settings.clock.build().utc()
+    origin, now = Origin(options.operator, options.source or options.file.name), settings.clock.build().utc()
 
     async def work(store: "Store") -> tuple[int, int]:
-        return await store.write(lambda unit: import_prices(unit, options.series, text, source, now))
+        return await store.write(lambda unit: import_prices(unit, options.series, text, origin, now))
 
-    added, released = _with_store(settings, work)
+    added, released = with_store(settings, work)
     print(f"{options.series}: {added} prices added")
     if released:
         print(f"{released} held transactions were released")
@@ -137,12 +139,12 @@ def _rerate(options: argparse.Namespace, settings: Settings) -> int:
     async def work(store: "Store") -> None:
         await store.write(lambda unit: rate_again(unit, options.transaction, options.reason))
 
-    _with_store(settings, work)
+    with_store(settings, work)
     print(f"transaction {options.transaction} will be rated again by the backend that serves, within a minute")
     return 0
 
 
-def _with_store(settings: Settings, work: "Callable[[Store], Awaitable[T]]") -> T:
+def with_store(settings: Settings, work: "Callable[[Store], Awaitable[T]]") -> T:
     """Do something with the database, which is brought up to date first."""
     from backend.store.migrate import migrate
     from backend.store.writer import open_store

@@ -19,7 +19,7 @@ from backend.errors import ReportError
 from backend.jobs.live_price import LivePrices
 from backend.reports import SimulationRequest, import_prices, rate_again, simulate_month
 from backend.store.overview import LARGEST_ID
-from backend.store.price_series import list_series
+from backend.store.price_series import Origin, list_series
 from backend.store.ratings import current_rating
 from backend.store.recompute_runs import last_run
 from backend.store.running import running_transactions
@@ -79,8 +79,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class SeriesOut:
-    """A price series: how many intervals have a price, from the first start to the last."""
+    """A price series: how many intervals have a price, from the first start to the last.
 
+    `operator` is empty if it serves all operators.
+    """
+
+    operator: str
     series: str
     prices: int
     first: datetime
@@ -148,20 +152,28 @@ def _add_series(router: APIRouter, store: Store, clock: Clock) -> None:
         """List all price series."""
         async with store.read() as connection:
             rows = await list_series(connection)
-        return [SeriesOut(row.series, row.prices, row.first, row.last, row.received_at) for row in rows]
+        return [
+            SeriesOut(row.operator_id, row.series, row.prices, row.first, row.last, row.received_at) for row in rows
+        ]
 
     body = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
     @router.post("/price-series/{series}", tags=["tariffs"], response_model=ImportOut, openapi_extra=body)
-    async def add_prices(series: str, request: Request, source: str = "API") -> ImportOut | Response:
-        """Add prices per MWh without VAT as CSV, `start,price` a line. Held transactions that waited are released."""
+    async def add_prices(
+        series: str, request: Request, source: str = "API", operator: str = ""
+    ) -> ImportOut | Response:
+        """Add prices per MWh without VAT as CSV, `start,price` a line. Held transactions that waited are released.
+
+        They serve all operators (a market's), or one if it is named, in place of a market's series of that name.
+        """
         if request.headers.get("Content-Type", "").partition(";")[0].strip() != "text/csv":
             return problem(415, "send the prices as text/csv")
         text = await _text(request)
         if isinstance(text, Response):
             return text
+        origin = Origin(operator, source)
         try:
-            done = await store.write(lambda unit: import_prices(unit, series, text, source, clock.utc()))
+            done = await store.write(lambda unit: import_prices(unit, series, text, origin, clock.utc()))
         except ReportError as error:
             return problem(422, str(error))
         return ImportOut(*done)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from backend.api.live import Live
-from backend.core.invoice import Invoice
+from backend.core.invoice import Invoice, InvoiceLine
 from backend.core.record import RecordError, from_json
 from backend.csms.connections import Connections
 from backend.store import overview as queries
@@ -74,10 +74,14 @@ class TransactionOut:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceOut:
-    """An invoice. `mail_state` is pending, sent or failed; empty where no mail was asked for."""
+    """An invoice (`type_code` 380), or a credit note (381), whose totals are negative.
+
+    `mail_state` is pending, sent or failed; empty where no mail was asked for.
+    """
 
     id: int
     number: str
+    type_code: str
     customer: str
     issued_at: datetime
     period_start: datetime
@@ -92,14 +96,25 @@ class InvoiceOut:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLineOut:
-    """One line: a session and one of its prices. `unit` is of UN/ECE Rec. 20: KWH, MIN, HUR or C62 (one)."""
+    """One line: a session and one of its prices, or a base fee.
 
-    transaction_id: int
+    Args:
+        transaction_id: the session, null of a base fee.
+        text: what is charged, in the customer's language.
+        quantity: in `unit`; negative where something is taken back.
+        unit: of UN/ECE Rec. 20: KWH, MIN, HUR or C62 (one).
+        unit_price: in the invoice's price basis.
+        net: without VAT.
+        corrects: number of the invoice whose charge it corrects, else empty.
+    """
+
+    transaction_id: int | None
     text: str
     quantity: Decimal
     unit: str
     unit_price: Decimal
     net: Decimal
+    corrects: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +202,19 @@ def _lines(body: str) -> tuple[InvoiceLineOut, ...] | None:
         document = from_json(Invoice, body)
     except RecordError:
         return None
-    return tuple(
-        InvoiceLineOut(
-            document.sessions[line.session].transaction_id,
-            line.text,
-            line.quantity,
-            line.unit,
-            line.unit_price,
-            line.net,
-        )
-        for line in document.lines
+    return tuple(_line(line, document) for line in document.lines)
+
+
+def _line(line: InvoiceLine, document: Invoice) -> InvoiceLineOut:
+    session = None if line.session is None else document.sessions[line.session]
+    return InvoiceLineOut(
+        transaction_id=session.transaction_id if session else None,
+        text=line.text,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price=line.unit_price,
+        net=line.net,
+        corrects=session.preceding.number if session and session.preceding else "",
     )
 
 
@@ -237,6 +255,7 @@ def _invoice(row: InvoiceSummary) -> InvoiceOut:
     return InvoiceOut(
         id=row.id,
         number=row.number,
+        type_code=row.type_code,
         customer=row.customer,
         issued_at=row.issued_at,
         period_start=row.period_start,

@@ -1,8 +1,9 @@
-"""Which rated sessions are due for an invoice, and when to look again.
+"""What is due for an invoice, and when to look again.
 
-A session belongs to the billing period in which it began, in the operator's local time. A period's invoice waits for a
-grace time, because stations hold sessions that ended offline, and for the customer's sessions that still run or are not
-rated, but at most so many days. What comes later is billed by itself, with the days on which it took place.
+A session belongs to the billing period in which it began, in the operator's local time; the correction of one that was
+billed to the period in which it was rated again; a base fee to the period in which its span ends. A period's invoice
+waits for a grace time, because stations hold sessions that ended offline, and for the customer's sessions that still
+run or are not rated, but at most so many days. What comes later is billed by itself, with the days on which it took place.
 """
 
 from collections import defaultdict
@@ -21,11 +22,20 @@ class Cycle(StrEnum):
     MONTH = "month"
 
 
+class Source(StrEnum):
+    """What is billed."""
+
+    SESSION = "session"
+    CORRECTION = "correction"
+    FEE = "fee"
+
+
 @dataclass(frozen=True, slots=True)
 class Unbilled:
-    """A rated session without an invoice. Times aware."""
+    """Something without an invoice: `id` is that of a CDR, or of a fee. Times aware; those of a fee are its end."""
 
-    cdr_id: int
+    source: Source
+    id: int
     customer_id: str
     cycle: Cycle
     zone: ZoneInfo
@@ -43,16 +53,16 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Groups of CDRs to invoice now, and when the next group falls due by time alone (None: none will)."""
+    """Groups to invoice now, and when the next group falls due by time alone (None: none will)."""
 
-    due: tuple[tuple[int, ...], ...]
+    due: tuple[tuple[Unbilled, ...], ...]
     next_at: datetime | None
 
 
 def plan_invoices(
     unbilled: Iterable[Unbilled], unfinished: Sequence[Unfinished], now: datetime, *, grace: timedelta, hold: timedelta
 ) -> Plan:
-    """Tell which sessions to invoice now, in groups of one customer and billing period."""
+    """Tell what to invoice now, in groups of one customer and billing period."""
     groups: dict[tuple[str, datetime], list[Unbilled]] = defaultdict(list)
     for session in unbilled:
         groups[session.customer_id, _begin_of(session)].append(session)
@@ -62,10 +72,14 @@ def plan_invoices(
         waits = any(u.customer_id == customer_id and begin <= u.started_at < close for u in unfinished)
         at = first + max(grace, hold) if waits else min(close + grace, first + max(grace, hold))
         if now >= at:
-            due.append(tuple(sorted(session.cdr_id for session in sessions)))
+            due.append(tuple(sorted(sessions, key=_order)))
         else:
             later.append(at)
-    return Plan(tuple(sorted(due)), min(later, default=None))
+    return Plan(tuple(sorted(due, key=lambda group: _order(group[0]))), min(later, default=None))
+
+
+def _order(one: Unbilled) -> tuple[int, int]:
+    return list(Source).index(one.source), one.id
 
 
 _EVER = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
@@ -89,7 +103,9 @@ def _close_of(sessions: Sequence[Unbilled]) -> tuple[datetime, datetime]:
     day = session.started_at.astimezone(session.zone).date()
     match session.cycle:
         case Cycle.AT_ONCE:
-            ends = [s.ended_at for s in sessions]
+            # A correction rides along: it must not make the others wait.
+            ends = [s.ended_at for s in sessions if s.source is not Source.CORRECTION]
+            ends = ends or [s.ended_at for s in sessions]
             return min(ends), max(ends)
         case Cycle.DAY:
             close = _midnight(day + timedelta(days=1), session.zone)

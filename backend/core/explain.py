@@ -1,6 +1,6 @@
 """Words for prices: why a line of a rating is there, in German and English, as customers read it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from backend.core.tariff_model import (
@@ -44,6 +44,14 @@ _COUNTERS = {
 def item_name(item: str, language: str) -> str:
     """Name what a line charges for, for instance `Ladestrom`."""
     return _ITEMS[item][LANGUAGES.index(language)]
+
+
+def day_text(day: date, language: str) -> str:
+    """Write a date as on paper: `31.10.2026`, `31 Oct 2026`."""
+    return day.strftime("%d.%m.%Y") if language == "de" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def number_text(value: Decimal, language: str, least: int = 0) -> str:

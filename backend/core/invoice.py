@@ -8,202 +8,138 @@ Rounding follows the price basis (EN 16931 counts net, prices to consumers are g
   the promised total by a cent, the amount due carries the cent as rounding (EN 16931 BT-114).
 
 One invoice has one currency and one price basis.
+
+What an invoice charged wrongly is put right on the customer's next one: the lines that it charged come back with their
+quantities negative and the number and date of that invoice, and the lines as rated now follow. That is the specific and
+unambiguous reference which a correction needs (§ 31 (5) UStDV), and EN 16931 has room for it in an invoice (BG-3 and
+negative BT-129). Only what is not owed in sum is a document of its own: a credit note, type 381, of corrections alone.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from backend.core.explain import item_name
-from backend.core.rating import Item, Line, Rating
+from backend.core.base_fee import BaseFee
+from backend.core.explain import day_text, item_name
+from backend.core.invoice_model import (
+    CREDIT_NOTE,
+    INVOICE,
+    Account,
+    Charges,
+    Correction,
+    FeeProof,
+    Invoice,
+    InvoiceDraft,
+    InvoiceLine,
+    InvoiceTax,
+    Party,
+    Preceding,
+    RatedSession,
+    SessionProof,
+)
+from backend.core.rating import Line, Rating
 from backend.core.rounding import Ratio, apportion, cents
 from backend.core.tariff import PriceBasis
-from shared.ids import IdToken
+from backend.core.tariff_model import Scope
 from shared.units import Wh, kwh
 
+__all__ = [
+    "CREDIT_NOTE",
+    "INVOICE",
+    "Account",
+    "Charges",
+    "Correction",
+    "FeeProof",
+    "Invoice",
+    "InvoiceDraft",
+    "InvoiceLine",
+    "InvoiceTax",
+    "Party",
+    "Preceding",
+    "RatedSession",
+    "SessionProof",
+    "draft_documents",
+    "draft_invoice",
+    "format_number",
+    "with_number",
+]
+
 _ZERO = Decimal("0.00")
+_TICK = timedelta(microseconds=1)
+_WORDS = {
+    "de": {
+        "credited": "Zurückgenommen: {text}",
+        "again": "Neu berechnet: {text}",
+        Scope.CONTRACT: "Vertrag {target}",
+        Scope.GROUP: "Gruppe {target}",
+    },
+    "en": {
+        "credited": "Taken back: {text}",
+        "again": "Charged instead: {text}",
+        Scope.CONTRACT: "contract {target}",
+        Scope.GROUP: "group {target}",
+    },
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Seller or buyer. `id` is the customer number of a buyer; `vat_id` and `phone` may be empty for one."""
-
-    id: str
-    name: str
-    street: str
-    postcode: str
-    city: str
-    country: str
-    vat_id: str
-    email: str
-    phone: str
-
-
-@dataclass(frozen=True, slots=True)
-class RatedSession:
-    """A session that is to be billed. Times aware, registers in Wh."""
-
-    cdr_id: int
-    transaction_id: int
-    charge_point: str
-    address: str
-    evse_id: int
-    id_token: IdToken
-    started_at: datetime
-    ended_at: datetime
-    meter_start: Wh
-    meter_stop: Wh
-    tariff_id: str
-    tariff_version: str
-    rating: Rating
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What the billing of one customer needs besides sessions: who sells, who buys, and on what terms."""
-
-    seller: Party
-    buyer: Party
-    iban: str
-    bic: str
-    zone: ZoneInfo
-    language: str
-    payment_days: int
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceLine:
-    """One line: a session and one of its prices.
-
-    Args:
-        session: index in `sessions`.
-        item: what is charged for, as in the rating.
-        text: name and conditions, in the invoice's language.
-        start: local time of the first charge.
-        end: local time of the last.
-        quantity: in `unit`.
-        unit: UN/ECE Rec. 20: KWH, MIN, HUR or C62 (one).
-        unit_price: per unit, in the invoice's price basis.
-        net_unit_price: six decimals (BT-146).
-        vat: per cent.
-        net: cents.
-        gross: cents where prices are gross, None where they are net.
-        interpolated: the quantity rests on an interpolated register.
-    """
-
-    session: int
-    item: Item
-    text: str
-    start: datetime
-    end: datetime
-    quantity: Decimal
-    unit: str
-    unit_price: Decimal
-    net_unit_price: Decimal
-    vat: Decimal | None
-    net: Decimal
-    gross: Decimal | None
-    interpolated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceTax:
-    """VAT of one rate: category of UNTDID 5305 (S standard, Z zero), base and tax in cents."""
-
-    rate: Decimal | None
-    category: str
-    base: Decimal
-    vat: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class SessionProof:
-    """What lets the buyer check a session: times, registers, place, masked token, and the reason of each amount."""
-
-    transaction_id: int
-    charge_point: str
-    address: str
-    evse_id: int
-    token: str
-    started_at: datetime
-    ended_at: datetime
-    meter_start: int
-    meter_stop: int
-    energy_kwh: Decimal
-    tariff_id: str
-    tariff_version: str
-    interpolated: bool
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceDraft:
-    """An invoice without its number. Times and dates are the seller's local ones; `type_code` 380 is UNTDID 1001."""
-
-    type_code: str
-    language: str
-    currency: str
-    basis: PriceBasis
-    seller: Party
-    buyer: Party
-    iban: str
-    bic: str
-    issued_on: date
-    due_on: date
-    period_start: date
-    period_end: date
-    lines: tuple[InvoiceLine, ...]
-    tax_lines: tuple[InvoiceTax, ...]
-    total_net: Decimal
-    total_vat: Decimal
-    total_gross: Decimal
-    rounding: Decimal
-    due: Decimal
-    sessions: tuple[SessionProof, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoice(InvoiceDraft):
-    """The frozen document. It is never edited; paper, mail and e-invoice are made from it alone."""
-
-    number: str
-
-
-def draft_invoice(account: Account, sessions: Sequence[RatedSession], now: datetime) -> InvoiceDraft:
-    """Draft the invoice of a customer's sessions, which share one currency and one price basis.
+def draft_documents(account: Account, charges: Charges, now: datetime) -> list[tuple[InvoiceDraft, Charges]]:
+    """Draft the invoice of all that is charged; where it would be negative, corrections become a credit note.
 
     Args:
         account: seller, buyer and terms.
-        sessions: at least one; billed in order of time.
+        charges: at least one.
         now: the time of issue.
     """
-    sessions = sorted(sessions, key=lambda session: (session.started_at, session.transaction_id))
-    basis, currency = sessions[0].rating.basis, sessions[0].rating.currency
+    draft = draft_invoice(account, charges, now)
+    if draft.due >= 0 or not charges.corrections:
+        return [(draft, charges)]
+    back, rest = Charges(corrections=charges.corrections), replace(charges, corrections=())
+    documents = [(_credit_note(draft_invoice(account, back, now)), back)]
+    if rest.sessions or rest.fees:
+        documents.append((draft_invoice(account, rest, now), rest))
+    return documents
+
+
+def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceDraft:
+    """Draft one invoice, whose amount due may come out negative.
+
+    Args:
+        account: seller, buyer and terms.
+        charges: at least one; sessions are billed in order of time, then corrections, then base fees.
+        now: the time of issue.
+    """
+    sessions = sorted(charges.sessions, key=_time_of)
+    corrections = sorted(charges.corrections, key=lambda correction: _time_of(correction.session))
+    shown = [*sessions, *(correction.session for correction in corrections)]
+    rating = (shown or charges.fees)[0].rating
     lines = [line for i, session in enumerate(sessions) for line in _lines(i, session, account)]
-    if basis is PriceBasis.GROSS:
+    for i, correction in enumerate(corrections, len(sessions)):
+        lines += _correction_lines(i, correction, account)
+    lines += [_fee_line(i, fee, account) for i, fee in enumerate(charges.fees)]
+    if rating.basis is PriceBasis.GROSS:
         lines = _shared_out(lines)
     taxes = tuple(_taxes(lines))
     net, vat = sum((t.base for t in taxes), _ZERO), sum((t.vat for t in taxes), _ZERO)
     due = net + vat
-    if basis is PriceBasis.GROSS:
+    if rating.basis is PriceBasis.GROSS:
         due = sum((line.gross for line in lines if line.gross is not None), _ZERO)
     issued_on = now.astimezone(account.zone).date()
+    start, end = _period(sessions or ([] if charges.fees else shown), charges.fees, account)
     return InvoiceDraft(
-        type_code="380",
+        type_code=INVOICE,
         language=account.language,
-        currency=currency,
-        basis=basis,
+        currency=rating.currency,
+        basis=rating.basis,
         seller=account.seller,
         buyer=account.buyer,
         iban=account.iban,
         bic=account.bic,
         issued_on=issued_on,
         due_on=issued_on + timedelta(days=account.payment_days),
-        period_start=min(s.started_at for s in sessions).astimezone(account.zone).date(),
-        period_end=max(s.ended_at for s in sessions).astimezone(account.zone).date(),
+        period_start=start,
+        period_end=end,
         lines=tuple(lines),
         tax_lines=taxes,
         total_net=net,
@@ -211,7 +147,12 @@ def draft_invoice(account: Account, sessions: Sequence[RatedSession], now: datet
         total_gross=net + vat,
         rounding=due - net - vat,
         due=due,
-        sessions=tuple(_proof(session, account) for session in sessions),
+        sessions=(
+            *(_proof(session, account) for session in sessions),
+            *(_proof(one.session, account, one.preceding) for one in corrections),
+        ),
+        fees=tuple(_fee_proof(fee, account) for fee in charges.fees),
+        preceding=tuple(sorted({one.preceding for one in corrections}, key=lambda one: (one.issued_on, one.number))),
     )
 
 
@@ -220,9 +161,95 @@ def with_number(draft: InvoiceDraft, number: str) -> Invoice:
     return Invoice(number=number, **{field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)})
 
 
-def format_number(prefix: str, year: int, count: int) -> str:
-    """Write an invoice number: `RE-2026-000001`."""
-    return f"{prefix}-{year}-{count:06}"
+def format_number(prefix: str, year: int, count: int, *, credit_note: bool = False) -> str:
+    """Write an invoice number: `RE-2026-000001`; credit notes count by themselves: `RE-K-2026-000001`."""
+    return f"{prefix}{'-K' if credit_note else ''}-{year}-{count:06}"
+
+
+def _credit_note(draft: InvoiceDraft) -> InvoiceDraft:
+    """Turn the signs round: a credit note states what it gives back as positive amounts."""
+    lines = (
+        replace(o, quantity=-o.quantity, net=-o.net, gross=None if o.gross is None else -o.gross) for o in draft.lines
+    )
+    return replace(
+        draft,
+        type_code=CREDIT_NOTE,
+        lines=tuple(lines),
+        tax_lines=tuple(replace(tax, base=-tax.base, vat=-tax.vat) for tax in draft.tax_lines),
+        total_net=-draft.total_net,
+        total_vat=-draft.total_vat,
+        total_gross=-draft.total_gross,
+        rounding=-draft.rounding,
+        due=-draft.due,
+    )
+
+
+def _time_of(session: RatedSession) -> tuple[datetime, int]:
+    return session.started_at, session.transaction_id
+
+
+def _period(sessions: Sequence[RatedSession], fees: Sequence[BaseFee], account: Account) -> tuple[date, date]:
+    """Give the first and the last day of what is charged; corrections alone have the days of their sessions."""
+    begins = [*(session.started_at for session in sessions), *(fee.start for fee in fees)]
+    ends = [*(session.ended_at for session in sessions), *(fee.end - _TICK for fee in fees)]
+    return min(begins).astimezone(account.zone).date(), max(ends).astimezone(account.zone).date()
+
+
+def _correction_lines(index: int, correction: Correction, account: Account) -> Iterator[InvoiceLine]:
+    """Take back what was charged, line by line, and charge what is rated now."""
+    words = _WORDS[account.language]
+    for line in _lines(index, replace(correction.session, rating=correction.before), account):
+        yield replace(
+            line,
+            text=words["credited"].format(text=line.text),
+            quantity=-line.quantity,
+            net=-line.net,
+            gross=None if line.gross is None else -line.gross,
+            credited=True,
+        )
+    for line in _lines(index, correction.session, account):
+        yield replace(line, text=words["again"].format(text=line.text))
+
+
+def _fee_line(index: int, fee: BaseFee, account: Account) -> InvoiceLine:
+    (line,) = fee.rating.lines
+    (tax,) = fee.rating.tax_lines
+    first, last = _days(fee, account)
+    when = day_text(first, account.language)
+    if last > first:
+        when = f"{when} – {day_text(last, account.language)}"
+    price = round(line.unit_price, 4)
+    return InvoiceLine(
+        session=None,
+        item=line.item,
+        text=f"{item_name(line.item, account.language)} {when}, {_target(fee, account)}",
+        start=fee.start.astimezone(account.zone),
+        end=fee.end.astimezone(account.zone),
+        quantity=Decimal(1),
+        unit="C62",
+        unit_price=price,
+        net_unit_price=price,
+        vat=line.vat,
+        net=cents(line.net),
+        gross=tax.base + tax.vat if fee.rating.basis is PriceBasis.GROSS else None,
+        interpolated=False,
+        fee=index,
+    )
+
+
+def _fee_proof(fee: BaseFee, account: Account) -> FeeProof:
+    (line,) = fee.rating.lines
+    first, last = _days(fee, account)
+    reason = line.reason_en if account.language == "en" else line.reason_de
+    return FeeProof(_target(fee, account), first, last, fee.tariff_id, fee.tariff_version, reason)
+
+
+def _target(fee: BaseFee, account: Account) -> str:
+    return _WORDS[account.language][fee.scope].format(target=fee.target)
+
+
+def _days(fee: BaseFee, account: Account) -> tuple[date, date]:
+    return fee.start.astimezone(account.zone).date(), (fee.end - _TICK).astimezone(account.zone).date()
 
 
 def _lines(index: int, session: RatedSession, account: Account) -> Iterator[InvoiceLine]:
@@ -303,7 +330,7 @@ def _taxes(lines: Iterable[InvoiceLine]) -> Iterator[InvoiceTax]:
         )
 
 
-def _proof(session: RatedSession, account: Account) -> SessionProof:
+def _proof(session: RatedSession, account: Account, preceding: Preceding | None = None) -> SessionProof:
     lines = session.rating.lines
     return SessionProof(
         transaction_id=session.transaction_id,
@@ -320,4 +347,5 @@ def _proof(session: RatedSession, account: Account) -> SessionProof:
         tariff_version=session.tariff_version,
         interpolated=any(line.interpolated for line in lines),
         reasons=tuple(line.reason_en if account.language == "en" else line.reason_de for line in lines),
+        preceding=preceding,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
 
-from backend.core.invoice import InvoiceDraft, InvoiceLine, Party
+from backend.core.invoice import CREDIT_NOTE, InvoiceDraft, InvoiceLine, Party
 from backend.core.rounding import Ratio, cents
 from backend.core.tariff import PriceBasis
 from shared.money import CENT
@@ -31,6 +31,8 @@ def problems(draft: InvoiceDraft) -> tuple[str, ...]:
     return (
         *_parties(draft),
         *_sessions(draft),
+        *_fees(draft),
+        *_corrections(draft),
         *(f"line {i}: {reason}" for i, line in enumerate(draft.lines, 1) for reason in _line(line, draft)),
         *_sums(draft),
     )
@@ -80,8 +82,8 @@ def _unprintable(name: str, text: str) -> Iterator[str]:
 
 
 def _sessions(draft: InvoiceDraft) -> Iterator[str]:
-    if not draft.sessions:
-        yield "it has no sessions"
+    if not (draft.sessions or draft.fees):
+        yield "it has neither sessions nor base fees"
     ids = [session.transaction_id for session in draft.sessions]
     if len(set(ids)) < len(ids):
         yield "a session is on it twice"
@@ -91,15 +93,50 @@ def _sessions(draft: InvoiceDraft) -> Iterator[str]:
         counted = Decimal(session.meter_stop - session.meter_start).scaleb(-3)
         if session.energy_kwh != counted or counted < 0:
             yield f"session {session.transaction_id}: {session.energy_kwh} kWh, but the registers say {counted} kWh"
-        if not draft.period_start <= session.started_at.date() <= session.ended_at.date() <= draft.period_end:
+        inside = draft.period_start <= session.started_at.date() <= session.ended_at.date() <= draft.period_end
+        if not (inside or session.preceding):
             yield f"session {session.transaction_id} lies outside the period"
         for text in (session.charge_point, session.address, session.tariff_id, session.token):
             yield from _unprintable(f"session {session.transaction_id}: {text!a}", text)
 
 
+def _fees(draft: InvoiceDraft) -> Iterator[str]:
+    """Check that each base fee stands on one line, and none twice."""
+    keys = [(fee.target, fee.first, fee.tariff_id) for fee in draft.fees]
+    if len(set(keys)) < len(keys):
+        yield "a base fee is on it twice"
+    if sorted(line.fee for line in draft.lines if line.fee is not None) != list(range(len(draft.fees))):
+        yield "its base fees are not on one line each"
+    for fee in draft.fees:
+        if not draft.period_start <= fee.first <= fee.last <= draft.period_end:
+            yield f"the base fee of {fee.target} from {fee.first} to {fee.last} lies outside the period"
+        for text in (fee.target, fee.tariff_id):
+            yield from _unprintable(f"base fee: {text!a}", text)
+
+
+def _corrections(draft: InvoiceDraft) -> Iterator[str]:
+    """Check that what is taken back tells the invoice that charged it (EN 16931 BG-3)."""
+    named = {session.preceding for session in draft.sessions if session.preceding}
+    if named != set(draft.preceding):
+        yield "the invoices that it corrects are not those that its sessions name"
+    if draft.type_code == CREDIT_NOTE and not all(session.preceding for session in draft.sessions):
+        yield "a credit note charges a session for the first time"
+    if draft.type_code == CREDIT_NOTE and (draft.fees or not draft.preceding):
+        yield "a credit note gives back what an invoice charged, and nothing else"
+    charged = {i for i, session in enumerate(draft.sessions) if session.preceding}
+    for i, line in enumerate(draft.lines, 1):
+        if line.credited and line.session not in charged:
+            yield f"line {i}: it takes back what no invoice charged"
+    for preceding in draft.preceding:
+        if not preceding.number.strip() or preceding.issued_on > draft.issued_on:
+            yield f"it corrects the invoice {preceding.number!r} of {preceding.issued_on}, which is none before it"
+
+
 def _line(line: InvoiceLine, draft: InvoiceDraft) -> Iterator[str]:
     if not line.text.strip():
         yield "it has no text"
+    if (line.session is None) is (line.fee is None):
+        yield "it is neither of a session nor of a base fee"
     if line.unit not in _UNITS:
         yield f"the unit {line.unit!r} is not one of {', '.join(_UNITS)}"
     if line.vat is None:

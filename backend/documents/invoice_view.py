@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from backend.core.explain import number_text
-from backend.core.invoice import Invoice, InvoiceLine, SessionProof
+from backend.core.explain import day_text, number_text
+from backend.core.invoice import CREDIT_NOTE, FeeProof, Invoice, InvoiceLine, SessionProof
 from backend.core.tariff import PriceBasis
-from backend.documents.texts import UNITS, WORDS, day_text, moment_text, money_text
+from backend.documents.texts import UNITS, WORDS, moment_text, money_text
 from shared.units import Wh, kwh
 
 Json = dict[str, object]
@@ -15,29 +15,47 @@ Json = dict[str, object]
 def invoice_view(invoice: Invoice, *, sample: bool) -> Json:
     """Give every text of the page. `sample` marks the document as none that anyone has to pay."""
     words, language = WORDS[invoice.language], invoice.language
+    kind = "credit_note" if invoice.type_code == CREDIT_NOTE else "invoice"
     return {
         "language": language,
         "date": invoice.issued_on.isoformat(),
-        "title": f"{words['invoice']} {invoice.number}",
+        "title": f"{words[kind]} {invoice.number}",
         "sample": words["sample"] if sample else "",
         "sample_note": words["sample_note"] if sample else "",
         "seller": _seller(invoice),
         "buyer": _address(invoice),
         "info": list(_info(invoice)),
         "greeting": words["greeting"],
-        "intro": words["intro"],
+        "intro": words[_intro(invoice)],
         "columns": list(_columns(invoice)),
-        "groups": [_group(i, invoice) for i in range(len(invoice.sessions))],
+        "groups": [*(_group(i, invoice) for i in range(len(invoice.sessions))), *_fee_group(invoice)],
         "totals": list(_totals(invoice)),
         "payment": _payment(invoice),
-        "closing": [words["see_proof"], *([words["default"]] if invoice.due else []), words["thanks"]],
+        "closing": list(_closing(invoice)),
         "page": words["page"],
         "proof": {
-            "title": words["proof"],
-            "intro": words["proof_intro"],
-            "sessions": [_session(proof, language) for proof in invoice.sessions],
+            "title": words["proof" if invoice.sessions else "fee_proof"],
+            "intro": words["proof_intro"] if invoice.sessions else "",
+            "sessions": [
+                *(_session(i, proof, invoice) for i, proof in enumerate(invoice.sessions)),
+                *(_fee(proof, language) for proof in invoice.fees),
+            ],
         },
     }
+
+
+def _intro(invoice: Invoice) -> str:
+    if any(session.preceding is None for session in invoice.sessions):
+        return "intro"
+    return "intro_fees" if invoice.fees else "intro_corrections"
+
+
+def _closing(invoice: Invoice) -> Iterator[str]:
+    words = WORDS[invoice.language]
+    yield words["see_proof" if invoice.sessions else "see_reasons"]
+    if invoice.due and invoice.type_code != CREDIT_NOTE:
+        yield words["default"]
+    yield words["thanks"]
 
 
 def _seller(invoice: Invoice) -> Json:
@@ -62,14 +80,15 @@ def _address(invoice: Invoice) -> list[str]:
 
 def _info(invoice: Invoice) -> Iterator[list[str]]:
     words, language = WORDS[invoice.language], invoice.language
-    yield [words["number"], invoice.number]
-    yield [words["issued"], day_text(invoice.issued_on, language)]
+    credit = invoice.type_code == CREDIT_NOTE
+    yield [words["credit_number" if credit else "number"], invoice.number]
+    yield [words["credit_issued" if credit else "issued"], day_text(invoice.issued_on, language)]
     yield [words["customer"], invoice.buyer.id]
     if invoice.buyer.vat_id:
         yield [words["buyer_vat"], invoice.buyer.vat_id]
     start, end = day_text(invoice.period_start, language), day_text(invoice.period_end, language)
     yield [words["period"], start if start == end else f"{start} – {end}"]
-    yield [words["due"], day_text(invoice.due_on, language)]
+    yield [words["refund_by" if credit else "due"], day_text(invoice.due_on, language)]
 
 
 def _columns(invoice: Invoice) -> Iterator[str]:
@@ -83,28 +102,44 @@ def _group(index: int, invoice: Invoice) -> Json:
     start, end = proof.started_at, proof.ended_at
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{day_text(end.date(), language)} {end:%H:%M}"
     words = WORDS[language]
+    title = words["session"].format(id=proof.transaction_id)
     return {
-        "title": words["session"].format(id=proof.transaction_id),
+        "title": f"{title}, {_corrects(proof, language)}" if proof.preceding else title,
         "when": f"{day_text(start.date(), language)} {start:%H:%M} – {until}{words['clock']}",
         "where": proof.charge_point,
         "rows": [_row(line, invoice) for line in invoice.lines if line.session == index],
     }
 
 
+def _corrects(proof: SessionProof, language: str) -> str:
+    assert proof.preceding is not None  # noqa: S101  asked for corrections only
+    day = day_text(proof.preceding.issued_on, language)
+    return WORDS[language]["corrects"].format(number=proof.preceding.number, date=day)
+
+
+def _fee_group(invoice: Invoice) -> Iterator[Json]:
+    rows = [_row(line, invoice) for line in invoice.lines if line.fee is not None]
+    if rows:
+        yield {"title": WORDS[invoice.language]["fees"], "when": "", "where": "", "rows": rows}
+
+
 def _row(line: InvoiceLine, invoice: Invoice) -> list[str]:
     language = invoice.language
     unit = UNITS[line.unit]
-    quantity = number_text(line.quantity, language, 3 if line.unit == "KWH" else 0)
+    quantity = number_text(line.quantity, language, 3 if line.unit == "KWH" else 0).replace("-", "−")
     price = number_text(line.unit_price, language, 2)
     per = f"{price} €" if invoice.currency == "EUR" else f"{price} {invoice.currency}"
-    amount = line.gross if invoice.basis is PriceBasis.GROSS and line.gross is not None else line.net
     return [
         line.text,
         f"{quantity} {unit}".strip(),
         f"{per}/{unit}" if unit else per,
         "–" if line.vat is None else f"{number_text(line.vat, language)} %",
-        money_text(amount, invoice.currency, language),
+        money_text(_amount(line, invoice), invoice.currency, language),
     ]
+
+
+def _amount(line: InvoiceLine, invoice: Invoice) -> Decimal:
+    return line.gross if invoice.basis is PriceBasis.GROSS and line.gross is not None else line.net
 
 
 def _totals(invoice: Invoice) -> Iterator[Json]:
@@ -115,7 +150,7 @@ def _totals(invoice: Invoice) -> Iterator[Json]:
         rows += [(words["net_of"].format(rate=rate), tax.base), (words["vat_of"].format(rate=rate), tax.vat)]
     if invoice.rounding:
         rows.append((words["rounding"], invoice.rounding))
-    rows.append((words["payable"], invoice.due))
+    rows.append((words["refunded" if invoice.type_code == CREDIT_NOTE else "payable"], invoice.due))
     for label, amount in rows:
         yield {
             "label": label,
@@ -129,6 +164,8 @@ def _payment(invoice: Invoice) -> Json:
     if not invoice.due:
         return {"text": words["nothing_due"], "rows": []}
     amount, due = money_text(invoice.due, invoice.currency, language), day_text(invoice.due_on, language)
+    if invoice.type_code == CREDIT_NOTE:
+        return {"text": words["refund"].format(amount=amount, due=due), "rows": []}
     return {
         "text": words["payment"].format(amount=amount, due=due),
         "rows": [
@@ -140,8 +177,8 @@ def _payment(invoice: Invoice) -> Json:
     }
 
 
-def _session(proof: SessionProof, language: str) -> Json:
-    words = WORDS[language]
+def _session(index: int, proof: SessionProof, invoice: Invoice) -> Json:
+    words, language = WORDS[invoice.language], invoice.language
 
     def register(energy: int) -> str:
         return f"{number_text(kwh(Wh(energy)), language, 3)} kWh"
@@ -160,7 +197,37 @@ def _session(proof: SessionProof, language: str) -> Json:
             [words["tariff"], f"{proof.tariff_id} ({words['version']} {proof.tariff_version[:12]})"],
         ],
         "reasons": list(proof.reasons),
-        "note": words["interpolated"] if proof.interpolated else "",
+        "notes": [
+            *([_corrected(index, invoice)] if proof.preceding else []),
+            *([words["interpolated"]] if proof.interpolated else []),
+        ],
+    }
+
+
+def _corrected(index: int, invoice: Invoice) -> str:
+    """Tell what a session cost by the invoice before and what it costs now."""
+    words, language, preceding = WORDS[invoice.language], invoice.language, invoice.sessions[index].preceding
+    assert preceding is not None  # noqa: S101  asked for corrections only
+    lines = [line for line in invoice.lines if line.session == index]
+    sums = (
+        abs(sum((_amount(o, invoice) for o in lines if o.credited is which), Decimal(0))) for which in (True, False)
+    )
+    before, now = (money_text(amount, invoice.currency, language) for amount in sums)
+    day = day_text(preceding.issued_on, language)
+    return words["corrected"].format(number=preceding.number, date=day, before=before, now=now)
+
+
+def _fee(proof: FeeProof, language: str) -> Json:
+    words = WORDS[language]
+    first, last = day_text(proof.first, language), day_text(proof.last, language)
+    return {
+        "title": words["fee_of"].format(target=proof.target),
+        "facts": [
+            [words["period"], first if proof.first == proof.last else f"{first} – {last}"],
+            [words["tariff"], f"{proof.tariff_id} ({words['version']} {proof.tariff_version[:12]})"],
+        ],
+        "reasons": [proof.reason],
+        "notes": [],
     }
 
 

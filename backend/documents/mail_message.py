@@ -4,8 +4,9 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
-from backend.core.invoice import Invoice
-from backend.documents.texts import WORDS, day_text, money_text
+from backend.core.explain import day_text
+from backend.core.invoice import CREDIT_NOTE, Invoice
+from backend.documents.texts import WORDS, money_text
 
 
 def invoice_mail(
@@ -25,14 +26,18 @@ def invoice_mail(
     words, seller, language = WORDS[invoice.language], invoice.seller, invoice.language
     mail = EmailMessage()
     mark = f"[{words['sample']}] " if sample else ""
-    mail["Subject"] = mark + words["mail_subject"].format(number=invoice.number, seller=seller.name)
+    credit = invoice.type_code == CREDIT_NOTE
+    subject = words["mail_subject_credit" if credit else "mail_subject"]
+    mail["Subject"] = mark + subject.format(number=invoice.number, seller=seller.name)
     mail["From"] = formataddr((seller.name, sender))
     mail["To"] = formataddr((invoice.buyer.name, recipient))
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"
-    text = words["mail"].format(
+    text = words["mail_credit" if credit else "mail"].format(
         buyer=invoice.buyer.name,
+        what=words["mail_sessions" if invoice.sessions else "mail_fees"],
+        preceding=", ".join(one.number for one in invoice.preceding),
         number=invoice.number,
         amount=money_text(invoice.due, invoice.currency, language),
         start=day_text(invoice.period_start, language),

@@ -1,20 +1,26 @@
 """The words on invoices and in their mails, German and English."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from backend.core.explain import number_text
+from backend.core.explain import day_text, number_text
 
 WORDS: dict[str, dict[str, str]] = {
     "de": {
         "invoice": "Rechnung",
+        "credit_note": "Rechnungskorrektur",
         "number": "Rechnungsnummer",
+        "credit_number": "Nummer",
         "issued": "Rechnungsdatum",
+        "credit_issued": "Datum",
         "customer": "Kundennummer",
         "period": "Leistungszeitraum",
         "due": "Zahlbar bis",
+        "refund_by": "Erstattung bis",
         "buyer_vat": "Ihre USt-IdNr.",
         "intro": "für Ladevorgänge an unseren Ladepunkten berechnen wir Ihnen:",
+        "intro_fees": "für Ihren Tarif berechnen wir Ihnen:",
+        "intro_corrections": "wir berichtigen, was wir Ihnen berechnet haben:",
         "greeting": "Guten Tag,",
         "service": "Leistung",
         "quantity": "Menge",
@@ -24,20 +30,28 @@ WORDS: dict[str, dict[str, str]] = {
         "amount_gross": "Brutto",
         "vat": "USt",
         "session": "Ladevorgang {id}",
+        "corrects": "Berichtigung der Rechnung {number} vom {date}",
+        "fees": "Grundgebühren",
         "clock": " Uhr",
         "net_of": "Netto zu {rate} %",
         "vat_of": "Umsatzsteuer {rate} %",
         "rounding": "Rundung der Umsatzsteuer",
         "payable": "Zahlbetrag",
+        "refunded": "Erstattungsbetrag",
+        "refund": "Wir erstatten Ihnen {amount} bis zum {due}.",
         "payment": "Bitte überweisen Sie {amount} bis zum {due} auf dieses Konto:",
         "nothing_due": "Es ist nichts zu zahlen.",
         "account_of": "Kontoinhaber",
         "reference": "Verwendungszweck",
         "default": "Verbraucher kommen spätestens 30 Tage nach Fälligkeit und Zugang dieser Rechnung in Verzug "
         "(§ 286 Abs. 3 BGB).",
+        "see_reasons": "Die Herleitung jedes Betrags steht auf den folgenden Seiten.",
         "see_proof": "Zeiten, Zählerstände und die Herleitung jedes Betrags stehen auf den folgenden Seiten.",
         "thanks": "Vielen Dank, dass Sie bei uns laden.",
         "proof": "Nachweis der Ladevorgänge",
+        "fee_proof": "Herleitung der Grundgebühren",
+        "fee_of": "Grundgebühr, {target}",
+        "corrected": "Berichtigt die Rechnung {number} vom {date}: berechnet waren {before}, richtig sind {now}.",
         "proof_intro": "Alle Zeiten sind Ortszeiten mit ihrem Abstand zu UTC. Die Zählerstände sind die des Zählers im "
         "Ladepunkt.",
         "start": "Beginn",
@@ -56,22 +70,35 @@ WORDS: dict[str, dict[str, str]] = {
         "page": "Seite {page} von {pages}",
         "vat_id": "USt-IdNr.",
         "mail_subject": "Rechnung {number} von {seller}",
+        "mail_subject_credit": "Rechnungskorrektur {number} von {seller}",
         "mail": "Guten Tag {buyer},\n\n"
-        "im Anhang finden Sie die Rechnung {number} über {amount} für Ihre Ladevorgänge vom {start} bis {end}.\n"
+        "im Anhang finden Sie die Rechnung {number} über {amount} für {what} vom {start} bis {end}.\n"
         "Zahlbar bis {due}.\n\n"
+        "Mit freundlichen Grüßen\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
+        "mail_sessions": "Ihre Ladevorgänge",
+        "mail_fees": "Ihren Tarif",
+        "mail_credit": "Guten Tag {buyer},\n\n"
+        "im Anhang finden Sie die Rechnungskorrektur {number} zu {preceding}.\n"
+        "Wir erstatten Ihnen {amount} bis zum {due}.\n\n"
         "Mit freundlichen Grüßen\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
         "sample": "MUSTER / SAMPLE",
         "sample_note": "Vorführung mit beschleunigter Zeit – keine Rechnung im Sinne des Umsatzsteuergesetzes",
     },
     "en": {
         "invoice": "Invoice",
+        "credit_note": "Credit note",
         "number": "Invoice number",
+        "credit_number": "Number",
         "issued": "Date of issue",
+        "credit_issued": "Date of issue",
         "customer": "Customer number",
         "period": "Period of supply",
         "due": "Payable by",
+        "refund_by": "Refund by",
         "buyer_vat": "Your VAT ID",
         "intro": "for charging at our charge points we invoice:",
+        "intro_fees": "for your tariff we invoice:",
+        "intro_corrections": "we correct what we invoiced:",
         "greeting": "Hello,",
         "service": "Service",
         "quantity": "Quantity",
@@ -81,20 +108,28 @@ WORDS: dict[str, dict[str, str]] = {
         "amount_gross": "Gross",
         "vat": "VAT",
         "session": "Session {id}",
+        "corrects": "correction of invoice {number} of {date}",
+        "fees": "Base fees",
         "clock": "",
         "net_of": "Net at {rate} %",
         "vat_of": "VAT {rate} %",
         "rounding": "Rounding of VAT",
         "payable": "Amount due",
+        "refunded": "Amount refunded",
+        "refund": "We refund {amount} by {due}.",
         "payment": "Please transfer {amount} by {due} to this account:",
         "nothing_due": "There is nothing to pay.",
         "account_of": "Account holder",
         "reference": "Reference",
         "default": "Consumers are in default at the latest 30 days after this invoice is due and received "
         "(s. 286 (3) BGB).",
+        "see_reasons": "How each amount came about is on the following pages.",
         "see_proof": "Times, meter registers and how each amount came about are on the following pages.",
         "thanks": "Thank you for charging with us.",
         "proof": "Proof of sessions",
+        "fee_proof": "How the base fees came about",
+        "fee_of": "Base fee, {target}",
+        "corrected": "Corrects invoice {number} of {date}: {before} was invoiced, {now} is right.",
         "proof_intro": "All times are local, with their offset from UTC. The registers are those of the meter in the "
         "charge point.",
         "start": "Start",
@@ -113,9 +148,16 @@ WORDS: dict[str, dict[str, str]] = {
         "page": "Page {page} of {pages}",
         "vat_id": "VAT ID",
         "mail_subject": "Invoice {number} from {seller}",
+        "mail_subject_credit": "Credit note {number} from {seller}",
         "mail": "Hello {buyer},\n\n"
-        "attached is invoice {number} of {amount} for your charging sessions from {start} to {end}.\n"
+        "attached is invoice {number} of {amount} for {what} from {start} to {end}.\n"
         "Payable by {due}.\n\n"
+        "Kind regards\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
+        "mail_sessions": "your charging sessions",
+        "mail_fees": "your tariff",
+        "mail_credit": "Hello {buyer},\n\n"
+        "attached is the credit note {number} on {preceding}.\n"
+        "We refund {amount} by {due}.\n\n"
         "Kind regards\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
         "sample": "MUSTER / SAMPLE",
         "sample_note": "Demonstration in accelerated time – not an invoice for tax purposes",
@@ -124,14 +166,6 @@ WORDS: dict[str, dict[str, str]] = {
 
 UNITS = {"KWH": "kWh", "MIN": "min", "HUR": "h", "C62": ""}
 """Codes of UN/ECE Rec. 20 as people write them."""
-
-
-def day_text(day: date, language: str) -> str:
-    """Write a date as on paper: `31.10.2026`, `31 Oct 2026`."""
-    return day.strftime("%d.%m.%Y") if language == "de" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def moment_text(moment: datetime, language: str) -> str:

@@ -1,20 +1,32 @@
-"""Job: issue the invoices of closed billing periods.
+"""Job: issue the invoices of closed billing periods, and the credit notes of what was charged too much.
 
 A draft that fails its self-check is blocked: it is logged once, `due_drafts` shows it, and no number is drawn.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.billing_period import plan_invoices
-from backend.core.invoice import Invoice, InvoiceDraft, RatedSession, draft_invoice
+from backend.core.billing_period import Source, Unbilled, plan_invoices
+from backend.core.invoice import Charges, Invoice, InvoiceDraft, draft_documents
 from backend.core.invoice_check import problems
 from backend.core.tariff import PriceBasis
-from backend.store.invoices import Debtor, issue, load_debtor, load_ratings, load_sessions, unbilled, unfinished
+from backend.jobs.base_fees import record_base_fees
+from backend.store.fees import load_fees
+from backend.store.invoices import (
+    Bearing,
+    Debtor,
+    issue,
+    load_bearing,
+    load_corrections,
+    load_debtor,
+    load_sessions,
+    unbilled,
+    unfinished,
+)
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.config import setting
@@ -45,11 +57,11 @@ class BillingSettings:
 
 @dataclass(frozen=True, slots=True)
 class DueDraft:
-    """A draft that is due, with the ratings it was made from, by CDR. It is issued unless `problems` names why not."""
+    """A draft that is due, with what it charges. It is issued unless `problems` names why not."""
 
     debtor: Debtor
     draft: InvoiceDraft
-    ratings: Mapping[int, int]
+    bears: Bearing
     problems: tuple[str, ...]
 
 
@@ -58,14 +70,15 @@ class InvoiceIssuer:
 
     def __init__(self, store: Store, clock: Clock, settings: BillingSettings) -> None:
         self._store, self._clock, self._settings = store, clock, settings
-        self._told: set[tuple[tuple[int, ...], tuple[str, ...]]] = set()
+        self._told: set[tuple[object, ...]] = set()
 
     async def run(self) -> datetime | None:
-        """Issue every invoice that is due and tell when the next one falls due by time alone.
+        """Record base fees, issue every invoice that is due, and tell when to look again by time alone.
 
         Cancelling is safe: an invoice is one commit.
         """
         now = self._clock.utc()
+        span_ends = await record_base_fees(self._store, now)
         async with self._store.read() as connection:
             drafts, next_at = await due_drafts(connection, now, self._settings)
         for due in drafts:
@@ -73,18 +86,18 @@ class InvoiceIssuer:
                 self._tell(due)
             else:
                 await self._issue(due, now)
-        return next_at
+        return min((at for at in (next_at, span_ends) if at), default=None)
 
     async def _issue(self, due: DueDraft, now: datetime) -> None:
         async def work(connection: AsyncConnection) -> Invoice | None:
-            return await issue(connection, due.debtor, due.draft, due.ratings, now)
+            return await issue(connection, due.debtor, due.draft, due.bears, now)
 
         invoice = await self._store.write(work)
         if invoice:
-            log.info("invoice_issued", number=invoice.number, customer=due.debtor.customer_id, gross=invoice.due)
+            log.info("invoice_issued", number=invoice.number, customer=due.debtor.customer_id, gross=invoice.owed)
 
     def _tell(self, due: DueDraft) -> None:
-        key = (tuple(due.ratings), due.problems)
+        key = (*due.bears.sessions, *due.bears.corrections.items(), tuple(due.bears.fees), due.problems)
         if key not in self._told:
             self._told.add(key)
             log.error("invoice_blocked", customer=due.debtor.customer_id, reason="; ".join(due.problems))
@@ -95,20 +108,51 @@ async def due_drafts(
 ) -> tuple[list[DueDraft], datetime | None]:
     """Draft every invoice that is due now, and tell when the next one falls due by time alone."""
     plan = plan_invoices(
-        await unbilled(connection),
+        await unbilled(connection, now),
         await unfinished(connection),
         now,
         grace=timedelta(seconds=settings.grace_s),
         hold=timedelta(days=settings.hold_days),
     )
     drafts = []
-    for cdr_ids in plan.due:
-        debtor = await load_debtor(connection, cdr_ids[0])
-        groups: dict[tuple[str, PriceBasis], list[RatedSession]] = defaultdict(list)
-        for session in await load_sessions(connection, cdr_ids):
-            groups[session.rating.currency, session.rating.basis].append(session)
-        for sessions in groups.values():
-            draft = draft_invoice(debtor.account, sessions, now)
-            ratings = await load_ratings(connection, [session.cdr_id for session in sessions])
-            drafts.append(DueDraft(debtor, draft, ratings, problems(draft)))
+    for group in plan.due:
+        debtor = await load_debtor(connection, group[0].customer_id)
+        for charged in await _charged(connection, group):
+            for draft, charges in draft_documents(debtor.account, charged.charges, now):
+                bears = await _bearing(connection, charges, charged)
+                drafts.append(DueDraft(debtor, draft, bears, problems(draft)))
     return drafts, plan.next_at
+
+
+@dataclass(slots=True)
+class _Charged:
+    """What goes on one invoice, with the ids of what its fees are from."""
+
+    charges: Charges
+    fees: tuple[int, ...] = ()
+
+
+async def _charged(connection: AsyncConnection, group: Sequence[Unbilled]) -> list[_Charged]:
+    """Read what is to be charged; an invoice has one currency and one price basis."""
+    ids = {source: [one.id for one in group if one.source is source] for source in Source}
+    found: dict[tuple[str, PriceBasis], _Charged] = defaultdict(lambda: _Charged(Charges()))
+    for session in await load_sessions(connection, ids[Source.SESSION]):
+        one = found[session.rating.currency, session.rating.basis]
+        one.charges = replace(one.charges, sessions=(*one.charges.sessions, session))
+    for correction in await load_corrections(connection, ids[Source.CORRECTION]):
+        one = found[correction.before.currency, correction.before.basis]
+        one.charges = replace(one.charges, corrections=(*one.charges.corrections, correction))
+    for fee_id, fee in await load_fees(connection, ids[Source.FEE]):
+        one = found[fee.rating.currency, fee.rating.basis]
+        one.charges = replace(one.charges, fees=(*one.charges.fees, fee))
+        one.fees = (*one.fees, fee_id)
+    return list(found.values())
+
+
+async def _bearing(connection: AsyncConnection, charges: Charges, charged: _Charged) -> Bearing:
+    return await load_bearing(
+        connection,
+        [session.cdr_id for session in charges.sessions],
+        [correction.session.cdr_id for correction in charges.corrections],
+        charged.fees if charges.fees else (),
+    )

@@ -1,41 +1,59 @@
 """Invoices: what is to be billed, and the one commit that draws a number, freezes the document and orders its mail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Row, insert, select, update
+from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Column, Row, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.billing_period import Cycle, Unbilled, Unfinished
-from backend.core.invoice import Account, Invoice, InvoiceDraft, Party, RatedSession, format_number, with_number
+from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
+from backend.core.invoice import (
+    CREDIT_NOTE,
+    INVOICE,
+    Account,
+    Correction,
+    Invoice,
+    InvoiceDraft,
+    Party,
+    Preceding,
+    RatedSession,
+    format_number,
+    with_number,
+)
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.transaction import State
-from backend.store.ratings import CURRENT_RATING
+from backend.store.ratings import BILLED_RATING, CURRENT_RATING
 from backend.store.tables import (
     cdr,
+    cdr_correction,
     charge_point,
     charging_transaction,
     customer,
+    fee,
     id_token,
     invoice,
     invoice_cdr,
+    invoice_correction,
+    invoice_fee,
     invoice_series,
     mail_outbox,
     operator,
     rating,
     tariff_version,
+    unbilled_cdr,
+    unbilled_fee,
 )
 from shared.ids import IdToken
 from shared.units import Wh
 
 _T = charging_transaction.c
-_KIND = "invoice"
-_FREE = Decimal("0.00")
+_TICK = timedelta(milliseconds=1)
+_KINDS = {INVOICE: "invoice", CREDIT_NOTE: "credit"}
+"""Series of numbers by kind of document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +66,99 @@ class Debtor:
     account: Account
 
 
-async def unbilled(connection: AsyncConnection) -> list[Unbilled]:
-    """List rated sessions without an invoice. One that costs nothing needs none."""
-    rows = await connection.execute(
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """What a document charges, as it stood when it was drafted.
+
+    Args:
+        sessions: rating by CDR.
+        corrections: by CDR the rating that is taken back and the one that is charged.
+        fees: ids.
+    """
+
+    sessions: Mapping[int, int]
+    corrections: Mapping[int, tuple[int, int]]
+    fees: Sequence[int]
+
+
+async def unbilled(connection: AsyncConnection, now: datetime) -> list[Unbilled]:
+    """List what is on no invoice yet: rated sessions, those rated again since their invoice, and fees of past spans.
+
+    What was billed long ago is not read.
+    """
+    return [*await _unbilled_cdrs(connection), *await _unbilled_fees(connection, now)]
+
+
+async def _unbilled_cdrs(connection: AsyncConnection) -> list[Unbilled]:
+    corrected = (
+        select(func.max(cdr_correction.c.created_at)).where(cdr_correction.c.cdr_id == cdr.c.id).scalar_subquery()
+    )
+    query = (
         select(cdr.c.id, cdr.c.customer_id, customer.c.cycle, operator.c.timezone, _T.started_at, cdr.c.ended_at)
+        .add_columns(invoice_cdr.c.invoice_id, corrected.label("corrected_at"))
+        .select_from(unbilled_cdr)
+        .join(cdr, cdr.c.id == unbilled_cdr.c.cdr_id)
         .join(customer, customer.c.id == cdr.c.customer_id)
         .join(operator, operator.c.id == cdr.c.operator_id)
         .join(charging_transaction, _T.id == cdr.c.transaction_id)
-        .join(rating, rating.c.id == CURRENT_RATING)
         .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
-        .where(invoice_cdr.c.cdr_id.is_(None), rating.c.total_gross != _FREE)
-        .order_by(cdr.c.id)
+        .order_by(unbilled_cdr.c.cdr_id)
+    )
+    found = []
+    for row in await connection.execute(query):
+        again = row.invoice_id is not None
+        found.append(
+            Unbilled(
+                source=Source.CORRECTION if again else Source.SESSION,
+                id=row.id,
+                customer_id=row.customer_id,
+                cycle=Cycle(row.cycle),
+                zone=ZoneInfo(row.timezone),
+                started_at=row.corrected_at if again else row.started_at,
+                ended_at=row.corrected_at if again else row.ended_at,
+            )
+        )
+    return found
+
+
+async def _unbilled_fees(connection: AsyncConnection, now: datetime) -> list[Unbilled]:
+    query = (
+        select(fee.c.id, fee.c.customer_id, customer.c.cycle, operator.c.timezone, fee.c.span_end)
+        .select_from(unbilled_fee)
+        .join(fee, fee.c.id == unbilled_fee.c.fee_id)
+        .join(customer, customer.c.id == fee.c.customer_id)
+        .join(operator, operator.c.id == fee.c.operator_id)
+        .where(fee.c.span_end <= now)
+        .order_by(unbilled_fee.c.fee_id)
     )
     return [
-        Unbilled(row.id, row.customer_id, Cycle(row.cycle), ZoneInfo(row.timezone), row.started_at, row.ended_at)
-        for row in rows
+        Unbilled(
+            source=Source.FEE,
+            id=row.id,
+            customer_id=row.customer_id,
+            cycle=Cycle(row.cycle),
+            zone=ZoneInfo(row.timezone),
+            started_at=row.span_end - _TICK,
+            ended_at=row.span_end,
+        )
+        for row in await connection.execute(query)
     ]
 
 
 async def unfinished(connection: AsyncConnection) -> list[Unfinished]:
     """List sessions that run, are not rated yet or wait to be rated again. Held ones need a person: nobody waits."""
+    session = select(_T.id, id_token.c.customer_id, _T.started_at).join(id_token, id_token.c.token == _T.id_token)
+    # Each half has an index of its own; a single condition would read through all sessions.
     rows = await connection.execute(
-        select(id_token.c.customer_id, _T.started_at)
-        .join(id_token, id_token.c.token == _T.id_token)
-        .where(_T.state.in_((State.RUNNING, State.ENDED)) | (_T.rerate_reason != ""))
+        session.where(_T.state.in_((State.RUNNING, State.ENDED))).union(session.where(_T.rerate_reason > ""))
     )
     return [Unfinished(row.customer_id, row.started_at) for row in rows]
 
 
-async def load_debtor(connection: AsyncConnection, cdr_id: int) -> Debtor:
-    """Read who sells and who buys the session of a CDR."""
-    query = select(operator, customer).join_from(cdr, operator, operator.c.id == cdr.c.operator_id)
-    query = query.join(customer, customer.c.id == cdr.c.customer_id).where(cdr.c.id == cdr_id)
+async def load_debtor(connection: AsyncConnection, customer_id: str) -> Debtor:
+    """Read who sells to a customer, and the customer."""
+    query = select(operator, customer).join_from(customer, operator, operator.c.id == customer.c.operator_id)
+    query = query.where(customer.c.id == customer_id)
     row = (await connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL))).one()
     account = Account(
         seller=_party(row, "operator", row.operator_phone),
@@ -135,55 +214,85 @@ async def load_sessions(connection: AsyncConnection, cdr_ids: Sequence[int]) -> 
     ]
 
 
-async def load_ratings(connection: AsyncConnection, cdr_ids: Sequence[int]) -> dict[int, int]:
-    """Tell which rating counts now, by CDR."""
-    rows = await connection.execute(select(cdr.c.id, CURRENT_RATING).where(cdr.c.id.in_(cdr_ids)))
-    return {row[0]: row[1] for row in rows}
+async def load_corrections(connection: AsyncConnection, cdr_ids: Sequence[int]) -> list[Correction]:
+    """Read the sessions that were rated again since an invoice charged them."""
+    last = (
+        select(invoice_correction.c.invoice_id)
+        .where(invoice_correction.c.cdr_id == cdr.c.id, invoice_correction.c.rating_id == BILLED_RATING)
+        .correlate(cdr)
+        .scalar_subquery()
+    )
+    query = (
+        select(cdr.c.id, rating.c.body, invoice.c.number, invoice.c.issued_at, operator.c.timezone)
+        .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+        .join(rating, rating.c.id == BILLED_RATING)
+        .join(invoice, invoice.c.id == func.coalesce(last, invoice_cdr.c.invoice_id))
+        .join(operator, operator.c.id == cdr.c.operator_id)
+        .where(cdr.c.id.in_(cdr_ids))
+    )
+    rows = {row.id: row for row in await connection.execute(query)}
+    found = []
+    for session in await load_sessions(connection, cdr_ids):
+        row = rows[session.cdr_id]
+        day = row.issued_at.astimezone(ZoneInfo(row.timezone)).date()
+        found.append(Correction(session, from_json(Rating, row.body), Preceding(row.number, day)))
+    return found
+
+
+async def load_bearing(
+    connection: AsyncConnection, sessions: Iterable[int], corrections: Iterable[int], fees: Sequence[int]
+) -> Bearing:
+    """Tell which ratings of CDRs count now, and which were charged before."""
+    first, again = list(sessions), list(corrections)
+    rows = await connection.execute(
+        select(cdr.c.id, BILLED_RATING.label("billed"), CURRENT_RATING.label("now")).where(cdr.c.id.in_(first + again))
+    )
+    ratings = {row.id: (row.billed, row.now) for row in rows}
+    return Bearing({i: ratings[i][1] for i in first}, {i: ratings[i] for i in again}, tuple(fees))
 
 
 async def issue(
-    connection: AsyncConnection, debtor: Debtor, draft: InvoiceDraft, ratings: Mapping[int, int], now: datetime
+    connection: AsyncConnection, debtor: Debtor, draft: InvoiceDraft, bears: Bearing, now: datetime
 ) -> Invoice | None:
-    """Draw the number, freeze the invoice, mark its sessions as billed and order its mail.
+    """Draw the number, freeze the document, mark what it charges as billed and order its mail.
 
     Runs inside one unit of work of `Store.write`: all of it or nothing, so that no number is left out. None if somebody
-    else has billed one of the sessions, or one was rated again since the draft: then it must be drafted again.
+    else has billed a part of it, or a session was rated again since the draft: then it must be drafted again.
 
     Args:
         connection: of the unit of work.
         debtor: seller and buyer.
         draft: to be issued.
-        ratings: that the draft was made from, by CDR.
+        bears: what the draft charges.
         now: world time.
     """
-    cdr_ids = list(ratings)
-    if await load_ratings(connection, cdr_ids) != ratings:
+    if not await _stands(connection, bears):
         return None
-    billed = select(invoice_cdr.c.cdr_id).where(invoice_cdr.c.cdr_id.in_(cdr_ids)).limit(1)
-    if (await connection.execute(billed)).first():
-        return None
-    year = draft.issued_on.year
-    number = format_number(debtor.prefix, year, await _draw(connection, debtor.operator_id, year))
+    year, kind = draft.issued_on.year, _KINDS[draft.type_code]
+    count = await _draw(connection, debtor.operator_id, kind, year)
+    number = format_number(debtor.prefix, year, count, credit_note=draft.type_code == CREDIT_NOTE)
     document = with_number(draft, number)
-    sessions = document.sessions
+    start, end = _extent(document)
+    sign = -1 if draft.type_code == CREDIT_NOTE else 1
     stored = await connection.execute(
         insert(invoice)
         .values(
             operator_id=debtor.operator_id,
             customer_id=debtor.customer_id,
             number=number,
+            type_code=document.type_code,
             issued_at=now,
-            period_start=min(session.started_at for session in sessions),
-            period_end=max(session.ended_at for session in sessions),
+            period_start=start,
+            period_end=end,
             currency=document.currency,
-            total_net=document.total_net,
-            total_gross=document.due,
+            total_net=sign * document.total_net,
+            total_gross=sign * document.due,
             body=to_json(document),
         )
         .returning(invoice.c.id)
     )
     invoice_id = stored.scalar_one()
-    await connection.execute(insert(invoice_cdr), _billed(ratings, invoice_id))
+    await _mark_billed(connection, bears, invoice_id)
     domain = document.seller.email.rpartition("@")[2]
     await connection.execute(
         insert(mail_outbox).values(
@@ -199,23 +308,60 @@ async def issue(
     return document
 
 
-def _billed(ratings: Mapping[int, int], invoice_id: int) -> list[dict[str, int]]:
-    return [{"cdr_id": i, "invoice_id": invoice_id, "rating_id": rating_id} for i, rating_id in ratings.items()]
+async def _stands(connection: AsyncConnection, bears: Bearing) -> bool:
+    """Tell whether all of it is still to be billed, by the same ratings."""
+    cdr_ids = [*bears.sessions, *bears.corrections]
+    known = await load_bearing(connection, bears.sessions, bears.corrections, bears.fees)
+    if (known.sessions, known.corrections) != (bears.sessions, bears.corrections):
+        return False
+    return await _count(connection, unbilled_cdr.c.cdr_id, cdr_ids) == len(cdr_ids) and await _count(
+        connection, unbilled_fee.c.fee_id, bears.fees
+    ) == len(bears.fees)
 
 
-async def _draw(connection: AsyncConnection, operator_id: str, year: int) -> int:
-    """Count the series up. A counter row, because a database sequence leaves gaps when work is undone."""
+async def _count(connection: AsyncConnection, column: "Column[int]", ids: Sequence[int]) -> int:
+    return int((await connection.execute(select(func.count()).where(column.in_(ids)))).scalar_one())
+
+
+async def _mark_billed(connection: AsyncConnection, bears: Bearing, invoice_id: int) -> None:
+    async def add(table: Table, rows: Sequence[Mapping[str, int]]) -> None:
+        if rows:
+            await connection.execute(insert(table), [{**row, "invoice_id": invoice_id} for row in rows])
+
+    await add(invoice_cdr, [{"cdr_id": i, "rating_id": rating_id} for i, rating_id in bears.sessions.items()])
+    await add(
+        invoice_correction,
+        [{"cdr_id": i, "credited_rating_id": old, "rating_id": new} for i, (old, new) in bears.corrections.items()],
+    )
+    await add(invoice_fee, [{"fee_id": i} for i in bears.fees])
+    cdr_ids = [*bears.sessions, *bears.corrections]
+    await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
+    await connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
+
+
+def _extent(document: Invoice) -> tuple[datetime, datetime]:
+    """Give when the first of what is charged began and the last one ended; a correction counts only if all are."""
+    lines = [line for line in document.lines if line.fee is not None]
+    sessions = [session for session in document.sessions if session.preceding is None]
+    if not (lines or sessions):
+        sessions = list(document.sessions)
+    begins = [*(line.start for line in lines), *(session.started_at for session in sessions)]
+    return min(begins), max([*(line.end - _TICK for line in lines), *(session.ended_at for session in sessions)])
+
+
+async def _draw(connection: AsyncConnection, operator_id: str, kind: str, year: int) -> int:
+    """Count a series up. A counter row, because a database sequence leaves gaps when work is undone."""
     s = invoice_series.c
     drawn = await connection.execute(
         update(invoice_series)
-        .where(s.operator_id == operator_id, s.kind == _KIND, s.year == year)
+        .where(s.operator_id == operator_id, s.kind == kind, s.year == year)
         .values(last_number=s.last_number + 1)
         .returning(s.last_number)
     )
     number = drawn.scalar_one_or_none()
     if number is not None:
         return int(number)
-    values = {"operator_id": operator_id, "kind": _KIND, "year": year, "last_number": 1}
+    values = {"operator_id": operator_id, "kind": kind, "year": year, "last_number": 1}
     await connection.execute(insert(invoice_series).values(values))
     return 1
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, case, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.store.ratings import CURRENT_RATING
@@ -19,11 +19,13 @@ from backend.store.tables import (
     id_token,
     invoice,
     invoice_cdr,
+    invoice_correction,
     mail_outbox,
     meter_value,
     operator,
     rating,
     transaction_event,
+    unbilled_cdr,
 )
 from shared.ids import ChargePointId, EvseId, IdToken
 from shared.money import Money
@@ -139,21 +141,38 @@ class RatingRow:
 
 @dataclass(frozen=True, slots=True)
 class TransactionDetail:
-    """All that is known of one transaction. `tariff_reason` says why this tariff was chosen."""
+    """All that is known of one transaction.
+
+    Args:
+        summary: as a list shows it.
+        tariff_reason: why this tariff was chosen.
+        events: messages as they came.
+        values: readings.
+        ratings: the last one counts.
+        corrections: numbers of the invoices and credit notes that put right what the first one charged.
+        correction_waits: it was rated again since an invoice charged it, and the next one will put that right.
+    """
 
     summary: TransactionSummary
     tariff_reason: str
     events: tuple[EventRow, ...]
     values: tuple[MeterPoint, ...]
     ratings: tuple[RatingRow, ...]
+    corrections: tuple[str, ...]
+    correction_waits: bool
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSummary:
-    """An invoice and how its mail fares. `mail_state` is pending | sent | failed, or empty without a mail."""
+    """An invoice and how its mail fares.
+
+    `type_code` is 380, or 381 of a credit note, whose totals are negative; `mail_state` is pending | sent | failed, or
+    empty without a mail.
+    """
 
     id: int
     number: str
+    type_code: str
     customer: str
     issued_at: datetime
     period_start: datetime
@@ -265,7 +284,30 @@ async def find_transaction(connection: AsyncConnection, transaction_id: int) -> 
         tuple(EventRow(row.kind, row.message_id, row.received_at, row.payload) for row in events),
         tuple(MeterPoint(row.at, row.energy_wh, row.power_w) for row in values),
         tuple(RatingRow(row.created_at, row.reason, row.body) for row in ratings),
+        await _corrections(connection, transaction_id),
+        await _correction_waits(connection, transaction_id),
     )
+
+
+async def _corrections(connection: AsyncConnection, transaction_id: int) -> tuple[str, ...]:
+    query = (
+        select(invoice.c.number)
+        .join(invoice_correction, invoice_correction.c.invoice_id == invoice.c.id)
+        .join(cdr, cdr.c.id == invoice_correction.c.cdr_id)
+        .where(cdr.c.transaction_id == transaction_id)
+        .order_by(invoice_correction.c.rating_id)
+    )
+    return tuple(await connection.scalars(query))
+
+
+async def _correction_waits(connection: AsyncConnection, transaction_id: int) -> bool:
+    query = (
+        select(cdr.c.id)
+        .join(unbilled_cdr, unbilled_cdr.c.cdr_id == cdr.c.id)
+        .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+        .where(cdr.c.transaction_id == transaction_id)
+    )
+    return (await connection.execute(query)).first() is not None
 
 
 async def invoices(connection: AsyncConnection, limit: int, before: int | None = None) -> tuple[InvoiceSummary, ...]:
@@ -282,13 +324,13 @@ async def find_invoice(connection: AsyncConnection, number: str) -> InvoiceDetai
     row = (await connection.execute(query.order_by(invoice.c.id.desc()).limit(1))).one_or_none()
     if row is None:
         return None
-    billed = (
-        select(cdr.c.transaction_id)
-        .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
-        .where(invoice_cdr.c.invoice_id == row.id)
-        .order_by(cdr.c.transaction_id)
+    billed = union(
+        *(
+            select(cdr.c.transaction_id).join(link, link.c.cdr_id == cdr.c.id).where(link.c.invoice_id == row.id)
+            for link in (invoice_cdr, invoice_correction)
+        )
     )
-    return InvoiceDetail(_invoice(row), row.body, tuple((await connection.scalars(billed)).all()))
+    return InvoiceDetail(_invoice(row), row.body, tuple(sorted(await connection.scalars(billed))))
 
 
 async def read_pdf(connection: AsyncConnection, invoice_id: int) -> bytes | None:
@@ -397,7 +439,7 @@ def _charge_point(row: Row[Any], evses: Sequence[EvseSummary]) -> ChargePointSum
 def _invoice_query() -> Select[Any]:
     i, m = invoice, mail_outbox
     return select(
-        *(i.c[name] for name in ("id", "number", "issued_at", "period_start", "period_end", "currency")),
+        *(i.c[name] for name in ("id", "number", "type_code", "issued_at", "period_start", "period_end", "currency")),
         *(i.c.total_net, i.c.total_gross, customer.c.name.label("customer")),
         *(m.c.state, m.c.recipient, m.c.attempts, m.c.sent_at, m.c.last_error),
         m.c.attachment.is_not(None).label("has_pdf"),
@@ -408,6 +450,7 @@ def _invoice(row: Row[Any]) -> InvoiceSummary:
     return InvoiceSummary(
         id=row.id,
         number=row.number,
+        type_code=row.type_code,
         customer=row.customer,
         issued_at=row.issued_at,
         period_start=row.period_start,

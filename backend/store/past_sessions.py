@@ -83,9 +83,9 @@ async def load_past(connection: AsyncConnection, wanted: Selection) -> list[Past
 
 
 async def load_series(
-    connection: AsyncConnection, tariffs: Sequence[Tariff], sessions: Sequence[PastSession]
+    connection: AsyncConnection, operator_id: str, tariffs: Sequence[Tariff], sessions: Sequence[PastSession]
 ) -> list[Series]:
-    """Read the price series that tariffs name, for the time of sessions."""
+    """Read the price series that an operator's tariffs name, for the time of sessions."""
     names = sorted({tariff.spot.series_id for tariff in tariffs if tariff.spot and tariff.spot.series_id})
     if not names or not sessions:
         return []
@@ -93,7 +93,7 @@ async def load_series(
     last = max(session.ended_at for session in sessions)
     found = []
     for name in names:
-        prices = await load_prices(connection, name, first, last)
+        prices = await load_prices(connection, operator_id, name, first, last)
         found.append(Series(name, tuple(SpotPrice(start, price) for start, price in sorted(prices.items()))))
     return found
 

@@ -1,6 +1,11 @@
-"""Price series: market prices as they came, each with source and time. Nothing is changed; what came last counts."""
+"""Price series: market prices as they came, each with source and time. Nothing is changed; what came last counts.
 
-from collections.abc import Iterable, Mapping, Sequence
+The prices of a market are the same for everybody: a series without an operator serves all of them. What an operator
+brings itself counts for its own tariffs only, and there in place of a market's series of the same name: the two are
+never mixed, so that each price has one origin.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,8 +20,9 @@ _P = price_point.c
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
-    """A series with the first and the last start that it has a price for."""
+    """A series with the first and the last start that it has a price for; `operator_id` is empty if it serves all."""
 
+    operator_id: str
     series: str
     prices: int
     first: datetime
@@ -24,16 +30,32 @@ class SeriesSummary:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose series (empty: all operators') and where its prices are from."""
+
+    operator_id: str
+    source: str
+
+
 async def store_prices(
-    connection: AsyncConnection, series: str, prices: Mapping[datetime, Decimal], source: str, now: datetime
+    connection: AsyncConnection, series: str, prices: Mapping[datetime, Decimal], origin: Origin, now: datetime
 ) -> int:
     """Append prices (per MWh, by the start of their interval) and tell how many were new.
 
     A price that stands already is not stored again; another one for the same start is, and counts from then on.
     """
-    known = await load_prices(connection, series, min(prices), max(prices)) if prices else {}
+    owner = origin.operator_id
+    known = await _load(connection, owner, series, (min(prices), max(prices))) if prices else {}
     rows = [
-        {"series": series, "start": start, "price": price, "source": source, "received_at": now}
+        {
+            "operator_id": owner,
+            "series": series,
+            "start": start,
+            "price": price,
+            "source": origin.source,
+            "received_at": now,
+        }
         for start, price in sorted(prices.items())
         if known.get(start) != price
     ]
@@ -43,23 +65,33 @@ async def store_prices(
 
 
 async def load_prices(
-    connection: AsyncConnection, series: str, first: datetime, last: datetime
+    connection: AsyncConnection, operator_id: str, series: str, first: datetime, last: datetime
 ) -> dict[datetime, Decimal]:
-    """Give the prices whose intervals start from `first` to `last`, both inclusive; of several for one the last."""
-    query = select(_P.start, _P.price).where(_P.series == series, _P.start.between(first, last))
-    return {row.start: row.price for row in await connection.execute(query.order_by(_P.start, _P.id))}
+    """Give the prices of a series for one operator's tariffs; of several for one start the last.
 
-
-async def load_all(
-    connection: AsyncConnection, names: Iterable[str], first: datetime, last: datetime
-) -> dict[str, dict[datetime, Decimal]]:
-    """Give the prices of several series, as `load_prices`."""
-    return {name: await load_prices(connection, name, first, last) for name in sorted(set(names))}
+    Args:
+        connection: to read from.
+        operator_id: whose tariff asks; it gets its own series if it has one of that name.
+        series: name.
+        first: first start of an interval, inclusive.
+        last: last one, inclusive.
+    """
+    own = select(_P.id).where(_P.operator_id == operator_id, _P.series == series).limit(1)
+    owner = operator_id if (await connection.execute(own)).first() else ""
+    return await _load(connection, owner, series, (first, last))
 
 
 async def list_series(connection: AsyncConnection) -> Sequence[SeriesSummary]:
-    """List all series by name."""
+    """List all series by name, those that serve all operators first."""
     count = func.count(_P.start.distinct())
-    query = select(_P.series, count, func.min(_P.start), func.max(_P.start), func.max(_P.received_at))
-    rows = await connection.execute(query.group_by(_P.series).order_by(_P.series))
+    query = select(_P.operator_id, _P.series, count, func.min(_P.start), func.max(_P.start), func.max(_P.received_at))
+    rows = await connection.execute(query.group_by(_P.operator_id, _P.series).order_by(_P.operator_id, _P.series))
     return [SeriesSummary(*row) for row in rows]
+
+
+async def _load(
+    connection: AsyncConnection, owner: str, series: str, starts: tuple[datetime, datetime]
+) -> dict[datetime, Decimal]:
+    query = select(_P.start, _P.price)
+    query = query.where(_P.operator_id == owner, _P.series == series, _P.start.between(*starts))
+    return {row.start: row.price for row in await connection.execute(query.order_by(_P.start, _P.id))}

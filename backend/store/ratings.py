@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.periods import MeterPoint
-from backend.core.rating_model import VersionSwitch
+from backend.core.rating_model import Rating, VersionSwitch
+from backend.core.record import from_json
 from backend.core.transaction import State
+from backend.store.fees import owe_used
 from backend.store.tables import (
     cdr,
     cdr_correction,
@@ -22,13 +25,14 @@ from backend.store.tables import (
     charging_transaction,
     customer,
     id_token,
-    invoice,
     invoice_cdr,
+    invoice_correction,
     meter_value,
     operator,
     rating,
     rating_use,
     tariff_version,
+    unbilled_cdr,
 )
 from shared.ids import IdToken
 from shared.units import MilliAmp, Watt, Wh
@@ -45,6 +49,18 @@ CURRENT_RATING: ColumnElement[int] = func.coalesce(
     cdr.c.rating_id,
 )
 """Of a row of `cdr`: the rating that counts now."""
+
+BILLED_RATING: ColumnElement[int | None] = func.coalesce(
+    select(func.max(invoice_correction.c.rating_id))
+    .where(invoice_correction.c.cdr_id == cdr.c.id)
+    .correlate(cdr)
+    .scalar_subquery(),
+    select(func.coalesce(invoice_cdr.c.rating_id, cdr.c.rating_id))
+    .where(invoice_cdr.c.cdr_id == cdr.c.id)
+    .correlate(cdr)
+    .scalar_subquery(),
+)
+"""Of a row of `cdr`: the rating that an invoice charged last; NULL if none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +148,7 @@ async def ended_ids(connection: AsyncConnection) -> list[int]:
 
 async def rerate_ids(connection: AsyncConnection) -> list[int]:
     """List the transactions that are rated and wait to be rated again, in the order of their end."""
-    wanted = select(_T.id).where(_T.state == State.RATED, _T.rerate_reason != "")
+    wanted = select(_T.id).where(_T.state == State.RATED, _T.rerate_reason > "")
     return list((await connection.execute(wanted.order_by(_T.ended_at, _T.id))).scalars())
 
 
@@ -197,6 +213,7 @@ async def store_rating(connection: AsyncConnection, work: RatingToStore, now: da
             body=work.cdr,
         )
     )
+    await _list_unbilled(connection, work.transaction_id)
     return True
 
 
@@ -205,8 +222,8 @@ async def store_correction(
 ) -> bool:
     """Append a new rating, the credit of the CDR that counted and the one that counts from now on, in one.
 
-    False if somebody else was first and nothing was stored. Where an invoice bears the old price, the session tells the
-    difference as its reason to be looked at.
+    False if somebody else was first and nothing was stored. Where an invoice bears the old price, the next one puts it
+    right.
     """
     number = before.number + 1
     count = select(func.count()).select_from(cdr_correction).where(cdr_correction.c.cdr_id == before.id)
@@ -218,8 +235,8 @@ async def store_correction(
             cdr_id=before.id, number=number, rating_id=rating_id, created_at=now, credit_body=credit, body=work.cdr
         )
     )
-    reason = await unbilled_difference(connection, work.transaction_id)
-    await finish_rerating(connection, work.transaction_id, reason)
+    await _list_unbilled(connection, work.transaction_id)
+    await finish_rerating(connection, work.transaction_id, "")
     return True
 
 
@@ -234,27 +251,6 @@ async def ask_rerating(connection: AsyncConnection, transaction_ids: Sequence[in
     wanted = _T.id.in_(transaction_ids) & (_T.state == State.RATED) & (_T.rerate_reason == "")
     result = await connection.execute(update(charging_transaction).where(wanted).values(rerate_reason=reason))
     return result.rowcount
-
-
-async def unbilled_difference(connection: AsyncConnection, transaction_id: int) -> str:
-    """Tell what an invoice lacks or has too much since its session was rated again, "" if nothing."""
-    billed, current = rating.alias("billed"), rating.alias("current")
-    query = (
-        select(billed.c.total_gross, current.c.total_gross.label("now"), current.c.reason)
-        .add_columns(invoice.c.number, invoice.c.currency)
-        .join_from(cdr, invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
-        .join(invoice, invoice.c.id == invoice_cdr.c.invoice_id)
-        .join(billed, billed.c.id == func.coalesce(invoice_cdr.c.rating_id, cdr.c.rating_id))
-        .join(current, current.c.id == CURRENT_RATING)
-        .where(cdr.c.transaction_id == transaction_id)
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None or row.now == row.total_gross:
-        return ""
-    return (
-        f"rated again ({row.reason}) after invoice {row.number}: {row.now} instead of {row.total_gross} "
-        f"{row.currency}; the difference of {row.now - row.total_gross} {row.currency} is on no invoice yet"
-    )
 
 
 async def hold(connection: AsyncConnection, transaction_id: int, reason: str) -> bool:
@@ -333,7 +329,22 @@ async def _insert_rating(connection: AsyncConnection, work: RatingToStore, now: 
     used = [{"rating_id": number, "key": key, "amount": amount} for key, amount in work.used.items()]
     if used:
         await connection.execute(insert(rating_use), used)
+        await owe_used(connection, work.transaction_id, work.customer_id, work.used, now)
     return number
+
+
+async def _list_unbilled(connection: AsyncConnection, transaction_id: int) -> None:
+    """List a session to be billed if no invoice bears what it costs now, else take it off the list."""
+    query = select(cdr.c.id, CURRENT_RATING.label("now"), BILLED_RATING.label("billed"))
+    row = (await connection.execute(query.where(cdr.c.transaction_id == transaction_id))).one()
+    bodies = await connection.execute(select(rating.c.id, rating.c.body).where(rating.c.id.in_((row.now, row.billed))))
+    taxes = {one.id: from_json(Rating, one.body).tax_lines for one in bodies}
+    # Only what an amount stands behind: a session without a price is on no invoice.
+    now, billed = ([tax for tax in taxes.get(number, ()) if tax.base or tax.vat] for number in (row.now, row.billed))
+    if now == billed:
+        await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id == row.id))
+    else:
+        await connection.execute(sqlite.insert(unbilled_cdr).values(cdr_id=row.id).on_conflict_do_nothing())
 
 
 async def _leave_ended(connection: AsyncConnection, transaction_id: int, state: State, reason: str) -> bool:

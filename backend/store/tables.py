@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 APPEND_ONLY = (
@@ -35,8 +36,11 @@ APPEND_ONLY = (
     "session_tariff",
     "cdr",
     "cdr_correction",
+    "fee",
     "invoice",
     "invoice_cdr",
+    "invoice_correction",
+    "invoice_fee",
 )
 
 
@@ -217,6 +221,8 @@ charging_transaction = Table(
     Index(None, "ended_at"),
     Index(None, "contract_id", "ended_at"),
     Index(None, "group_id", "ended_at"),
+    # Only what waits to be rated again stands in it, so that asking for it costs nothing.
+    Index("ix_charging_transaction_rerate", "rerate_reason", sqlite_where=text("rerate_reason > ''")),
     sqlite_autoincrement=True,
 )
 
@@ -317,7 +323,8 @@ price_point = Table(
     Column("price", Exact, nullable=False),
     Column("source", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Index(None, "series", "start"),
+    Column("operator_id", String(20), nullable=False, server_default=""),  # whose; empty: a market's, for all of them
+    Index(None, "operator_id", "series", "start"),
     sqlite_autoincrement=True,
 )
 
@@ -374,6 +381,34 @@ cdr_correction = Table(
     sqlite_autoincrement=True,
 )
 
+# The base fee of a tariff for one span, owed by a contract or a group: once, whoever finds it owed.
+fee = Table(
+    "fee",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("scope", String(10), nullable=False),  # contract | group
+    Column("target", String(36), nullable=False),  # id of the contract or the group
+    Column("span_start", Instant, nullable=False),
+    Column("span_end", Instant, nullable=False),  # exclusive
+    Column("tariff_id", String(36), nullable=False),
+    Column("tariff_version_id", ForeignKey("tariff_version.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: a rating with one line
+    UniqueConstraint("operator_id", "scope", "target", "span_start", "tariff_id"),
+    sqlite_autoincrement=True,
+)
+
+# Up to when an operator's base fees were looked for, by kind of span: what ended before is not looked at again.
+fee_mark = Table(
+    "fee_mark",
+    metadata,
+    Column("operator_id", ForeignKey("operator.id"), primary_key=True),
+    Column("span", String(20), primary_key=True),  # see backend.core.tariff_model.Span
+    Column("until", Instant, nullable=False),
+)
+
 # What the nightly proof found, the newest counts.
 recompute_run = Table(
     "recompute_run",
@@ -407,8 +442,9 @@ invoice = Table(
     Column("period_end", Instant, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("total_net", Exact, nullable=False),
-    Column("total_gross", Exact, nullable=False),
+    Column("total_gross", Exact, nullable=False),  # what the customer owes by it; negative in a credit note
     Column("body", Text, nullable=False),  # JSON: the frozen document that PDF and XML are made from
+    Column("type_code", String(3), nullable=False, server_default="380"),  # UNTDID 1001: 380 invoice, 381 credit note
     UniqueConstraint("operator_id", "number"),
     sqlite_autoincrement=True,
 )
@@ -419,6 +455,41 @@ invoice_cdr = Table(
     Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),  # a session is on one invoice
     Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
     Column("rating_id", ForeignKey("rating.id")),  # that was billed; empty in rows of old: the CDR's
+)
+
+# An invoice that takes back what another one charged for a session, and charges what was rated since. No rating can be
+# taken back twice or charged twice; the first one of a session is charged by `invoice_cdr`.
+invoice_correction = Table(
+    "invoice_correction",
+    metadata,
+    Column("credited_rating_id", ForeignKey("rating.id"), primary_key=True),
+    Column("rating_id", ForeignKey("rating.id"), nullable=False, unique=True),
+    Column("cdr_id", ForeignKey("cdr.id"), nullable=False),
+    Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+    CheckConstraint("rating_id > credited_rating_id", name="order"),
+    Index(None, "cdr_id"),
+    Index(None, "invoice_id"),
+)
+
+invoice_fee = Table(
+    "invoice_fee",
+    metadata,
+    Column("fee_id", ForeignKey("fee.id"), primary_key=True),  # a fee is on one invoice
+    Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+)
+
+# CDRs whose price is on no invoice, or not as it is now: a row comes with the rating and goes with the invoice, so that
+# billing never reads through what was billed long ago. What costs nothing is not in it.
+unbilled_cdr = Table(
+    "unbilled_cdr",
+    metadata,
+    Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),
+)
+
+unbilled_fee = Table(
+    "unbilled_fee",
+    metadata,
+    Column("fee_id", ForeignKey("fee.id"), primary_key=True),
 )
 
 mail_outbox = Table(

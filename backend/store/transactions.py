@@ -19,7 +19,6 @@ from backend.core.record import to_json
 from backend.core.transaction import Derived, Known, Reading, Start, State, Stop, conflict, derive
 from backend.store.charge_points import is_evse_known
 from backend.store.id_tokens import find_token
-from backend.store.ratings import unbilled_difference
 from backend.store.session_tariffs import keep_further
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.tariffs import choose_tariff, facts_of
@@ -279,8 +278,7 @@ async def _settle(connection: AsyncConnection, row_id: int) -> State:
     row = (await connection.execute(select(charging_transaction).where(_T.id == row_id))).one()
     stops = await _stops(connection, row_id)
     if row.state == State.RATED:  # the price stands; what contradicts it is told beside it
-        reasons = (conflict(stops), await unbilled_difference(connection, row_id))
-        values: dict[str, object] = {"held_reason": "; ".join(filter(None, reasons))}
+        values: dict[str, object] = {"held_reason": conflict(stops)}
     else:
         charge_point_id = ChargePointId(row.charge_point_id)
         token = await find_token(connection, charge_point_id, IdToken(row.id_token))

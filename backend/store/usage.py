@@ -160,5 +160,5 @@ async def _series(connection: AsyncConnection, transaction: RatableTransaction, 
         return ()
     first = transaction.started_at - timedelta(minutes=spot.interval) - timedelta(hours=1)
     last = transaction.ended_at or (transaction.points[-1].at if transaction.points else transaction.started_at)
-    prices = await load_prices(connection, spot.series_id, first, last)
+    prices = await load_prices(connection, transaction.operator_id, spot.series_id, first, last)
     return (Series(spot.series_id, tuple(SpotPrice(start, price) for start, price in sorted(prices.items()))),)

@@ -27,6 +27,19 @@ DAY_NIGHT: dict[str, Any] = {
         {"price_components": [{"type": "ENERGY", "price": 0.59, "vat": 19}]},
     ],
 }
+VOLUME: dict[str, Any] = {
+    "id": "volume",
+    "currency": "EUR",
+    "elements": [{"price_components": [{"type": "ENERGY", "price": 0.45, "vat": 19}]}],
+    "x_graduated": {
+        "scope": "contract",
+        "period": "calendar_month",
+        "tiers": [{"up_to_kwh": "50", "price": "0.45"}, {"up_to_kwh": None, "price": "0.37"}],
+        "base_fee_net": "4.99",
+        "order": "session_end",
+    },
+}
+"""Cheaper above 50 kWh a month, with a base fee of 4.99 EUR (5.94 with VAT)."""
 DAY_NIGHT_NET = {**DAY_NIGHT, "tax_included": "NO"}
 
 SELLER = Party(

@@ -31,17 +31,6 @@ def test_a_wrong_entry_is_named_by_its_key(before: str, after: str, words: str) 
         parse_master_data(MASTER.replace(before, after))
 
 
-def test_a_base_fee_that_no_invoice_would_bill_is_refused() -> None:
-    volume = (
-        'x_graduated = { scope = "contract", period = "calendar_month", base_fee_net = "4.99",'
-        ' tiers = [{ price = "0.45" }] }\n'
-    )
-    assert MASTER.count("\nelements = ") == 1
-    parse_master_data(MASTER.replace("\nelements = ", "\n" + volume.replace('"4.99"', '"0"') + "elements = "))
-    with pytest.raises(ApplyError, match=r"tariff\[0\].x_graduated.base_fee: invoices can't bill"):
-        parse_master_data(MASTER.replace("\nelements = ", "\n" + volume + "elements = "))
-
-
 def test_an_iban_is_checked_by_its_digits() -> None:
     assert is_iban("DE02120300000000202051")
     assert not is_iban("DE02120300000000202015")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.core.invoice import (
+    Charges,
     Invoice,
     InvoiceDraft,
     RatedSession,
@@ -24,7 +25,7 @@ LATER = EVENING + timedelta(days=20)
 
 
 def draft(*sessions: RatedSession, **changes: Any) -> InvoiceDraft:
-    return draft_invoice(account(**changes), sessions, LATER)
+    return draft_invoice(account(**changes), Charges(sessions), LATER)
 
 
 def test_session_has_a_line_per_price() -> None:
@@ -119,7 +120,7 @@ def test_interpolated_register_is_told() -> None:
 
 def test_dates_are_local_to_the_seller() -> None:
     late = session(start=datetime(2026, 10, 31, 22, 30, tzinfo=UTC))  # 23:30, on to the first of November
-    document = draft_invoice(account(), [late], datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
+    document = draft_invoice(account(), Charges((late,)), datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
     assert (document.period_start, document.period_end) == (date(2026, 10, 31), date(2026, 11, 1))
     assert (document.issued_on, document.due_on) == (date(2027, 1, 1), date(2027, 1, 15))
 
@@ -175,7 +176,7 @@ SELLER, BUYER = GOOD.seller, GOOD.buyer
         (replace(GOOD, iban="DE02120300000000202052"), "seller: the IBAN 'DE02120300000000202052' is not valid"),
         (replace(GOOD, language="fr"), "the language 'fr' is not one of de, en"),
         (replace(GOOD, due_on=GOOD.issued_on - timedelta(days=1)), "it is due before it is issued"),
-        (replace(GOOD, sessions=()), "it has no sessions"),
+        (replace(GOOD, sessions=()), "it has neither sessions nor base fees"),
         (replace(GOOD, sessions=(GOOD.sessions[0],) * 2), "a session is on it twice"),
         (replace(GOOD, period_end=GOOD.period_start), "session 2 lies outside the period"),
         (

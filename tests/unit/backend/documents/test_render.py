@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from backend.core.invoice import Invoice, draft_invoice, with_number
+from backend.core.invoice import Charges, Invoice, draft_invoice, with_number
 from backend.core.invoice_check import is_printable, problems
 from backend.documents.render import RenderError, render_pdf
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, session
@@ -17,7 +17,7 @@ from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING
 def invoice(count: int = 2, language: str = "de", *, net: bool = False) -> Invoice:
     tariff = DAY_NIGHT_NET if net else DAY_NIGHT
     sessions = [session(i + 1, start=EVENING + timedelta(days=i), tariff=tariff) for i in range(count)]
-    draft = draft_invoice(account(language=language), sessions, EVENING + timedelta(days=count))
+    draft = draft_invoice(account(language=language), Charges(tuple(sessions)), EVENING + timedelta(days=count))
     return with_number(draft, "RE-2026-000042")
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
 from backend.core.invoice import Invoice
 from backend.core.rating import Policy
@@ -19,10 +20,18 @@ from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
 from backend.reports import rate_again
 from backend.store.invoices import issue
-from backend.store.tables import cdr, cdr_correction, charging_transaction, rating
+from backend.store.ratings import current_rating
+from backend.store.tables import (
+    cdr,
+    cdr_correction,
+    charging_transaction,
+    invoice_correction,
+    rating,
+    unbilled_cdr,
+)
 from backend.store.writer import Store
 from shared.clock import ManualClock
-from tests.unit.backend.billing_example import EVENING
+from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING
 from tests.unit.backend.billing_store import add_transaction, billing_store, invoices, transactions
 from tests.unit.backend.world import MASTER, NOW, Station, open_world, start, stop, values
 
@@ -136,21 +145,138 @@ def test_what_changed_before_the_invoice_is_billed_as_it_is_now_and_once(tmp_pat
     with_bills(tmp_path, check)
 
 
-def test_what_changed_after_the_invoice_tells_the_difference_and_is_not_billed_twice(tmp_path: Path) -> None:
+def test_what_was_charged_too_much_comes_back_by_a_credit_note_once(tmp_path: Path) -> None:
     async def check(store: Store) -> None:
         issuer = InvoiceIssuer(store, CLOCK, BillingSettings(grace_s=0))
         await issuer.run()
         await correct_end(store, 1_027_400)
-        await issuer.run()
-        (invoice,) = await invoices(store)
+        for _ in range(2):
+            await issuer.run()
+        first, second = await invoices(store)
+        assert (first.number, first.type_code, str(first.total_gross)) == ("RE-2026-000001", "380", "12.56")
+        assert (second.number, second.type_code, str(second.total_gross)) == ("RE-K-2026-000001", "381", "-0.04")
+        note = from_json(Invoice, second.body)
+        assert (note.due, [one.number for one in note.preceding]) == (Decimal("0.04"), ["RE-2026-000001"])
         (transaction,) = await transactions(store)
-        assert (transaction.state, str(invoice.total_gross)) == ("rated", "12.56")
-        assert "rated again (meter was read again) after invoice RE-2026-000001: 12.52 instead of 12.56 EUR" in (
-            transaction.held_reason
-        )
-        assert "difference of -0.04 EUR is on no invoice yet" in transaction.held_reason
+        assert (transaction.state, transaction.held_reason) == ("rated", "")
 
     with_bills(tmp_path, check)
+
+
+def test_the_next_invoice_takes_back_what_was_charged_and_charges_what_is_right(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        issuer = InvoiceIssuer(store, CLOCK, BillingSettings(grace_s=0))
+        await issuer.run()
+        await add_transaction(store, ((0, 1_030_000), (20, 1_035_000)), start=EVENING - timedelta(hours=5))
+        await correct_end(store, 1_027_400)
+        await issuer.run()
+        _, second = await invoices(store)
+        assert (second.number, str(second.total_gross)) == ("RE-2026-000002", "2.91")  # 2.95 less 0.04
+        document = from_json(Invoice, second.body)
+        assert [(line.text, str(line.quantity), str(line.gross), line.credited) for line in document.lines] == [
+            ("Ladestrom", "5.000", "2.95", False),
+            ("Zurückgenommen: Ladestrom", "-9.167", "-5.41", True),
+            ("Zurückgenommen: Ladestrom (22:00–06:00 Uhr)", "-18.333", "-7.15", True),
+            ("Neu berechnet: Ladestrom", "9.167", "5.41", False),
+            ("Neu berechnet: Ladestrom (22:00–06:00 Uhr)", "18.233", "7.11", False),
+        ]
+        assert [proof.preceding and proof.preceding.number for proof in document.sessions] == [None, "RE-2026-000001"]
+        # The period is that of what is new; the corrected session tells its own time.
+        assert second.period_end == EVENING - timedelta(hours=5) + timedelta(minutes=20)
+
+    with_bills(tmp_path, check)
+
+
+def test_a_second_correction_takes_back_what_the_first_one_charged(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        issuer = InvoiceIssuer(store, CLOCK, BillingSettings(grace_s=0))
+        for meter_stop in (1_027_500, 1_030_000, 1_040_000, 1_020_000):
+            await correct_end(store, meter_stop)
+            await issuer.run()
+        rows = await invoices(store)
+        assert [row.number for row in rows] == [
+            "RE-2026-000001",
+            "RE-2026-000002",
+            "RE-2026-000003",
+            "RE-K-2026-000001",
+        ]
+        named = [[one.number for one in from_json(Invoice, row.body).preceding] for row in rows]
+        assert named == [[], ["RE-2026-000001"], ["RE-2026-000002"], ["RE-2026-000003"]]
+        async with store.read() as unit:
+            current = await current_rating(unit, 1)
+        assert current is not None
+        assert sum(row.total_gross for row in rows) == current.total_gross
+
+    with_bills(tmp_path, check)
+
+
+def test_two_corrections_before_the_next_invoice_are_one(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        issuer = InvoiceIssuer(store, CLOCK, BillingSettings(grace_s=0))
+        await issuer.run()
+        await correct_end(store, 1_030_000)
+        await correct_end(store, 1_040_000)
+        await issuer.run()
+        await issuer.run()
+        first, second = await invoices(store)
+        _, _, last = await rows(store, rating)
+        assert first.total_gross + second.total_gross == last.total_gross
+        assert [tuple(row)[:2] for row in await rows(store, invoice_correction)] == [(1, 3)]
+
+    with_bills(tmp_path, check)
+
+
+def test_what_is_put_right_before_the_next_invoice_is_not_billed(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        issuer = InvoiceIssuer(store, CLOCK, BillingSettings(grace_s=0))
+        await issuer.run()
+        await correct_end(store, 1_030_000)
+        await correct_end(store, 1_027_500)
+        await issuer.run()
+        assert len(await invoices(store)) == 1
+        assert await rows(store, unbilled_cdr) == []
+
+    with_bills(tmp_path, check)
+
+
+def test_a_correction_goes_with_the_month_in_which_it_was_made(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with billing_store(tmp_path / "emops.db", "month") as store:
+            await add_transaction(store)
+            clock = ManualClock(EVENING + timedelta(days=20))  # 4 November
+            await rate_ended(store, clock, Policy())
+            issuer = InvoiceIssuer(store, clock, BillingSettings())
+            await issuer.run()
+            t = charging_transaction
+            await store.write(lambda unit: unit.execute(t.update().values(meter_stop=1_030_000)))
+            await store.write(lambda unit: rate_again(unit, 1, "meter was read again"))
+            await rate_ended(store, clock, Policy())
+            assert await issuer.run() == datetime(2026, 12, 1, tzinfo=UTC)  # midnight of December in Berlin, and grace
+            assert len(await invoices(store)) == 1
+            clock.advance(27 * 86_400)
+            await issuer.run()
+            _, second = await invoices(store)
+            assert from_json(Invoice, second.body).preceding[0].number == "RE-2026-000001"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("tariff", [DAY_NIGHT, DAY_NIGHT_NET])
+def test_two_drafts_of_one_correction_are_issued_once(tmp_path: Path, tariff: dict[str, Any]) -> None:
+    async def run() -> None:
+        async with billing_store(tmp_path / "emops.db", "at_once", tariff=tariff) as store:
+            await add_transaction(store)
+            await rate_ended(store, CLOCK, Policy())
+            settings = BillingSettings(grace_s=0)
+            await InvoiceIssuer(store, CLOCK, settings).run()
+            await correct_end(store, 1_030_000)
+            await asyncio.gather(*(InvoiceIssuer(store, CLOCK, settings).run() for _ in range(3)))
+            assert [row.number for row in await invoices(store)] == ["RE-2026-000001", "RE-2026-000002"]
+            taken_back = insert(invoice_correction).values(credited_rating_id=1, rating_id=9, cdr_id=1, invoice_id=2)
+            with pytest.raises(IntegrityError):
+                await store.write(lambda unit: unit.execute(taken_back))
+
+    asyncio.run(run())
 
 
 def test_an_invoice_drafted_before_a_change_is_not_issued(tmp_path: Path) -> None:
@@ -159,7 +285,7 @@ def test_an_invoice_drafted_before_a_change_is_not_issued(tmp_path: Path) -> Non
         async with store.read() as connection:
             (due,), _ = await due_drafts(connection, now, BillingSettings(grace_s=0))
         await correct_end(store, 1_030_000)
-        assert await store.write(lambda unit: issue(unit, due.debtor, due.draft, due.ratings, now)) is None
+        assert await store.write(lambda unit: issue(unit, due.debtor, due.draft, due.bears, now)) is None
         assert await invoices(store) == []
 
     with_bills(tmp_path, check)

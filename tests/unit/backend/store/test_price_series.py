@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.store.migrate import migrate
-from backend.store.price_series import list_series, load_prices, store_prices
+from backend.store.price_series import Origin, list_series, load_prices, store_prices
 from backend.store.writer import open_store
 
 NOON = datetime(2026, 7, 12, 10, tzinfo=UTC)
@@ -20,11 +20,16 @@ def test_prices_come_back_with_their_own_digits_and_sign(tmp_path: Path) -> None
 
     async def scenario() -> None:
         async with open_store(tmp_path / "db") as store:
-            assert await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, "market.csv", NOON)) == 4
+            assert (
+                await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, Origin("", "market.csv"), NOON)) == 4
+            )
             async with store.read() as unit:
-                assert await load_prices(unit, "DE-LU", NOON, NOON + 3 * QUARTER) == PRICES
-                assert list(await load_prices(unit, "DE-LU", NOON + QUARTER, NOON + 2 * QUARTER)) == list(PRICES)[1:3]
-                assert await load_prices(unit, "AT", NOON, NOON + QUARTER) == {}
+                assert await load_prices(unit, "acme", "DE-LU", NOON, NOON + 3 * QUARTER) == PRICES
+                assert (
+                    list(await load_prices(unit, "acme", "DE-LU", NOON + QUARTER, NOON + 2 * QUARTER))
+                    == list(PRICES)[1:3]
+                )
+                assert await load_prices(unit, "acme", "AT", NOON, NOON + QUARTER) == {}
                 (summary,) = await list_series(unit)
             assert (summary.series, summary.prices, summary.first) == ("DE-LU", 4, NOON)
 
@@ -36,12 +41,15 @@ def test_the_price_that_came_last_counts_and_the_one_before_stays(tmp_path: Path
 
     async def scenario() -> None:
         async with open_store(tmp_path / "db") as store:
-            await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, "first.csv", NOON))
+            await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, Origin("", "first.csv"), NOON))
             corrected = PRICES | {NOON: Decimal("6.0")}
             for added in (1, 0):
-                assert await store.write(lambda unit: store_prices(unit, "DE-LU", corrected, "second", NOON)) == added
+                assert (
+                    await store.write(lambda unit: store_prices(unit, "DE-LU", corrected, Origin("", "second"), NOON))
+                    == added
+                )
             async with store.read() as unit:
-                assert (await load_prices(unit, "DE-LU", NOON, NOON))[NOON] == Decimal("6.0")
+                assert (await load_prices(unit, "acme", "DE-LU", NOON, NOON))[NOON] == Decimal("6.0")
 
     asyncio.run(scenario())
     connection = sqlite3.connect(tmp_path / "db")
@@ -52,3 +60,20 @@ def test_the_price_that_came_last_counts_and_the_one_before_stays(tmp_path: Path
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute("DELETE FROM price_point")
     connection.close()
+
+
+def test_what_an_operator_brings_counts_for_its_own_tariffs_and_a_market_for_all(tmp_path: Path) -> None:
+    migrate(tmp_path / "db")
+
+    async def scenario() -> None:
+        async with open_store(tmp_path / "db") as store:
+            await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, Origin("", "market.csv"), NOON))
+            own = {NOON: Decimal(99)}
+            await store.write(lambda unit: store_prices(unit, "DE-LU", own, Origin("acme", "own.csv"), NOON))
+            async with store.read() as unit:
+                # Its own alone: a price that is missing there is missing, not taken from elsewhere.
+                assert await load_prices(unit, "acme", "DE-LU", NOON, NOON + 3 * QUARTER) == own
+                assert await load_prices(unit, "other", "DE-LU", NOON, NOON + 3 * QUARTER) == PRICES
+                assert [(one.operator_id, one.prices) for one in await list_series(unit)] == [("", 4), ("acme", 1)]
+
+    asyncio.run(scenario())

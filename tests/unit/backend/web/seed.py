@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, create_engine
 
-from backend.core.invoice import Account, Invoice, Party, RatedSession, draft_invoice, with_number
+from backend.core.invoice import Account, Charges, Invoice, Party, RatedSession, draft_invoice, with_number
 from backend.core.periods import MeterPoint, cut
 from backend.core.rating import Policy, Rating, rate
 from backend.core.record import to_json
@@ -338,7 +338,7 @@ def _document() -> Invoice:
         rating=_rated(),
     )
     account = Account(_party(operator), _party(customer), operator["iban"], operator["bic"], _ZONE, "de", 14)
-    return with_number(draft_invoice(account, [session], NOW), INVOICE)
+    return with_number(draft_invoice(account, Charges((session,)), NOW), INVOICE)
 
 
 def _party(row: Row) -> Party:

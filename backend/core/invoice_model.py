@@ -1,0 +1,224 @@
+"""What an invoice is: the frozen document, and what it is drafted from."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from backend.core.base_fee import BaseFee
+from backend.core.rating import Item, Rating
+from backend.core.tariff import PriceBasis
+from shared.ids import IdToken
+from shared.units import Wh
+
+INVOICE = "380"
+CREDIT_NOTE = "381"
+"""Kinds of document (UNTDID 1001)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Seller or buyer. `id` is the customer number of a buyer; `vat_id` and `phone` may be empty for one."""
+
+    id: str
+    name: str
+    street: str
+    postcode: str
+    city: str
+    country: str
+    vat_id: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RatedSession:
+    """A session that is to be billed. Times aware, registers in Wh."""
+
+    cdr_id: int
+    transaction_id: int
+    charge_point: str
+    address: str
+    evse_id: int
+    id_token: IdToken
+    started_at: datetime
+    ended_at: datetime
+    meter_start: Wh
+    meter_stop: Wh
+    tariff_id: str
+    tariff_version: str
+    rating: Rating
+
+
+@dataclass(frozen=True, slots=True)
+class Preceding:
+    """An invoice that is referred to: its number (EN 16931 BT-25) and its local date (BT-26)."""
+
+    number: str
+    issued_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A session that was rated again after an invoice had charged it.
+
+    Args:
+        session: as it is rated now.
+        before: as `preceding` charged it.
+        preceding: the invoice that charged it last.
+    """
+
+    session: RatedSession
+    before: Rating
+    preceding: Preceding
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What one document charges for, all in one currency and one price basis."""
+
+    sessions: tuple[RatedSession, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    fees: tuple[BaseFee, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the billing of one customer needs besides sessions: who sells, who buys, and on what terms."""
+
+    seller: Party
+    buyer: Party
+    iban: str
+    bic: str
+    zone: ZoneInfo
+    language: str
+    payment_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line: a session and one of its prices, or a base fee.
+
+    Args:
+        session: index in `sessions`, None of a base fee.
+        item: what is charged for, as in the rating.
+        text: name and conditions, in the invoice's language.
+        start: local time of the first charge.
+        end: local time of the last.
+        quantity: in `unit`.
+        unit: UN/ECE Rec. 20: KWH, MIN, HUR or C62 (one).
+        unit_price: per unit, in the invoice's price basis.
+        net_unit_price: six decimals (BT-146).
+        vat: per cent.
+        net: cents.
+        gross: cents where prices are gross, None where they are net.
+        interpolated: the quantity rests on an interpolated register.
+        credited: it takes back what the session's preceding invoice charged.
+        fee: index in `fees`, None of a session.
+    """
+
+    session: int | None
+    item: Item
+    text: str
+    start: datetime
+    end: datetime
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    net_unit_price: Decimal
+    vat: Decimal | None
+    net: Decimal
+    gross: Decimal | None
+    interpolated: bool
+    credited: bool = False
+    fee: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceTax:
+    """VAT of one rate: category of UNTDID 5305 (S standard, Z zero), base and tax in cents."""
+
+    rate: Decimal | None
+    category: str
+    base: Decimal
+    vat: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SessionProof:
+    """What lets the buyer check a session: times, registers, place, masked token, and the reason of each amount.
+
+    `preceding` is the invoice that charged the session before, None where this one is the first.
+    """
+
+    transaction_id: int
+    charge_point: str
+    address: str
+    evse_id: int
+    token: str
+    started_at: datetime
+    ended_at: datetime
+    meter_start: int
+    meter_stop: int
+    energy_kwh: Decimal
+    tariff_id: str
+    tariff_version: str
+    interpolated: bool
+    reasons: tuple[str, ...]
+    preceding: Preceding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeProof:
+    """What lets the buyer check a base fee: for what contract or group, local first and last day, and the reason."""
+
+    target: str
+    first: date
+    last: date
+    tariff_id: str
+    tariff_version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDraft:
+    """An invoice without its number. Times and dates are the seller's local ones.
+
+    A credit note (381) has the signs of one: what the buyer gets back is positive. `preceding` names the invoices that
+    lines take something back of (BG-3).
+    """
+
+    type_code: str
+    language: str
+    currency: str
+    basis: PriceBasis
+    seller: Party
+    buyer: Party
+    iban: str
+    bic: str
+    issued_on: date
+    due_on: date
+    period_start: date
+    period_end: date
+    lines: tuple[InvoiceLine, ...]
+    tax_lines: tuple[InvoiceTax, ...]
+    total_net: Decimal
+    total_vat: Decimal
+    total_gross: Decimal
+    rounding: Decimal
+    due: Decimal
+    sessions: tuple[SessionProof, ...]
+    fees: tuple[FeeProof, ...] = ()
+    preceding: tuple[Preceding, ...] = ()
+
+    @property
+    def owed(self) -> Decimal:
+        """What the buyer owes by this document: negative in a credit note."""
+        return -self.due if self.type_code == CREDIT_NOTE else self.due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice(InvoiceDraft):
+    """The frozen document. It is never edited; paper, mail and e-invoice are made from it alone."""
+
+    number: str
