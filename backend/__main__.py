@@ -130,7 +130,9 @@ def _send(settings: Settings, options: argparse.Namespace) -> None:
     if not isinstance(payload, dict):
         raise BackendError("the payload must be a JSON object such as {}")
     path = control_path(settings.store.path)
-    print(dumps(asyncio.run(request(path, ChargePointId(options.charge_point), options.action, payload))))
+    charge_point = ChargePointId(options.charge_point)
+    answer = asyncio.run(request(path, charge_point, options.action, payload, checked=not options.unchecked))
+    print(dumps(answer))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,10 +157,11 @@ def _parser() -> argparse.ArgumentParser:
     transactions.add_argument("--state", choices=_STATES, help="only those of one state")
     transactions.add_argument("--limit", type=int, default=100, help="at most so many")
     transactions.add_argument("--json", action="store_true", help="one JSON object a line")
-    send = commands.add_parser("send", parents=[common], help="send a command to a connected station")
+    send = commands.add_parser("send", parents=[common], help="send any call of its OCPP version to a station")
     send.add_argument("charge_point", help="identity of the station")
     send.add_argument("action", help="name of the call, for instance Reset")
     send.add_argument("payload", nargs="?", default="{}", help="JSON object")
+    send.add_argument("--unchecked", action="store_true", help="send it even if the specification has no such call")
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
     add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS), common)
     return parser

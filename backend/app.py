@@ -9,11 +9,13 @@ from signal import SIGINT, SIGTERM
 import uvicorn
 from fastapi import FastAPI
 
+from backend.core.rating import Policy
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.csms.control import control_path, listen_for_commands
 from backend.csms.server import OcppServer
 from backend.errors import ListenError
+from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
 from backend.settings import Settings
 from backend.store.migrate import migrate
@@ -57,14 +59,16 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
         web_socket = _bind(server.web_host, server.web_port)
         web = _Web(application)
         web_url = _url("http", server.web_host, web_socket.getsockname()[1])
-        ocpp = OcppServer(store, connections, clock, settings.ocpp)
+        prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
+        ocpp = OcppServer(store, connections, clock, settings.ocpp, prices.last)
         async with (
             ocpp.listen(server.ocpp_host, server.ocpp_port) as ocpp_port,
             listen_for_commands(control_path(settings.store.path), commands),
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(web.serve([web_socket]), name="web")
-            jobs = tasks.create_task(run_jobs(store, clock, settings, commands.send, connections.is_free), name="jobs")
+            work = run_jobs(store, clock, settings, prices=prices, send=commands.send, is_free=connections.is_free)
+            jobs = tasks.create_task(work, name="jobs")
             await web.ready.wait()
             ready(f"emops-backend ready: ocpp={_url('ws', server.ocpp_host, ocpp_port)}ocpp/ web={web_url}")
             await ended.wait()

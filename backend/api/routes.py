@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from backend.api.live import Live
 from backend.core.invoice import Invoice, InvoiceLine
 from backend.core.record import RecordError, from_json
 from backend.csms.connections import Connections
 from backend.store import overview as queries
+from backend.store.event_log import StoredSignedValue, signed_values
 from backend.store.overview import LARGEST_ID, ChargePointSummary, InvoiceSummary, TransactionSummary
 from backend.store.writer import Store
 
@@ -50,7 +51,11 @@ class ChargePointOut:
 
 @dataclass(frozen=True, slots=True)
 class TransactionOut:
-    """A transaction. `id_token` is masked. `energy_wh` is null while no meter value is known."""
+    """A transaction. `id_token` is masked. `energy_wh` is null while no meter value is known.
+
+    `ocpp` is the version that it was told by, `ocpp_transaction_id` what station and backend call it; `notes` tell what
+    is odd about its messages and harmless.
+    """
 
     id: int
     charge_point_id: str
@@ -70,6 +75,23 @@ class TransactionOut:
     total_gross: Decimal | None
     currency: str | None
     invoice_number: str | None
+    ocpp: str
+    ocpp_transaction_id: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedValueOut:
+    """A signed reading of a meter: evidence. `data` is as it came, byte for byte; what was not told is empty."""
+
+    id: int
+    at: datetime
+    context: str
+    data: str
+    public_key: str
+    signing_method: str
+    encoding_method: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +200,27 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
             raise HTTPException(404)
         return _transaction(detail.summary)
 
+    @router.get("/transactions/{id}/signed-values", tags=["transactions"])
+    async def signed(id: Annotated[int, Path(ge=1, le=LARGEST_ID)]) -> list[SignedValueOut]:  # noqa: A002
+        """List what the meter signed in a transaction, in the order of its time."""
+        async with store.read() as connection:
+            if await queries.find_transaction(connection, id) is None:
+                raise HTTPException(404)
+            return [_signed_value(row) for row in await signed_values(connection, id)]
+
+    @router.get("/transactions/{id}/signed-values/{number}", tags=["transactions"], response_class=PlainTextResponse)
+    async def signed_text(
+        id: Annotated[int, Path(ge=1, le=LARGEST_ID)],  # noqa: A002
+        number: Annotated[int, Path(ge=1, le=LARGEST_ID)],
+    ) -> PlainTextResponse:
+        """Give one signed reading as the text that came, to be checked by a transparency program."""
+        async with store.read() as connection:
+            found = [row for row in await signed_values(connection, id) if row.id == number]
+        if not found:
+            raise HTTPException(404)
+        headers = {"Content-Disposition": f'attachment; filename="transaction-{id}-signed-{number}.txt"'}
+        return PlainTextResponse(found[0].reading.data.text, headers=headers)
+
 
 def _add_invoices(router: APIRouter, store: Store) -> None:
     @router.get("/invoices", tags=["invoices"])
@@ -248,6 +291,24 @@ def _transaction(row: TransactionSummary) -> TransactionOut:
         total_gross=row.total.amount if row.total else None,
         currency=row.total.currency if row.total else None,
         invoice_number=row.invoice_number or None,
+        ocpp=row.ocpp,
+        ocpp_transaction_id=row.station_key or str(row.id),
+        notes=row.notes,
+    )
+
+
+def _signed_value(row: StoredSignedValue) -> SignedValueOut:
+    reading = row.reading
+    data = reading.data
+    return SignedValueOut(
+        id=row.id,
+        at=reading.at,
+        context=reading.context,
+        data=data.text,
+        public_key=data.public_key,
+        signing_method=data.signing_method,
+        encoding_method=data.encoding_method,
+        received_at=row.received_at,
     )
 
 

@@ -7,7 +7,7 @@ that begin with `x_` are ours.
 """
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -175,19 +175,28 @@ def _rating_facts(rating: Rating, context: Context) -> dict[str, object]:
 
 def _signed_data(values: Sequence[SignedValue]) -> dict[str, object]:
     """Give the signed readings byte for byte (OCPI SignedData): as they were, and in Base64."""
-    first = values[0].data
+    forms = [_plain_and_base64(value.data.text) for value in values]
+    encoding = next((value.data.encoding_method for value in values if value.data.encoding_method), "")
+    key = next((value.data.public_key for value in values if value.data.public_key), "")
     found: dict[str, object] = {
-        "encoding_method": first.text.partition("|")[0][:36],
+        "encoding_method": (encoding or forms[0][0].partition("|")[0])[:36],
         "signed_values": [
-            {
-                "nature": value.nature,
-                "plain_data": value.data.text,
-                "signed_data": b64encode(value.data.text.encode()).decode("ascii"),
-            }
-            for value in values
+            {"nature": value.nature, "plain_data": plain, "signed_data": base64}
+            for value, (plain, base64) in zip(values, forms, strict=True)
         ],
     }
-    return found | ({"public_key": first.public_key} if first.public_key else {})
+    return found | ({"public_key": key} if key else {})
+
+
+def _plain_and_base64(text: str) -> tuple[str, str]:
+    """Give both forms of what a station sent; OCPP 2.x stations send it in Base64, those of OCPP 1.6 as it is."""
+    try:
+        plain = b64decode(text, validate=True).decode()
+    except ValueError:
+        plain = ""
+    if plain and (plain.isprintable() or plain.isascii()):
+        return plain, text
+    return text, b64encode(text.encode()).decode("ascii")
 
 
 def _periods(cdr: Mapping[str, object]) -> Iterator[Period]:

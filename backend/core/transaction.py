@@ -73,6 +73,7 @@ class Known:
     Args:
         start: the begin; None where the station never told it.
         foreign_id: the transactionId that the station used where the start is missing.
+        problems: what else is missing or contradicts itself, found where the messages were put together.
         stops: in the order of arrival.
         readings: in any order; all that the meter values gave.
         token: what the start's token was worth when the transaction began.
@@ -85,6 +86,7 @@ class Known:
     token: Authorization
     evse_known: bool
     foreign_id: str = ""
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def conflict(stops: Sequence[Stop]) -> str:
 
 def _problems(known: Known) -> Iterable[str]:
     start = known.start
+    yield from known.problems
     if start is None:
         yield f"its start is unknown: the station called it {known.foreign_id}, which is none of its transactions here"
     else:

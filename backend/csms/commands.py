@@ -1,4 +1,4 @@
-"""Commands to stations: RemoteStartTransaction, Reset, TriggerMessage and all others of the specification."""
+"""Commands to stations: any action of the version that a station speaks, with any payload."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from backend.csms.connections import Connections, OutgoingCall
 from backend.errors import InvalidCommandError, NotConnectedError
 from shared.ids import ChargePointId
 from shared.ocpp.session import Payload
-from shared.ocpp.validation import Version, violation
+from shared.ocpp.validation import violation
 
 
 class Commands:
@@ -15,7 +15,9 @@ class Commands:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    async def send(self, charge_point_id: ChargePointId, action: str, payload: Payload) -> Payload:
+    async def send(
+        self, charge_point_id: ChargePointId, action: str, payload: Payload, *, checked: bool = True
+    ) -> Payload:
         """Send a call and give its answer's payload. It takes at most the queue's calls times their time-out.
 
         Cancelling gives up the answer; the station may get the call all the same.
@@ -24,6 +26,8 @@ class Commands:
             charge_point_id: the station.
             action: name of the call, for instance `RemoteStartTransaction`.
             payload: its payload.
+            checked: refuse what the version that the station speaks has no such action or payload for; False sends
+                anything, for tests and for what vendors add.
 
         Raises:
             InvalidCommandError: the action is unknown or the payload breaks its schema; nothing was sent.
@@ -31,12 +35,12 @@ class Commands:
             CommandTimeoutError: no answer in time.
             CommandRefusedError: the station answered with an error.
         """
-        if wrong := violation(Version.V16, action, payload):
-            raise InvalidCommandError(f"{action}: {wrong}")
         connection = self._connections.find(charge_point_id)
         if connection is None:
             raise NotConnectedError(f"{charge_point_id} is not connected")
-        call = OutgoingCall(action, payload, asyncio.get_running_loop().create_future())
+        if checked and (wrong := violation(connection.version, action, payload)):
+            raise InvalidCommandError(f"{action}: {wrong}")
+        call = OutgoingCall(action, payload, asyncio.get_running_loop().create_future(), checked)
         try:
             connection.calls.put_nowait(call)
         except asyncio.QueueFull as error:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.ids import ChargePointId
 from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version
 
 _MAX_QUEUED_CALLS = 16
 """Commands that wait for one station; more than that means that nobody looks at the answers."""
@@ -14,11 +15,15 @@ _MAX_QUEUED_CALLS = 16
 
 @dataclass(frozen=True, slots=True)
 class OutgoingCall:
-    """A command on its way to a station. `answer` gets the result's payload or a CommandError."""
+    """A command on its way to a station. `answer` gets the result's payload or a CommandError.
+
+    An answer against the specification is an error, unless the command is not `checked`.
+    """
 
     action: str
     payload: Payload
     answer: "asyncio.Future[Payload]"
+    checked: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +34,7 @@ class Connection:
         charge_point_id: who connected.
         since: when, world time.
         address: where from, for people.
-        subprotocol: what the handshake agreed on, for instance `ocpp1.6`.
+        version: that the handshake agreed on.
         drop: ends the socket at once, without waiting for the peer.
         heard_at: when the last message came, world time.
         calls: commands that wait to be sent.
@@ -38,7 +43,7 @@ class Connection:
     charge_point_id: ChargePointId
     since: datetime
     address: str
-    subprotocol: str
+    version: Version
     drop: Callable[[], None]
     heard_at: datetime
     calls: "asyncio.Queue[OutgoingCall]" = field(default_factory=lambda: asyncio.Queue(_MAX_QUEUED_CALLS))

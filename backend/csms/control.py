@@ -1,7 +1,7 @@
 """Commands from the command line: a Unix socket beside the database, which only its owner can open.
 
-One line of JSON in, `{"charge_point": ..., "action": ..., "payload": {...}}`, one line out: `{"result": {...}}` or
-`{"error": "..."}`.
+One line of JSON in, `{"charge_point": ..., "action": ..., "payload": {...}, "checked": true}`, one line out:
+`{"result": {...}}` or `{"error": "..."}`. Not `checked` is sent whatever the specification says.
 """
 
 import asyncio
@@ -70,8 +70,10 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def request(path: Path, charge_point_id: ChargePointId, action: str, payload: Payload) -> Payload:
-    """Send a command through the program that listens at `path`, and give its answer's payload.
+async def request(
+    path: Path, charge_point_id: ChargePointId, action: str, payload: Payload, *, checked: bool = True
+) -> Payload:
+    """Send a command through the program that listens at `path`, and give its answer's payload; see `Commands.send`.
 
     Raises:
         CommandError: it was not carried out.
@@ -80,7 +82,7 @@ async def request(path: Path, charge_point_id: ChargePointId, action: str, paylo
         reader, writer = await asyncio.open_unix_connection(str(path))
     except OSError as error:
         raise NotConnectedError(f"no backend serves {path.name.removesuffix('.control')}: start it first") from error
-    question = {"charge_point": charge_point_id, "action": action, "payload": payload}
+    question = {"charge_point": charge_point_id, "action": action, "payload": payload, "checked": checked}
     writer.write(dumps(question).encode() + b"\n")
     line = await reader.readline()
     writer.close()
@@ -100,9 +102,10 @@ async def _execute(commands: Commands, line: bytes) -> Payload:
     except ValueError:
         return {"error": "the command is not JSON"}
     match question:
-        case {"charge_point": str(charge_point), "action": str(action), "payload": dict(payload)}:
+        case {"charge_point": str(charge_point), "action": str(action), "payload": dict(payload), **more}:
+            checked = more.get("checked") is not False
             try:
-                return {"result": await commands.send(ChargePointId(charge_point), action, payload)}
+                return {"result": await commands.send(ChargePointId(charge_point), action, payload, checked=checked)}
             except CommandError as error:
                 return {"error": str(error)}
         case _:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.csms.connections import Connection, OutgoingCall
-from backend.csms.handlers import Handler, Sender
+from backend.csms.handling import Handler, Sender
 from backend.errors import CommandError, CommandRefusedError, CommandTimeoutError, NotConnectedError, StoreError
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
@@ -28,12 +28,18 @@ from shared.ocpp.session import (
     Session,
 )
 from shared.ocpp.v16 import PayloadError
-from shared.ocpp.validation import Version, is_known, violation
+from shared.ocpp.validation import Version, Violation, is_known, violation, violations
 
 log = Log(__name__)
 
 _MAX_COMPLAINTS = 100
 """Kinds of faults logged for one connection."""
+
+_WITH_ENERGY = ("MeterValues", "StartTransaction", "StopTransaction", "TransactionEvent")
+"""Messages that are taken as they are where they only exceed limits of values or say more than they may.
+
+A station repeats what is refused, or drops it, and the energy with it. Such a fault is reported.
+"""
 
 
 class Dialogue:
@@ -42,7 +48,8 @@ class Dialogue:
     Args:
         connection: where commands to send are queued.
         send: writes one message to the station.
-        handlers: the actions that are implemented.
+        version: that the handshake agreed on.
+        handlers: its actions that are implemented.
         store: where handlers write.
         clock: world time.
         call_timeout_s: how long a command waits for its answer, link time.
@@ -52,15 +59,16 @@ class Dialogue:
         self,
         connection: Connection,
         send: Callable[[str], Awaitable[None]],
-        handlers: Mapping[str, Handler],
         store: Store,
         clock: Clock,
         *,
+        version: Version,
+        handlers: Mapping[str, Handler],
         call_timeout_s: float,
     ) -> None:
         self._connection = connection
         self._send = send
-        self._handlers = handlers
+        self._version, self._handlers = version, handlers
         self._store = store
         self._clock = clock
         self._session = Session(call_timeout_s)
@@ -126,7 +134,7 @@ class Dialogue:
         name = f"{self._connection.charge_point_id}: {event.action}"
         if isinstance(event, ErrorReceived):
             _finish(call, CommandRefusedError(f"{name} refused with {event.code}: {event.description}"))
-        elif wrong := violation(Version.V16, event.action, event.payload, answer=True):
+        elif call.checked and (wrong := violation(self._version, event.action, event.payload, answer=True)):
             _finish(call, CommandRefusedError(f"{name} answered against the specification: {wrong}"))
         elif not call.answer.done():
             call.answer.set_result(event.payload)
@@ -136,10 +144,13 @@ class Dialogue:
         """Handle a call and give the text of its answer."""
         handler = self._handlers.get(call.action)
         if handler is None:
-            return self._error(call, ErrorCode.NOT_IMPLEMENTED, f"{_known_action(call.action)} is not implemented")
-        if wrong := violation(Version.V16, call.action, call.payload):
+            # What a stranger sends is not repeated into the log at any length.
+            action = call.action if is_known(self._version, call.action) else "that action"
+            return self._error(call, ErrorCode.NOT_IMPLEMENTED, f"{action} is not implemented")
+        if wrong := self._refused(call):
             return self._error(call, wrong.code, f"{call.action}: {wrong}")
-        sender, now = Sender(self._connection.charge_point_id, call.message_id), self._clock.utc()
+        sender = Sender(self._connection.charge_point_id, call.message_id, self._version)
+        now = self._clock.utc()
         try:
             answer = await self._store.write(lambda unit: handler(call.payload, sender, unit, now))
         except PayloadError as error:
@@ -150,6 +161,17 @@ class Dialogue:
             return self._session.error(call.message_id, ErrorCode.INTERNAL_ERROR, "not stored, send it again")
         return self._session.result(call.message_id, answer)
 
+    def _refused(self, call: CallReceived) -> Violation | None:
+        """Tell for what a call can't be taken; what is wrong with it and does no harm is reported only."""
+        first: Violation | None = None
+        for wrong in violations(self._version, call.action, call.payload):
+            if call.action not in _WITH_ENERGY or not wrong.is_limit:
+                return wrong
+            first = first or wrong
+        if first:
+            self._complain(f"{call.action} taken as it is: {first}")
+        return None
+
     def _error(self, call: CallReceived, code: ErrorCode, reason: str) -> str:
         self._complain(reason)
         return self._session.error(call.message_id, code, reason)
@@ -159,11 +181,6 @@ class Dialogue:
         if reason not in self._complaints and len(self._complaints) < _MAX_COMPLAINTS:
             self._complaints.add(reason)
             log.warning(fact, charge_point=self._connection.charge_point_id, reason=reason)
-
-
-def _known_action(action: str) -> str:
-    # What a stranger sends is not repeated into the log at any length.
-    return action if is_known(Version.V16, action) else "that action"
 
 
 def _finish(call: OutgoingCall, error: CommandError) -> None:

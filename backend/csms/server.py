@@ -1,4 +1,4 @@
-"""The WebSocket side of the central system (OCPP-J 1.6): who may connect, and one dialogue for each socket."""
+"""The WebSocket side of the central system (OCPP-J 1.6, 2.x part 4): who may connect, a dialogue for each socket."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from backend.csms.connections import Connection, Connections
 from backend.csms.dialogue import Dialogue
-from backend.csms.handlers import make_handlers
+from backend.csms.handlers import RunningCost, make_handlers
 from backend.csms.passwords import is_password
 from backend.errors import ListenError
 from backend.store.charge_points import find_charge_point
@@ -31,7 +31,7 @@ from shared.ocpp.validation import Version
 log = Log(__name__)
 
 _PATH = "/ocpp/"
-_SUBPROTOCOLS = (Version.V16.subprotocol,)
+_VERSIONS = {version.subprotocol: version for version in Version}
 
 _MAX_MESSAGE_BYTES = 256 * 1024
 """A batch of 60 readings with 10 values each has some 90 kB."""
@@ -67,12 +67,19 @@ class OcppSettings:
 class OcppServer:
     """Accepts stations at `ws://host:port/ocpp/<identity>`."""
 
-    def __init__(self, store: Store, connections: Connections, clock: Clock, settings: OcppSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        connections: Connections,
+        clock: Clock,
+        settings: OcppSettings,
+        running_cost: RunningCost = lambda _transaction_id: None,
+    ) -> None:
         self._store = store
         self._connections = connections
         self._clock = clock
         self._settings = settings
-        self._handlers = make_handlers(settings.heartbeat_interval_s)
+        self._handlers = make_handlers(settings.heartbeat_interval_s, running_cost)
         self._refused: set[tuple[str, str]] = set()
 
     @asynccontextmanager
@@ -128,23 +135,28 @@ class OcppServer:
         if socket.subprotocol is None:
             # The handshake is completed without a subprotocol and the connection closed at once (OCPP-J 1.6 §3.1.2).
             self._log_refusal(charge_point_id, "speaks no OCPP version that is spoken here", socket)
-            await socket.close(CloseCode.PROTOCOL_ERROR, f"offer one of: {', '.join(_SUBPROTOCOLS)}")
+            await socket.close(CloseCode.PROTOCOL_ERROR, f"offer one of: {', '.join(_VERSIONS)}")
             return
         self._refused = {(name, reason) for name, reason in self._refused if name != charge_point_id}
-        now = self._clock.utc()
-        connection = Connection(
-            charge_point_id, now, _address(socket), socket.subprotocol, socket.transport.abort, heard_at=now
-        )
+        now, version = self._clock.utc(), _VERSIONS[socket.subprotocol]
+        connection = Connection(charge_point_id, now, _address(socket), version, socket.transport.abort, heard_at=now)
         old = self._connections.add(connection)
         if old:
             old.drop()
-        log.info("connected", charge_point=charge_point_id, address=connection.address, replaces=bool(old))
+        log.info(
+            "connected",
+            charge_point=charge_point_id,
+            address=connection.address,
+            ocpp=version.value,
+            replaces=bool(old),
+        )
         dialogue = Dialogue(
             connection,
             socket.send,
-            self._handlers,
             self._store,
             self._clock,
+            version=version,
+            handlers=self._handlers[version],
             call_timeout_s=self._settings.call_timeout_s,
         )
         try:
@@ -192,7 +204,8 @@ def _password(headers: Sequence[str], charge_point_id: ChargePointId) -> Secret:
 
 
 def _select_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    return next((Subprotocol(name) for name in _SUBPROTOCOLS if name in offered), None)
+    """Choose what the station likes best: the order of its offer is its preference (RFC 6455 §4.1)."""
+    return next((name for name in offered if name in _VERSIONS), None)
 
 
 def _address(socket: ServerConnection) -> str:

@@ -13,7 +13,7 @@ from backend.core.periods import MeterPoint
 from backend.core.pricing import Inputs, UnratableError, price, read_zone
 from backend.core.rating import Policy, Rating
 from backend.core.turns import Turn
-from backend.errors import CommandError
+from backend.errors import CommandError, CommandRefusedError
 from backend.store.ratings import load_transaction, points_between
 from backend.store.running import RunningTransaction, running_transactions
 from backend.store.session_tariffs import load_session_tariffs
@@ -47,7 +47,8 @@ class LivePriceSettings:
     tell: str = setting(
         "emops",
         choices=("emops", "all", "none"),
-        help="which stations: emops = those that say they are of this vendor; all = every one; none = no station",
+        help="which stations: emops = those that say they are of this vendor, and all that speak OCPP 2.x, which has "
+        "a message for it; all = every one; none = no station",
     )
     every_s: float = setting(
         60.0, unit="s", minimum=1.0, maximum=86400.0, help="tell the cost of one transaction at most this often"
@@ -95,6 +96,11 @@ class LivePrices:
                 self._known[one.id] = known
             found[one.id] = known[1]
         return found
+
+    def last(self, transaction_id: int) -> Money | None:
+        """Give the price that was worked out last, None where there is none. Reads nothing."""
+        known = self._known.get(transaction_id)
+        return known[1].total if known else None
 
     async def all(self) -> dict[int, LivePrice]:
         """Give the prices of all running transactions, and forget those that have ended."""
@@ -170,7 +176,7 @@ class CostTeller:
         return timedelta(seconds=self._settings.every_s)
 
     def _is_due(self, one: RunningTransaction, now: datetime) -> bool:
-        wanted = self._settings.tell == "all" or one.vendor == VENDOR_ID
+        wanted = self._settings.tell == "all" or one.vendor == VENDOR_ID or one.station_key != ""
         told = self._told.get(one.id)
         rested = told is None or told[0] + self._pause <= now
         return wanted and rested and one.charge_point_id not in self._deaf and self._is_free(one.charge_point_id)
@@ -179,15 +185,26 @@ class CostTeller:
         total, told = live.total, self._told.get(one.id)
         if total is None or live.at is None or (told is not None and told[1] == total):
             return
-        payload = encode_running_cost(RunningCost(one.id, total, live.energy, live.at))
+        action, payload = _message(one, total, live.energy, live.at)
         # Before the answer: a station that does not answer must not be asked again and again.
         self._told[one.id] = (now, total)
         async with limit:
             try:
-                answer = await self._send(one.charge_point_id, "DataTransfer", payload)
+                answer = await self._send(one.charge_point_id, action, payload)
+            except CommandRefusedError as error:
+                self._deaf.add(one.charge_point_id)
+                log.info("station_shows_no_cost", charge_point=one.charge_point_id, reason=error)
+                return
             except CommandError as error:
                 log.debug("cost_not_told", charge_point=one.charge_point_id, reason=error)
                 return
         if answer.get("status") in ("UnknownVendorId", "UnknownMessageId"):
             self._deaf.add(one.charge_point_id)
             log.info("station_shows_no_cost", charge_point=one.charge_point_id, answer=answer["status"])
+
+
+def _message(one: RunningTransaction, total: Money, energy: Wh, at: datetime) -> tuple[str, Payload]:
+    """Say it in the words of the station's version: CostUpdated (OCPP 2.x part 2, I02), or our own in OCPP 1.6."""
+    if one.station_key:
+        return "CostUpdated", {"totalCost": total.rounded().amount, "transactionId": one.station_key}
+    return "DataTransfer", encode_running_cost(RunningCost(one.id, total, energy, at))

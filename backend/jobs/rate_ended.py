@@ -213,6 +213,7 @@ def to_store(
         tariff=first,
         tariff_version=tariff_version,
         more_tariffs=tuple(others),
+        signed=t.signed,
         turns=inputs.turns,
     )
     cdr = make_cdr(facts, priced.periods, priced.rating, now, context_of(inputs))

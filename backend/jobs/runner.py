@@ -54,18 +54,21 @@ class JobSettings(Protocol):
         ...
 
 
-async def run_jobs(store: Store, clock: Clock, settings: JobSettings, send: Send, is_free: IsFree) -> None:
+async def run_jobs(
+    store: Store, clock: Clock, settings: JobSettings, *, prices: LivePrices, send: Send, is_free: IsFree
+) -> None:
     """Rate, tell, invoice, mail and prove until cancelled. Cancelling is safe: what was begun comes again.
 
     Args:
         store: whose data.
         clock: world time.
         settings: of the jobs.
+        prices: of what runs.
         send: sends a call to a station.
         is_free: tells whether a station may be sent something now.
     """
     policy = Policy(settings.billing.flat_needs_energy)
-    teller = CostTeller(store, clock, settings.live_price, prices=LivePrices(store, policy), send=send, is_free=is_free)
+    teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
     recomputer = Recomputer(store, clock)
     issuer = InvoiceIssuer(store, clock, settings.billing)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)

@@ -53,6 +53,9 @@ class TransactionSummary:
         measured_at: time of the last meter value.
         state: running | ended | rated | held.
         total: what it costs with VAT, once rated.
+        ocpp: version that it was told by.
+        station_key: transactionId of an OCPP 2.x station, else empty.
+        notes: what is odd about its messages and harmless.
     """
 
     id: int
@@ -73,6 +76,9 @@ class TransactionSummary:
     measured_at: datetime | None
     total: Money | None
     invoice_number: str
+    ocpp: str = "1.6"
+    station_key: str = ""
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +424,9 @@ def _transaction(row: Row[Any]) -> TransactionSummary:
         measured_at=row.measured_at,
         total=None if row.total_gross is None else Money(row.total_gross, row.currency),
         invoice_number=row.number or "",
+        ocpp=row.ocpp,
+        station_key=row.station_key,
+        notes=row.notes,
     )
 
 

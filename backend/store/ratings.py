@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.core.cdr import SignedValue
 from backend.core.periods import MeterPoint
 from backend.core.rating_model import Rating, VersionSwitch
 from backend.core.record import from_json
 from backend.core.transaction import State
+from backend.store.event_log import signed_values
 from backend.store.fees import owe_used
 from backend.store.tables import (
     cdr,
@@ -35,6 +37,7 @@ from backend.store.tables import (
     unbilled_cdr,
 )
 from shared.ids import IdToken
+from shared.metering import ReadingContext, SignedReading
 from shared.units import MilliAmp, Watt, Wh
 
 _T = charging_transaction.c
@@ -94,6 +97,7 @@ class RatableTransaction:
     location_id: str
     rerate_reason: str
     points: tuple[MeterPoint, ...]
+    signed: tuple[SignedValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +200,13 @@ async def load_transaction(connection: AsyncConnection, transaction_id: int) -> 
         location_id=row.location_id,
         rerate_reason=row.rerate_reason,
         points=await _points(connection, transaction_id),
+        signed=tuple(_signed_value(one.reading) for one in await signed_values(connection, transaction_id)),
     )
+
+
+def _signed_value(reading: SignedReading) -> SignedValue:
+    natures = {ReadingContext.BEGIN: "Start", ReadingContext.END: "End"}
+    return SignedValue(natures.get(reading.context, "Intermediate"), reading.data)
 
 
 async def store_rating(connection: AsyncConnection, work: RatingToStore, now: datetime) -> bool:

@@ -14,7 +14,7 @@ _T = charging_transaction.c
 
 @dataclass(frozen=True, slots=True)
 class RunningTransaction:
-    """A transaction that runs. `vendor` is the station's.
+    """A transaction that runs. `vendor` is the station's; `station_key` its name there, empty for OCPP 1.6.
 
     `basis` changes with every meter value, with every profile switch wherever, and with the session's tariffs.
     """
@@ -23,6 +23,7 @@ class RunningTransaction:
     charge_point_id: ChargePointId
     vendor: str
     basis: tuple[int, ...]
+    station_key: str = ""
 
 
 async def running_transactions(connection: AsyncConnection) -> list[RunningTransaction]:
@@ -41,7 +42,9 @@ async def running_transactions(connection: AsyncConnection) -> list[RunningTrans
         .scalar_subquery()
     )
     last_switch = await connection.scalar(select(func.max(profile_switch.c.id))) or 0
-    query = select(_T.id, _T.charge_point_id, charge_point.c.vendor, last, tariffs)
+    query = select(_T.id, _T.charge_point_id, charge_point.c.vendor, last, tariffs, _T.station_key)
     query = query.join(charge_point, charge_point.c.id == _T.charge_point_id).where(_T.state == State.RUNNING)
     rows = await connection.execute(query.order_by(_T.id))
-    return [RunningTransaction(row[0], ChargePointId(row[1]), row[2], (row[3], row[4], last_switch)) for row in rows]
+    return [
+        RunningTransaction(row[0], ChargePointId(row[1]), row[2], (row[3], row[4], last_switch), row[5]) for row in rows
+    ]

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 APPEND_ONLY = (
     "transaction_event",
+    "signed_value",
     "tariff_version",
     "price_point",
     "profile_switch",
@@ -213,14 +214,18 @@ charging_transaction = Table(
     Column("contract_id", String(36), nullable=False, server_default=""),
     Column("group_id", String(36), nullable=False, server_default=""),
     Column("rerate_reason", Text, nullable=False, server_default=""),  # not empty: to be rated again, and why
-    # The transactionId that the station used where it is none of ours; empty for all whose start is known. Such a row
-    # is always held, and its begin is that of the first thing known.
+    # OCPP 1.6: the transactionId that the station used where it is none of ours; empty for all whose start is known.
+    # Such a row is always held, and its begin is that of the first thing known. OCPP 2.x: a digest of `station_key`.
     Column("foreign_id", String(20), nullable=False, server_default=""),
+    Column("ocpp", String(5), nullable=False, server_default="1.6"),  # version that its first message came by
+    Column("station_key", String(36), nullable=False, server_default=""),  # OCPP 2.x: the station's transactionId
+    Column("notes", Text, nullable=False, server_default=""),  # what is odd and harmless: numbers that never came
     UniqueConstraint("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id"),
     Index(None, "state"),
     Index(None, "ended_at"),
     Index(None, "contract_id", "ended_at"),
     Index(None, "group_id", "ended_at"),
+    Index(None, "charge_point_id", "station_key"),
     # Only what waits to be rated again stands in it, so that asking for it costs nothing.
     Index("ix_charging_transaction_rerate", "rerate_reason", sqlite_where=text("rerate_reason > ''")),
     sqlite_autoincrement=True,
@@ -235,7 +240,26 @@ transaction_event = Table(
     Column("message_id", String(36), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("payload", Text, nullable=False),  # as received, JSON
+    Column("seq_no", Integer),  # OCPP 2.x: its number within the transaction, as the station gave it
     # Not unique by message id: stations begin again at 1 after a reboot, and a message sent again may bear a new id.
+    Index(None, "transaction_id"),
+    Index(None, "transaction_id", "seq_no"),
+    sqlite_autoincrement=True,
+)
+
+# Signed originals of meters, byte for byte: evidence for the driver (Eichrecht).
+signed_value = Table(
+    "signed_value",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("context", String(20), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("signing_method", Text, nullable=False),
+    Column("encoding_method", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
     Index(None, "transaction_id"),
     sqlite_autoincrement=True,
 )

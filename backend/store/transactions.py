@@ -8,42 +8,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Row, and_, func, literal, or_, select, update
+from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Scope, rule_text
-from backend.core.id_token import authorize
+from backend.core.id_token import Authorization, authorize
 from backend.core.rating_model import VersionSwitch
 from backend.core.record import to_json
 from backend.core.transaction import Derived, Known, Reading, Start, State, Stop, conflict, derive
+from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, Assembled, assemble
 from backend.store.charge_points import is_evse_known
+from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.session_tariffs import keep_further
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.tariffs import choose_tariff, facts_of
-from shared.ids import ChargePointId, EvseId, IdToken, MessageId
-from shared.metering import MeterValue
+from shared.ids import ChargePointId, EvseId, IdToken
+from shared.metering import MeterValue, SignedReading
 from shared.ocpp.session import Payload, loads
 from shared.ocpp.v16 import decode_stop_transaction
+from shared.ocpp.v201 import decode_transaction_event
+from shared.ocpp.validation import Version
 from shared.units import Wh
 
 _UNKNOWN_EVSE = EvseId(0)
 
-LATE_VALUES = "meter values came after the rating"
+LATE_MESSAGES = "messages came after the rating that move its begin or end"
 """Why a session is rated again."""
 
 _T = charging_transaction.c
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message as it came. `payload` is JSON."""
-
-    charge_point_id: ChargePointId
-    message_id: MessageId
-    at: datetime
-    payload: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +70,9 @@ async def store_start(connection: AsyncConnection, start: Start, received: Recei
     conditions = [_T[name] == value for name, value in identity.items()]
     known = (await connection.execute(select(_T.id).where(*conditions))).scalar()
     transaction_id = int(known) if known is not None else await _insert(connection, identity)
-    await _store_event(connection, transaction_id, "Started", received)
+    await append_event(connection, transaction_id, "Started", received)
     if known is None:
-        await _settle(connection, transaction_id)
+        await settle(connection, transaction_id)
     return transaction_id
 
 
@@ -88,6 +82,8 @@ async def store_values(
     evse_id: EvseId,
     values: Sequence[MeterValue],
     received: Received,
+    *,
+    signed: Sequence[SignedReading] = (),
 ) -> int | None:
     """Keep meter values, also late ones, and tell which transaction they went to.
 
@@ -103,12 +99,13 @@ async def store_values(
         row_id = await _find_foreign(connection, charge_point_id, transaction_id, readings)
         if row_id is None:
             row_id = await _insert_foreign(connection, charge_point_id, transaction_id, _earliest(readings), evse_id)
-            await _settle(connection, row_id)
-    await _store_event(connection, row_id, "Updated", received)
-    await _store_meter_values(connection, row_id, values)
+            await settle(connection, row_id)
+    await append_event(connection, row_id, "Updated", received)
+    await store_meter_values(connection, row_id, values)
+    await store_signed_values(connection, row_id, signed, received.at)
     late = select(_T.id).where(_T.id == row_id, _T.ended_at.is_not(None), _T.state != State.RATED)
     if (await connection.execute(late)).first():
-        await _settle(connection, row_id)
+        await settle(connection, row_id)
     return row_id
 
 
@@ -118,6 +115,8 @@ async def store_stop(
     stop: Stop,
     values: Sequence[MeterValue],
     received: Received,
+    *,
+    signed: Sequence[SignedReading] = (),
 ) -> int:
     """Keep a stop and tell which transaction it went to: a held one of its own if the transactionId is none of ours."""
     charge_point_id = received.charge_point_id
@@ -128,19 +127,21 @@ async def store_stop(
         if row_id is None:
             first = _earliest(readings)
             row_id = await _insert_foreign(connection, charge_point_id, transaction_id, first, token=stop.id_token)
-    await _store_event(connection, row_id, "Ended", received)
-    await _store_meter_values(connection, row_id, values)
-    await _settle(connection, row_id)
+    await append_event(connection, row_id, "Ended", received)
+    await store_meter_values(connection, row_id, values)
+    await store_signed_values(connection, row_id, signed, received.at)
+    await settle(connection, row_id)
     return row_id
 
 
 async def release_held(connection: AsyncConnection, charge_point_id: ChargePointId | None = None) -> int:
     """Derive held transactions again, of one charge point or of all, and tell how many are held no more."""
-    held = select(_T.id).where(_T.state == State.HELD, _T.foreign_id == "")
+    # Of OCPP 1.6, one whose start is unknown waits for a person.
+    held = select(_T.id).where(_T.state == State.HELD, or_(_T.foreign_id == "", _T.ocpp != Version.V16.value))
     if charge_point_id is not None:
         held = held.where(_T.charge_point_id == charge_point_id)
     ids = (await connection.execute(held)).scalars().all()
-    return sum([await _settle(connection, row_id) is not State.HELD for row_id in ids])
+    return sum([await settle(connection, row_id) is not State.HELD for row_id in ids])
 
 
 async def list_transactions(
@@ -229,72 +230,88 @@ async def _find_foreign(
     return cast("int | None", (await connection.execute(query.order_by(_T.id.desc()).limit(1))).scalar())
 
 
-async def _store_event(connection: AsyncConnection, row_id: int, kind: str, received: Received) -> None:
-    """Append an event unless the very same one is there."""
-    event = transaction_event.c
-    same = select(event.id).where(event.transaction_id == row_id, event.kind == kind, event.payload == received.payload)
-    row = {
-        event.transaction_id: row_id,
-        event.kind: kind,
-        event.message_id: received.message_id,
-        event.received_at: received.at,
-        event.payload: received.payload,
-    }
-    values = select(*(literal(value, column.type) for column, value in row.items())).where(~same.exists())
-    await connection.execute(insert(transaction_event).from_select(list(row), values))
-
-
-async def _store_meter_values(connection: AsyncConnection, row_id: int, values: Sequence[MeterValue]) -> None:
-    """Keep readings. New ones that lie inside a session that is rated already let it be rated again."""
-    if not values:
-        return
-    inside = select(func.count()).select_from(meter_value).join(charging_transaction, _T.id == row_id)
-    inside = inside.where(meter_value.c.transaction_id == row_id, meter_value.c.at.between(_T.started_at, _T.ended_at))
-    rated = (await connection.execute(select(_T.id).where(_T.id == row_id, _T.state == State.RATED))).first()
-    before = await connection.scalar(inside) if rated else None
-    rows = [_meter_value_row(row_id, value) for value in values]
-    await connection.execute(insert(meter_value).on_conflict_do_nothing(), rows)
-    if rated and await connection.scalar(inside) != before:
-        await connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
-
-
-def _meter_value_row(row_id: int, value: MeterValue) -> dict[str, object]:
-    reading = value.reading
-    row: dict[str, object] = {
-        "transaction_id": row_id,
-        "at": value.at,
-        "context": value.context.value,
-        "energy_wh": reading.energy_import,
-        "power_w": reading.power,
-    }
-    for i in range(3):
-        row[f"current_l{i + 1}_ma"] = reading.currents[i] if i < len(reading.currents) else None
-        row[f"voltage_l{i + 1}_mv"] = reading.voltages[i] if i < len(reading.voltages) else None
-    return row
-
-
-async def _settle(connection: AsyncConnection, row_id: int) -> State:
+async def settle(connection: AsyncConnection, row_id: int) -> State:
     """Derive a transaction from all that is stored of it, choose its tariff if it has none, and give its state."""
     row = (await connection.execute(select(charging_transaction).where(_T.id == row_id))).one()
-    stops = await _stops(connection, row_id)
-    if row.state == State.RATED:  # the price stands; what contradicts it is told beside it
-        values: dict[str, object] = {"held_reason": conflict(stops)}
+    told = await _told(connection, row)
+    if row.state == State.RATED:
+        values = await _after_rating(connection, row, told)
     else:
-        charge_point_id = ChargePointId(row.charge_point_id)
-        token = await find_token(connection, charge_point_id, IdToken(row.id_token))
-        known = Known(
-            start=None if row.foreign_id else _start(row),
-            stops=stops,
-            readings=await _readings(connection, row_id) if stops else (),
-            token=authorize(token, row.started_at),
-            evse_known=row.evse_id > 0 and await is_evse_known(connection, charge_point_id, EvseId(row.evse_id)),
-            foreign_id=row.foreign_id,
-        )
-        values = _columns(derive(known))
-        if row.tariff_version_id is None:
-            values |= await _tariff(connection, row_id, row.started_at)
+        columns = {**_begin_columns(row, told), "notes": told.notes}
+        await connection.execute(update(charging_transaction).where(_T.id == row_id).values(**columns))
+        values = _columns(derive(await _known(connection, row, told)))
+        if row.tariff_version_id is None and _may_choose_tariff(row, told):
+            values |= await _tariff(connection, row_id, told.start.reading.at)
     await connection.execute(update(charging_transaction).where(_T.id == row_id).values(**values))
     return State(cast(str, values.get("state", row.state)))
+
+
+# Row[...] here and below: SQLAlchemy does not type the columns of a whole table.
+async def _told(connection: AsyncConnection, row: "Row[tuple[object, ...]]") -> Assembled:
+    """Put together what a station told of a transaction."""
+    if row.ocpp != Version.V16.value:
+        payloads = await _payloads(connection, row.id)
+        return assemble([decode_transaction_event(payload) for payload in payloads])
+    stops = tuple(stop_of(payload) for payload in await _payloads(connection, row.id, "Ended"))
+    return Assembled(_start(row), stops, await _readings(connection, row.id) if stops else (), (), "")
+
+
+async def _known(connection: AsyncConnection, row: "Row[tuple[object, ...]]", told: Assembled) -> Known:
+    """Add what we know ourselves: the worth of the token, and whether the EVSE was ever reported."""
+    charge_point_id, start = ChargePointId(row.charge_point_id), told.start
+    token = await find_token(connection, charge_point_id, start.id_token)
+    is_old = row.ocpp == Version.V16.value
+    # What OCPP 2.x has not told yet is no fault; after the end it is among the problems.
+    untold_token, untold_evse = not is_old and start.id_token == NO_TOKEN, not is_old and start.evse_id == NO_EVSE
+    return Known(
+        start=None if is_old and row.foreign_id else start,
+        stops=told.stops,
+        readings=told.readings if told.stops else (),
+        token=Authorization.ACCEPTED if untold_token else authorize(token, start.reading.at),
+        evse_known=untold_evse
+        or (start.evse_id > 0 and await is_evse_known(connection, charge_point_id, start.evse_id)),
+        foreign_id=row.foreign_id,
+        problems=told.problems,
+    )
+
+
+async def _after_rating(
+    connection: AsyncConnection, row: "Row[tuple[object, ...]]", told: Assembled
+) -> dict[str, object]:
+    """Tell what contradicts a price that stands. Late messages that move the begin or the end let it be rated again."""
+    problems = [*told.problems, conflict(told.stops)]
+    if told.start.id_token.value != row.id_token:
+        problems.append(f"a late message names another token: {told.start.id_token}")
+    moved: dict[str, object] = {}
+    if row.ocpp != Version.V16.value and not any(problems):
+        derived = derive(await _known(connection, row, told))
+        begin, end = told.start.reading, told.stops[0].reading
+        registers = {"started_at": begin.at, "meter_start": begin.energy}
+        registers |= {"ended_at": end.at, "meter_stop": end.energy}
+        if any(getattr(row, name) != value for name, value in registers.items()):
+            problems.append(derived.held_reason)
+            moved = {} if derived.held_reason else {**registers, "rerate_reason": LATE_MESSAGES}
+    return {**moved, "notes": told.notes, "held_reason": "; ".join(filter(None, problems))}
+
+
+def _begin_columns(row: "Row[tuple[object, ...]]", told: Assembled) -> dict[str, object]:
+    """Give the columns that OCPP 2.x may tell in any message; of OCPP 1.6 they are the row's identity."""
+    if row.ocpp == Version.V16.value:
+        return {}
+    start = told.start
+    return {
+        "evse_id": start.evse_id,
+        "id_token": start.id_token.value,
+        "started_at": start.reading.at,
+        "meter_start": start.reading.energy,
+    }
+
+
+def _may_choose_tariff(row: "Row[tuple[object, ...]]", told: Assembled) -> bool:
+    """Tell whether all that the choice rests on is known: it is made once."""
+    if row.ocpp == Version.V16.value:
+        return True
+    return told.is_started and told.start.id_token != NO_TOKEN and told.start.evse_id != NO_EVSE
 
 
 def _columns(derived: Derived) -> dict[str, object]:
@@ -308,16 +325,17 @@ def _columns(derived: Derived) -> dict[str, object]:
     }
 
 
-# Row[...]: SQLAlchemy does not type the columns of a whole table.
 def _start(row: "Row[tuple[object, ...]]") -> Start:
     return Start(EvseId(row.evse_id), IdToken(row.id_token), Reading(row.started_at, Wh(row.meter_start)))
 
 
-async def _stops(connection: AsyncConnection, row_id: int) -> tuple[Stop, ...]:
+async def _payloads(connection: AsyncConnection, row_id: int, kind: str = "") -> list[Payload]:
+    """Read a transaction's messages, those of one kind or all, in the order of arrival."""
     event = transaction_event.c
-    query = select(event.payload).where(event.transaction_id == row_id, event.kind == "Ended").order_by(event.id)
-    payloads = (await connection.execute(query)).scalars()
-    return tuple(stop_of(cast(Payload, loads(payload))) for payload in payloads)
+    query = select(event.payload).where(event.transaction_id == row_id).order_by(event.id)
+    if kind:
+        query = query.where(event.kind == kind)
+    return [cast(Payload, loads(payload)) for payload in (await connection.execute(query)).scalars()]
 
 
 def stop_of(payload: Payload) -> Stop:

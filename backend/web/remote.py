@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.csms.operations import LARGEST_START_ID, longest_token, start_charge, stop_charge
 from backend.errors import CommandError, CommandTimeoutError, NotConnectedError
 from backend.store import overview as queries
 from backend.store.overview import ChargePointSummary, EvseSummary, TokenChoice, TransactionSummary
@@ -18,7 +19,8 @@ from backend.web.site import Site
 from backend.web.views import parse_id
 from shared.ids import ChargePointId, IdToken
 from shared.log import Log
-from shared.ocpp.v16 import ID_TAG_LENGTH
+from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version
 
 log = Log(__name__)
 
@@ -50,7 +52,7 @@ class Remote:
         return await self._start_page(request, place, tokens)
 
     async def start(self, request: Request) -> Response:
-        """Send RemoteStartTransaction (OCPP 1.6 §5.11)."""
+        """Ask the station to start a charge."""
         form = await read_form(request)
         place, tokens = await self._place(request)
         if not is_own_form(request, form.get(CSRF_FIELD, "")):
@@ -60,8 +62,9 @@ class Remote:
         if chosen is None:
             return await self._start_page(request, place, tokens, "unknown_token", 422)
         charge_point, evse = place.charge_point.id, place.evse.evse_id
-        payload: dict[str, object] = {"connectorId": evse, "idTag": chosen.token.value}
-        result, reason = await self._send(charge_point, "RemoteStartTransaction", payload)
+        start_id = secrets.randbelow(LARGEST_START_ID)
+        action, payload = start_charge(self._version(charge_point), evse, chosen.token, start_id)
+        result, reason = await self._send(charge_point, action, payload)
         log.info("remote_start", charge_point=charge_point, evse=evse, id_token=chosen.token, result=result)
         return await self._result_page(request, f"start.{result}", reason, f"/#{charge_point}", _STATUS[result])
 
@@ -70,18 +73,23 @@ class Remote:
         return await self._stop_page(request, await self._running(request))
 
     async def stop(self, request: Request) -> Response:
-        """Send RemoteStopTransaction (OCPP 1.6 §5.12)."""
+        """Ask the station to stop a charge."""
         form = await read_form(request)
         row = await self._running(request)
         if not is_own_form(request, form.get(CSRF_FIELD, "")):
             return await self._stop_page(request, row, "stale_form", 403)
         if row.state != "running":
             return await self._stop_page(request, row, "", 409)
-        result, reason = await self._send(row.charge_point_id, "RemoteStopTransaction", {"transactionId": row.id})
+        action, payload = stop_charge(row.id, row.station_key)
+        result, reason = await self._send(row.charge_point_id, action, payload)
         log.info("remote_stop", charge_point=row.charge_point_id, transaction=row.id, result=result)
         return await self._result_page(request, f"stop.{result}", reason, f"/transactions/{row.id}", _STATUS[result])
 
-    async def _send(self, charge_point: ChargePointId, action: str, payload: dict[str, object]) -> tuple[str, str]:
+    def _version(self, charge_point: str) -> Version:
+        connection = self._site.connections.find(ChargePointId(charge_point))
+        return connection.version if connection else Version.V16
+
+    async def _send(self, charge_point: ChargePointId, action: str, payload: Payload) -> tuple[str, str]:
         try:
             answer = await self._site.commands.send(charge_point, action, payload)
         except NotConnectedError:
@@ -96,7 +104,9 @@ class Remote:
         name, number = request.path_params["id"], parse_id(request.path_params["evse"])
         async with self._site.store.read() as connection:
             charge_point = await queries.find_charge_point(connection, name)
-            tokens = await queries.usable_tokens(connection, name, self._site.clock.utc(), ID_TAG_LENGTH)
+            tokens = await queries.usable_tokens(
+                connection, name, self._site.clock.utc(), longest_token(self._version(name))
+            )
         evse = next((one for one in charge_point.evses if one.evse_id == number), None) if charge_point else None
         if charge_point is None or evse is None:
             raise HTTPException(404)

@@ -201,7 +201,7 @@ def decode_transaction_event(payload: Payload) -> TransactionMessage:
     """
     info = payload["transactionInfo"]
     assert isinstance(info, dict)  # noqa: S101  the schema says so
-    at = parse_timestamp(payload["timestamp"])
+    at = _moment(payload["timestamp"])
     kind = _event_type(payload["eventType"])
     evse = payload.get("evse")
     values, signed = decode_meter_values(payload, at)
@@ -235,7 +235,7 @@ def decode_meter_values(payload: Payload, at: datetime) -> tuple[tuple[MeterValu
     values: list[MeterValue] = []
     signed: list[SignedReading] = []
     for row in rows:
-        taken = _time(row["timestamp"], at)
+        taken = _moment_or(row["timestamp"], at)
         originals = tuple(_signed_readings(row["sampledValue"], taken))
         signed += originals
         reading = _reading(row["sampledValue"], originals[-1].data if originals else None)
@@ -274,9 +274,15 @@ def _context(rows: list[Payload]) -> ReadingContext:
     return known[-1] if known else ReadingContext.PERIODIC
 
 
-def _time(text: object, default: datetime) -> datetime:
+def _moment(text: object) -> datetime:
+    """Read a time to the millisecond, as it is stored: what is derived anew must equal what was derived before."""
+    moment = parse_timestamp(text)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _moment_or(text: object, default: datetime) -> datetime:
     try:
-        return parse_timestamp(text)
+        return _moment(text)
     except PayloadError:
         return default
 

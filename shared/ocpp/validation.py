@@ -5,6 +5,7 @@ Importing that package's version modules is avoided too: they cost 19 MB and 0.2
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -32,11 +33,15 @@ class Version(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What is wrong with a payload, in the terms of OCPP-J. `path` names the field: `meterValue/0/timestamp`."""
+    """What is wrong with a payload, in the terms of OCPP-J. `path` names the field: `meterValue/0/timestamp`.
+
+    `is_limit`: all that must be there is there and of its type; a value is beyond its limits, or there is more.
+    """
 
     code: ErrorCode
     path: str
     reason: str
+    is_limit: bool = False
 
     def __str__(self) -> str:
         return f"{self.path or 'payload'}: {self.reason}"
@@ -52,6 +57,10 @@ _CODES: dict[str, ErrorCode] = {
 """Schema keyword to code; any other (enum, maxLength, minimum ...) limits a value: PropertyConstraintViolation."""
 
 
+_SHAPE = ("type", "required")
+"""Keywords that a reader relies on."""
+
+
 def is_known(version: Version, action: str) -> bool:
     """Tell whether the specification has this action."""
     return _validator(version, action, False) is not None
@@ -60,18 +69,25 @@ def is_known(version: Version, action: str) -> bool:
 def violation(version: Version, action: str, payload: Payload, *, answer: bool = False) -> Violation | None:
     """Check a call's payload, or with `answer` that of its CALLRESULT. None means it is valid.
 
-    Only the first violation is told, without the value itself: it may hold an IdToken.
-    An action that the specification lacks is NotImplemented.
+    Only the first violation is told. An action that the specification lacks is NotImplemented.
     """
+    return next(violations(version, action, payload, answer=answer), None)
+
+
+def violations(version: Version, action: str, payload: Payload, *, answer: bool = False) -> Iterator[Violation]:
+    """Tell all that is wrong with a payload, without the values themselves: they may hold an IdToken."""
     validator = _validator(version, action, answer)
     if validator is None:
-        return Violation(ErrorCode.NOT_IMPLEMENTED, "", f"OCPP {version} has no {action}")
-    error = next(validator.iter_errors(payload), None)
-    if error is None:
-        return None
+        yield Violation(ErrorCode.NOT_IMPLEMENTED, "", f"OCPP {version} has no {action}")
+    else:
+        yield from map(_violation, validator.iter_errors(payload))
+
+
+def _violation(error: jsonschema_rs.ValidationError) -> Violation:
     keyword = str(error.schema_path[-1]) if error.schema_path else ""
     path = "/".join(str(part) for part in error.instance_path)
-    return Violation(_CODES.get(keyword, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION), path, _reason(keyword, error))
+    code = _CODES.get(keyword, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION)
+    return Violation(code, path, _reason(keyword, error), is_limit=keyword not in _SHAPE)
 
 
 def _reason(keyword: str, error: jsonschema_rs.ValidationError) -> str:

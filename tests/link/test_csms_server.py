@@ -247,7 +247,7 @@ def test_an_unknown_charge_point_gets_404_and_is_logged_once(tmp_path: Path, cap
     assert len([line for line in refusals if "charge_point=STRANGER" in line]) == 1
 
 
-@pytest.mark.parametrize("offered", [["ocpp2.0.1"], None])
+@pytest.mark.parametrize("offered", [["ocpp2.0"], None])
 def test_a_station_of_another_version_is_let_in_and_closed_at_once(tmp_path: Path, offered: list[str] | None) -> None:
     async def story(world: World) -> None:
         names = [Subprotocol(name) for name in offered] if offered else None
@@ -256,17 +256,28 @@ def test_a_station_of_another_version_is_let_in_and_closed_at_once(tmp_path: Pat
             with pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
         assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1002, "offer one of: ocpp1.6")
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1002, "offer one of: ocpp1.6, ocpp2.0.1, ocpp2.1")
         assert world.connections.all() == ()
 
     play(tmp_path, story)
 
 
-def test_the_common_version_is_chosen(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (["ocpp2.0", "ocpp1.6"], "ocpp1.6"),
+        (["ocpp2.0.1", "ocpp1.6"], "ocpp2.0.1"),
+        (["ocpp1.6", "ocpp2.0.1"], "ocpp1.6"),
+        (["ocpp2.1", "ocpp2.0.1"], "ocpp2.1"),
+    ],
+)
+def test_the_version_that_the_station_likes_best_is_chosen(tmp_path: Path, offered: list[str], chosen: str) -> None:
     async def story(world: World) -> None:
-        offered = [Subprotocol(name) for name in ("ocpp2.0.1", "ocpp1.6")]
-        async with connect(world.url(), subprotocols=offered) as socket:
-            assert socket.subprotocol == "ocpp1.6"
+        async with connect(world.url(), subprotocols=[Subprotocol(name) for name in offered]) as socket:
+            assert socket.subprotocol == chosen
+            connection = world.connections.find(CP)
+            assert connection is not None
+            assert connection.version.subprotocol == chosen
 
     play(tmp_path, story)
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backend.apply import apply
-from backend.csms.handlers import Sender, make_handlers
+from backend.csms.handlers import make_handlers
+from backend.csms.handling import Sender
 from backend.master_data import parse_master_data
 from backend.store.migrate import migrate
 from backend.store.transactions import Transaction, list_transactions
@@ -14,6 +15,7 @@ from backend.store.writer import Store, open_store
 from shared.ids import ChargePointId, MessageId
 from shared.ocpp.session import Payload
 from shared.ocpp.v16 import timestamp
+from shared.ocpp.validation import Version
 
 NOW = datetime(2026, 10, 31, 18, 40, tzinfo=UTC)
 
@@ -86,14 +88,14 @@ async def open_world(folder: Path, master: str = MASTER) -> AsyncIterator[Store]
 class Station:
     """A charge point that talks to the handlers without a socket; each message has a new id, as after a reboot."""
 
-    def __init__(self, store: Store, name: str = "CP-1") -> None:
-        self.store, self.name = store, ChargePointId(name)
+    def __init__(self, store: Store, name: str = "CP-1", version: Version = Version.V16) -> None:
+        self.store, self.name, self.version = store, ChargePointId(name), version
         self._count = 0
 
     async def call(self, action: str, payload: Payload, at: datetime = NOW) -> Payload:
         self._count += 1
-        sender = Sender(self.name, MessageId(f"{self.name}-{self._count}"))
-        handler = make_handlers(300)[action]
+        sender = Sender(self.name, MessageId(f"{self.name}-{self._count}"), self.version)
+        handler = make_handlers(300, lambda _transaction_id: None)[self.version][action]
         return await self.store.write(lambda unit: handler(payload, sender, unit, at))
 
     async def report_connector(self, connector: int = 1) -> None:

@@ -9,6 +9,7 @@ from backend.csms.connections import Connection, Connections
 from backend.csms.control import control_path, listen_for_commands, request
 from backend.errors import CommandError, NotConnectedError
 from shared.ids import ChargePointId
+from shared.ocpp.validation import Version
 from tests.unit.backend.world import NOW
 
 CP = ChargePointId("CP-1")
@@ -17,7 +18,7 @@ CP = ChargePointId("CP-1")
 def test_a_command_goes_through_the_socket_and_its_answer_comes_back(tmp_path: Path) -> None:
     async def scenario() -> None:
         connections = Connections()
-        connection = Connection(CP, NOW, "test", "ocpp1.6", lambda: None, NOW)
+        connection = Connection(CP, NOW, "test", Version.V16, lambda: None, NOW)
         connections.add(connection)
         path = control_path(tmp_path / "db")
         async with listen_for_commands(path, Commands(connections)):

@@ -33,18 +33,19 @@ CP = ChargePointId("CP-1")
 class Wire:
     """A dialogue with its outgoing messages in a queue instead of a socket."""
 
-    def __init__(self, store: Store, call_timeout_s: float = 5.0) -> None:
+    def __init__(self, store: Store, call_timeout_s: float = 5.0, version: Version = Version.V16) -> None:
         self.sent: asyncio.Queue[str] = asyncio.Queue()
         self.connections = Connections()
-        self.connection = Connection(CP, NOW, "test", "ocpp1.6", lambda: None, NOW)
+        self.connection = Connection(CP, NOW, "test", version, lambda: None, NOW)
         self.connections.add(self.connection)
         self.commands = Commands(self.connections)
         self.dialogue = Dialogue(
             self.connection,
             self.sent.put,
-            make_handlers(300),
             store,
             ManualClock(NOW),
+            version=version,
+            handlers=make_handlers(300, lambda _transaction_id: None)[version],
             call_timeout_s=call_timeout_s,
         )
 
@@ -54,10 +55,15 @@ class Wire:
         return json.loads(self.sent.get_nowait()) if not self.sent.empty() else None
 
 
-def talk(folder: Path, story: Callable[[Wire], Awaitable[None]], **options: float) -> None:
+def talk(
+    folder: Path,
+    story: Callable[[Wire], Awaitable[None]],
+    call_timeout_s: float = 5.0,
+    version: Version = Version.V16,
+) -> None:
     async def scenario() -> None:
         async with open_world(folder) as store:
-            await story(Wire(store, **options))
+            await story(Wire(store, call_timeout_s, version))
 
     asyncio.run(scenario())
 
@@ -75,7 +81,8 @@ def talk(folder: Path, story: Callable[[Wire], Awaitable[None]], **options: floa
         ('[9,"a","Heartbeat",{}]', "a", "ProtocolError"),
         ('[2,"a","Nonsense",{}]', "a", "NotImplemented"),
         ('[2,"a","../v201/Heartbeat",{}]', "a", "NotImplemented"),
-        ('[2,"a","SecurityEventNotification",{}]', "a", "NotImplemented"),
+        ('[2,"a","TransactionEvent",{}]', "a", "NotImplemented"),
+        ('[2,"a","SecurityEventNotification",{}]', "a", "OccurenceConstraintViolation"),
         ('[2,"a","Reset",{"type":"Hard"}]', "a", "NotImplemented"),
         ('[2,"a","Heartbeat",{"x":1}]', "a", "FormationViolation"),
         ('[2,"a","Authorize",{}]', "a", "OccurenceConstraintViolation"),

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from backend.core.rating import Policy
 from backend.errors import NotConnectedError, StoreError
 from backend.jobs.issue_invoices import BillingSettings
-from backend.jobs.live_price import LivePriceSettings
+from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.runner import run_jobs
 from backend.jobs.send_mail import MailSettings
 from backend.store.writer import Store, Work
@@ -42,7 +43,8 @@ async def nobody(charge_point_id: ChargePointId, _action: str, _payload: Payload
 
 
 def start_jobs(store: Store, clock: ManualClock, settings: Settings) -> "asyncio.Task[None]":
-    return asyncio.create_task(run_jobs(store, clock, settings, nobody, lambda _: False))
+    prices = LivePrices(store, Policy())
+    return asyncio.create_task(run_jobs(store, clock, settings, prices=prices, send=nobody, is_free=lambda _: False))
 
 
 async def until(store: Store, wanted: Any) -> None:

@@ -21,6 +21,7 @@ from backend.web.pages import make_web
 from shared.clock import ManualClock
 from shared.ids import ChargePointId, Secret
 from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version
 from tests.unit.backend.web.seed import NOW, seed
 
 RATHAUS = ChargePointId("CP-RATHAUS")
@@ -40,7 +41,7 @@ def link(charge_point_id: ChargePointId = RATHAUS) -> Connection:
         charge_point_id,
         since=NOW - timedelta(hours=5),
         address="192.0.2.7",
-        subprotocol="ocpp1.6",
+        version=Version.V16,
         drop=lambda: None,
         heard_at=NOW - timedelta(seconds=8),
     )

@@ -1,0 +1,107 @@
+"""Intake of OCPP 2.x transactions: each message is appended, and what the set of them says is derived anew.
+
+A message is known by charge point, transactionId, seqNo and its content. The same again changes nothing, whatever its
+message id; one with a used number and other content is kept beside the first. Every function runs inside one unit of
+work of `Store.write`.
+"""
+
+import hashlib
+from typing import cast
+
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.core.transaction import State
+from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, same_meaning
+from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
+from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
+from backend.store.transactions import settle
+from shared.ids import ChargePointId, EvseId, TransactionKey
+from shared.ocpp.session import Payload, loads
+from shared.ocpp.v201 import EventType, TransactionMessage, decode_transaction_event
+from shared.ocpp.validation import Version
+
+_T = charging_transaction.c
+_E = transaction_event.c
+
+_DIGEST_LENGTH = 20
+"""Characters of `foreign_id`."""
+
+
+async def store_message(
+    connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
+) -> int:
+    """Keep a message and give the number of its transaction.
+
+    Args:
+        connection: the unit of work.
+        message: the payload, decoded.
+        received: the payload as it came, and from whom.
+        version: that it came by.
+    """
+    row_id = await find_by_key(connection, received.charge_point_id, message.key)
+    if row_id is None:
+        row_id = await _insert(connection, message, received, version)
+    elif await _is_known(connection, row_id, message):
+        return row_id
+    row = (await connection.execute(select(charging_transaction).where(_T.id == row_id))).one()
+    tells_more = await _tells_more(connection, row, message)
+    await append_event(connection, row_id, message.kind, received, message.seq_no)
+    await store_meter_values(connection, row_id, message.values)
+    await store_signed_values(connection, row_id, message.signed, received.at)
+    if tells_more:
+        await settle(connection, row_id)
+    return row_id
+
+
+async def find_by_key(connection: AsyncConnection, charge_point_id: ChargePointId, key: TransactionKey) -> int | None:
+    """Find a transaction by the name that its station gave it."""
+    query = select(_T.id).where(
+        _T.charge_point_id == charge_point_id, _T.station_key == key, _T.ocpp != Version.V16.value
+    )
+    return cast("int | None", (await connection.execute(query)).scalar())
+
+
+async def evse_of(connection: AsyncConnection, transaction_id: int) -> EvseId:
+    """Tell where a transaction is, as far as it is known: EVSE 0 else."""
+    return EvseId(await connection.scalar(select(_T.evse_id).where(_T.id == transaction_id)) or 0)
+
+
+async def _insert(
+    connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
+) -> int:
+    operator = select(charge_point.c.operator_id).where(charge_point.c.id == received.charge_point_id)
+    statement = insert(charging_transaction).values(
+        charge_point_id=received.charge_point_id,
+        operator_id=operator.scalar_subquery(),
+        evse_id=NO_EVSE if message.evse_id is None else message.evse_id,
+        id_token=(message.id_token or NO_TOKEN).value,
+        started_at=message.at,
+        meter_start=message.values[0].reading.energy_import if message.values else 0,
+        state=State.RUNNING,
+        ocpp=version.value,
+        station_key=message.key,
+        foreign_id=hashlib.sha256(message.key.encode()).hexdigest()[:_DIGEST_LENGTH],
+    )
+    return int((await connection.execute(statement.returning(_T.id))).scalar_one())
+
+
+async def _is_known(connection: AsyncConnection, row_id: int, message: TransactionMessage) -> bool:
+    query = select(_E.payload).where(_E.transaction_id == row_id, _E.seq_no == message.seq_no)
+    payloads = (await connection.execute(query)).scalars()
+    return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(one)))) for one in payloads)
+
+
+# Row[...]: SQLAlchemy does not type the columns of a whole table.
+async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]", message: TransactionMessage) -> bool:
+    """Tell whether a message may change what is derived; readings in order while the transaction runs don't."""
+    if message.kind is not EventType.UPDATED or row.state == State.RATED or row.ended_at is not None:
+        return True
+    if (message.id_token is not None and message.id_token.value != row.id_token) or (
+        message.evse_id is not None and message.evse_id != row.evse_id
+    ):
+        return True
+    last = await connection.scalar(select(func.max(_E.seq_no)).where(_E.transaction_id == row.id))
+    first_value = select(meter_value.c.id).where(meter_value.c.transaction_id == row.id).limit(1)
+    has_value = (await connection.execute(first_value)).first() is not None
+    return last is None or message.seq_no != last + 1 or not has_value
