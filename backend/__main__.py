@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backend.errors import BackendError
+from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.settings import Settings, load_settings
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
 from backend.tariff_commands import add_tariff_commands, run_tariff_command
@@ -163,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("payload", nargs="?", default="{}", help="JSON object")
     send.add_argument("--unchecked", action="store_true", help="send it even if the specification has no such call")
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
-    add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS), common)
+    add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS, *PROFILE_COMMANDS), common)
     return parser
 
 

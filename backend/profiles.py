@@ -1,16 +1,19 @@
-"""What command line and API ask of profiles together: put in switches and let sessions be rated again."""
+"""What command line and API ask of profiles: assign sets of tariffs, put in switches, let sessions be rated again."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.apply import Outcome, apply_assignment
 from backend.core.assignment import Scope
 from backend.core.profiles import PLACES, PROFILES, Switch
 from backend.core.tariff_model import TariffType
 from backend.errors import ReportError
+from backend.master_data import AssignmentEntry, check_assignment
 from backend.store.profile_switches import owners, store_switch, touched_sessions
 from backend.store.ratings import ask_rerating
+from backend.store.transactions import release_held
 
 _LONGEST = 200
 """Characters of a source or a reason."""
@@ -57,6 +60,19 @@ async def switch_profile(connection: AsyncConnection, wanted: SwitchRequest, now
     place = f"{_word(switch.scope)} {switch.target}"
     reason = f"profile {switch.profile} was told for {place} from {switch.at:%Y-%m-%dT%H:%M:%SZ}, after the rating"
     return Switched(stored=True, sessions=await ask_rerating(connection, touched, reason) if touched else 0)
+
+
+async def assign(connection: AsyncConnection, entry: AssignmentEntry) -> Outcome:
+    """Write one assignment, as a file of master data would, and release what was held for the lack of it.
+
+    Raises:
+        ApplyError: it contradicts itself, or names what does not exist; nothing was stored.
+    """
+    check_assignment(entry, "assignment")
+    outcome = Outcome()
+    await apply_assignment(connection, entry, outcome)
+    outcome.released = await release_held(connection)
+    return outcome
 
 
 def _checked(wanted: SwitchRequest) -> Switch:

@@ -182,13 +182,15 @@ def _lint(options: argparse.Namespace, _settings: Settings) -> int:
     """Print findings; the status is 1 if one of them is an error."""
     from backend.core.lint_texts import Severity
     from backend.core.tariff_json import findings_json
-    from backend.core.tariff_lint import lint, lint_versions
+    from backend.core.tariff_lint import is_profile_set, lint, lint_profiles, lint_versions
 
     zone = read_zone(options.timezone)
     bodies = read_tariffs(options.file, options.id)
     found = [(str(body.get("id")), lint(body, options.power, zone)) for body in bodies]
     together = lint_versions(bodies) if _are_versions(bodies) else ()
     found += [("versions", together)] if together else []
+    taking_turns = lint_profiles(bodies) if is_profile_set(bodies) else ()
+    found += [("profiles", taking_turns)] if taking_turns else []
     if options.json:
         print_json([{"id": name} | findings_json(findings) for name, findings in found])
     else:

@@ -11,20 +11,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from backend.api.problems import problem
+from backend.core.assignment import Rule, rule_text
+from backend.core.pricing import Inputs
 from backend.core.rating import Rating
 from backend.core.record import from_json
 from backend.core.report_json import proof_json, results_json
 from backend.core.tariff import TariffError, parse_tariff
+from backend.core.turns import turn_text
 from backend.errors import ReportError
-from backend.jobs.live_price import LivePrices
+from backend.jobs.live_price import LivePrice, LivePrices
 from backend.reports import SimulationRequest, import_prices, rate_again, simulate_month
 from backend.store.overview import LARGEST_ID
 from backend.store.price_series import Origin, list_series
 from backend.store.ratings import current_rating
 from backend.store.recompute_runs import last_run
 from backend.store.running import running_transactions
+from backend.store.tariffs import find_rule
 from backend.store.writer import Store
 from shared.clock import Clock
+from shared.units import Wh
 
 _MAX_CSV = 4_000_000
 """Bytes: a year of quarter hours has about 1,200,000."""
@@ -45,8 +50,21 @@ class LineOut:
     vat_percent: Decimal | None
     net: Decimal
     gross: Decimal
+    tariff_id: str
     element: int | None
     component: int | None
+    reason_de: str
+    reason_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOut:
+    """From `start` on a tariff counts, until the next one; `version` is the SHA-256 of its content."""
+
+    start: datetime
+    tariff_id: str
+    version: str
+    profile: str
     reason_de: str
     reason_en: str
 
@@ -55,7 +73,8 @@ class LineOut:
 class PriceOut:
     """What a transaction costs: so far while it runs (`final` is false), else as it was rated last.
 
-    Without a price the totals are null and `reason` says why. `as_of` is the time of the last meter value.
+    Without a price the totals are null and `reason` says why. `as_of` is the time of the last meter value. Why it has
+    its tariffs say `tariff_reason_de` and `_en`; where several may take turns, `turns` tell which counts when and why.
     """
 
     transaction_id: int
@@ -68,6 +87,9 @@ class PriceOut:
     total_gross: Decimal | None
     reason: str
     lines: tuple[LineOut, ...]
+    tariff_reason_de: str
+    tariff_reason_en: str
+    turns: tuple[TurnOut, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +151,13 @@ def _add_prices(router: APIRouter, store: Store, prices: LivePrices) -> None:
         async with store.read() as connection:
             running = [one for one in await running_transactions(connection) if one.id == id]
             stored = None if running else await current_rating(connection, id)
+            rule = await find_rule(connection, id)
         if running:
-            live = (await prices.of(running))[id]
-            return _price(id, live.rating, live.at, live.energy, live.reason)
+            return _price(id, rule, (await prices.of(running))[id])
         if stored is None:
             raise HTTPException(404)
-        return _price(id, from_json(Rating, stored.body), final=True)
+        turns = from_json(Inputs, stored.inputs).turns if stored.inputs else ()
+        return _price(id, rule, LivePrice(None, Wh(0), from_json(Rating, stored.body), turns=turns), final=True)
 
     @router.post("/transactions/{id}/rerate", status_code=202, tags=["transactions"], response_class=Response)
     async def rerate(id: TransactionId, why: Reason) -> Response:  # noqa: A002  the name in the address
@@ -223,25 +246,31 @@ async def _text(request: Request) -> str | Response:
         return problem(400, "the body is not UTF-8")
 
 
-def _price(
-    transaction_id: int,
-    rating: Rating | None,
-    at: datetime | None = None,
-    energy: int | None = None,
-    reason: str = "",
-    *,
-    final: bool = False,
-) -> PriceOut:
+def _price(transaction_id: int, rule: Rule | None, price: LivePrice, *, final: bool = False) -> PriceOut:
+    rating = price.rating
     return PriceOut(
         transaction_id=transaction_id,
         final=final,
-        as_of=at,
-        energy_wh=energy,
+        as_of=price.at,
+        energy_wh=None if final else price.energy,
         currency=rating.currency if rating else None,
         total_net=rating.total_net if rating else None,
         total_vat=rating.total_vat if rating else None,
         total_gross=rating.total_gross if rating else None,
-        reason=reason,
+        reason=price.reason,
+        tariff_reason_de=rule_text(rule, "de") if rule else "",
+        tariff_reason_en=rule_text(rule, "en") if rule else "",
+        turns=tuple(
+            TurnOut(
+                turn.start,
+                turn.tariff_id,
+                turn.version,
+                turn.profile.value,
+                turn_text(turn, "de"),
+                turn_text(turn, "en"),
+            )
+            for turn in price.turns
+        ),
         lines=tuple(
             LineOut(
                 line.start,
@@ -253,6 +282,7 @@ def _price(
                 line.vat,
                 line.net,
                 line.gross,
+                line.tariff_id,
                 line.element,
                 line.component,
                 line.reason_de,

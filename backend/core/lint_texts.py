@@ -158,6 +158,39 @@ FINDING_TEXTS = {
             "Let start_date_time of the later version be end_date_time of the earlier one.",
         ),
     ),
+    "profiles_without_regular": FindingText(
+        _E,
+        (
+            "Keiner dieser Tarife ist der reguläre: solange kein Profil gemeldet ist, fehlte der Preis.",
+            "None of these tariffs is the regular one: until a profile is reported a session would have no price.",
+        ),
+        (
+            "Einen Tarif vom Typ REGULAR hinzufügen.",
+            "Add a tariff of type REGULAR.",
+        ),
+    ),
+    "profile_twice": FindingText(
+        _E,
+        (
+            "Zwei Tarife für dasselbe Profil ({profile}): {first} und dieser.",
+            "Two tariffs for one profile ({profile}): {first} and this one.",
+        ),
+        (
+            "Einen davon entfernen oder seinen Typ ändern.",
+            "Remove one of them or change its type.",
+        ),
+    ),
+    "profiles_mixed": FindingText(
+        _E,
+        (
+            "Anders als {first} ist dieser Tarif in {currency} ({basis}): sie können sich nicht abwechseln.",
+            "Other than {first} this tariff is in {currency} ({basis}): they can't take turns in one session.",
+        ),
+        (
+            "Allen Tarifen dieselbe Währung geben, und alle Preise mit oder alle ohne Umsatzsteuer angeben.",
+            "Give all tariffs one currency, and all prices with or all without VAT.",
+        ),
+    ),
     "whole_day": FindingText(
         _W,
         (

@@ -1,6 +1,6 @@
 """The tariff linter: what in a tariff is wrong, unlawful or probably not meant, and what to do about it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -112,6 +112,38 @@ def lint_versions(bodies: Sequence[object]) -> tuple[Finding, ...]:
         told = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
         findings.append(_found(code, f"tariff[{place}].start_date_time", **told))
     return tuple(findings)
+
+
+def lint_profiles(bodies: Sequence[object]) -> tuple[Finding, ...]:
+    """Check that tariffs can take turns in one session, by profile: a set needs a regular one.
+
+    Args:
+        bodies: tariffs as `parse_tariff` takes them, told apart by their type; one without is regular. One that can't
+            be read is passed over, `lint` tells of it.
+    """
+    findings: list[Finding] = []
+    known: dict[TariffType, Tariff] = {}
+    first: Tariff | None = None
+    for place, body in enumerate(bodies):
+        with suppress(TariffError):
+            tariff = parse_tariff(body)
+            profile = tariff.type or TariffType.REGULAR
+            first = first or tariff
+            twin = known.setdefault(profile, tariff)
+            if twin.id != tariff.id:
+                findings.append(_found("profile_twice", f"tariff[{place}].type", profile=profile, first=twin.id))
+            if (tariff.currency, tariff.basis) != (first.currency, first.basis):
+                told = {"currency": tariff.currency, "basis": tariff.basis}
+                findings.append(_found("profiles_mixed", f"tariff[{place}].currency", first=first.id, **told))
+    if known and TariffType.REGULAR not in known:
+        findings.append(_found("profiles_without_regular", "tariff"))
+    return tuple(findings)
+
+
+def is_profile_set(bodies: Sequence[Mapping[str, object]]) -> bool:
+    """Tell whether several tariffs are meant to take turns: one of them is for a profile."""
+    types = [body.get("type") for body in bodies]
+    return len(bodies) > 1 and any(isinstance(one, str) and one.startswith("PROFILE_") for one in types)
 
 
 def invalid(error: TariffError) -> Finding:

@@ -138,11 +138,12 @@ class MeterPoint:
 
 @dataclass(frozen=True, slots=True)
 class RatingRow:
-    """A rating: `body` is its JSON with lines and totals."""
+    """A rating: `body` is its JSON with lines and totals, `inputs` that of what it was made from, empty if of old."""
 
     created_at: datetime
     reason: str
     body: str
+    inputs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +290,7 @@ async def find_transaction(connection: AsyncConnection, transaction_id: int) -> 
         await connection.scalar(select(t.c.tariff_reason).where(t.c.id == transaction_id)) or "",
         tuple(EventRow(row.kind, row.message_id, row.received_at, row.payload) for row in events),
         tuple(MeterPoint(row.at, row.energy_wh, row.power_w) for row in values),
-        tuple(RatingRow(row.created_at, row.reason, row.body) for row in ratings),
+        tuple(RatingRow(row.created_at, row.reason, row.body, row.inputs) for row in ratings),
         await _corrections(connection, transaction_id),
         await _correction_waits(connection, transaction_id),
     )

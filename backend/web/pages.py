@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from backend.api.problems import invalid_request, problem
+from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
 from backend.api.routes import make_routes
 from backend.api.tariff_routes import make_tariff_routes
@@ -66,6 +67,7 @@ def make_web(store: Store, connections: Connections, clock: Clock, settings: Set
     app.include_router(make_routes(store, connections, site.live))
     app.include_router(make_rating_routes(store, clock, prices))
     app.include_router(make_tariff_routes())
+    app.include_router(make_profile_routes(store, clock))
     _add_pages(app, Views(site, prices), Remote(site))
     app.add_route("/reports", ReportPages(site).simulation)
     _add_tariff_pages(app, TariffPages(site))

@@ -12,8 +12,10 @@ from starlette.responses import Response
 
 from backend.core.assignment import rule_text
 from backend.core.invoice import Invoice
+from backend.core.pricing import Inputs
 from backend.core.rating import Rating
 from backend.core.record import RecordError, from_json
+from backend.core.turns import turn_text
 from backend.jobs.live_price import LivePrices
 from backend.store import overview as queries
 from backend.store.overview import LARGEST_ID, EventRow, TransactionDetail
@@ -90,9 +92,14 @@ class Views:
             raise HTTPException(404)
         live = (await self._prices.all()).get(number)
         stored = read_record(Rating, detail.ratings[-1].body) if detail.ratings else None
+        inputs = (
+            read_record(Inputs, detail.ratings[-1].inputs) if detail.ratings and detail.ratings[-1].inputs else None
+        )
+        turns = live.turns if live else inputs.turns if inputs else ()
         values = {
             "detail": detail,
             "row": detail.summary,
+            "turns": [(turn.start, turn_text(turn, reader.texts.language)) for turn in turns],
             "connected": self._site.connections.find(detail.summary.charge_point_id) is not None,
             "events": [EventView(row, event_time(row.payload)) for row in detail.events],
             "live": live,

@@ -177,11 +177,15 @@ def test_a_session_is_not_cut_where_a_tariff_changes_whose_turn_it_is_not() -> N
 def test_a_step_is_not_carried_over_a_change_of_tariff() -> None:
     members = (member(REGULAR, "r1", body("grid", 0.42, step_size=5000)), SUN)
     turns = plan(members, [switch(60, GREEN)], T0, minute(120), LOCK)
-    lines = priced(turns, members).rating.lines
-    assert [(line.tariff_id, line.quantity, line.added) for line in lines] == [("grid", 6, 0), ("sun", 6, 0)]
+    assert steps(turns, members) == [("grid", "6", "0"), ("sun", "6", "0")]
     back = plan(members, [switch(-5, GREEN), switch(60, REGULAR)], T0, minute(120), LOCK)
-    lines = priced(back, members).rating.lines
-    assert [(line.tariff_id, line.quantity, line.added) for line in lines] == [("sun", 6, 0), ("grid", 10, 4)]
+    assert steps(back, members) == [("sun", "6", "0"), ("grid", "10", "4")]
+
+
+def steps(turns: tuple[Turn, ...], members: tuple[Member, ...]) -> list[tuple[str, str, str]]:
+    """Give tariff, quantity and what of it a step added, of each line."""
+    lines = priced(turns, members).rating.lines
+    return [(line.tariff_id, f"{line.quantity:.0f}", f"{abs(line.added):.0f}") for line in lines]
 
 
 def facts(members: tuple[Member, ...], turns: tuple[Turn, ...], bodies: dict[str, dict[str, Any]]) -> CdrFacts:
@@ -210,9 +214,7 @@ def facts(members: tuple[Member, ...], turns: tuple[Turn, ...], bodies: dict[str
 
 
 switches = st.lists(
-    st.builds(
-        switch, st.integers(-100, 130), st.sampled_from([REGULAR, GREEN, FAST]), st.sampled_from(PLACES)
-    ),
+    st.builds(switch, st.integers(-100, 130), st.sampled_from([REGULAR, GREEN, FAST]), st.sampled_from(PLACES)),
     max_size=8,
 )
 

@@ -20,13 +20,13 @@ from backend.core.recompute import differences
 from backend.core.record import from_json
 from backend.core.turns import Turn
 from backend.errors import ApplyError, ReportError
-from backend.jobs import rate_ended as job
 from backend.jobs.live_price import LivePrices
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
 from backend.master_data import parse_master_data
 from backend.profiles import Switched, SwitchRequest, switch_profile
-from backend.store.ratings import current_rating
+from backend.store import usage
+from backend.store.ratings import ask_rerating, current_rating
 from backend.store.running import running_transactions
 from backend.store.tariffs import list_assignments
 from backend.store.writer import Store
@@ -224,7 +224,7 @@ def test_a_version_that_is_published_after_the_rating_changes_nothing(tmp_path: 
         await site.charge((0, 0), (120, 12_000))
         await site.rate()
         await site.apply(master + tariff("home", 0.99, "2026-06-25T10:00:00Z"))
-        await site.store.write(lambda unit: job.ask_rerating(unit, [1], "by hand"))
+        await site.store.write(lambda unit: ask_rerating(unit, [1], "by hand"))
         await site.rate()
         assert (await site.rating()).total_net == Decimal("5.88")
         assert len(await site.rows("SELECT id FROM rating")) == 1
@@ -375,14 +375,14 @@ def test_a_running_session_shows_the_price_of_what_is_in_force(tmp_path: Path) -
 def test_a_switch_that_comes_in_while_the_job_computes_is_not_lost(tmp_path: Path, monkeypatch: Any) -> None:
     async def story(site: Site) -> None:
         await site.charge((0, 0), (60, 6000), (120, 12_000))
-        original = job.later_sessions
+        original, name = usage.later_sessions, "backend.jobs.rate_ended.later_sessions"
 
         async def interrupted(*args: Any) -> Any:
-            monkeypatch.setattr(job, "later_sessions", original)
+            monkeypatch.setattr(name, original)
             await site.switch(60, "PROFILE_GREEN")
             return await original(*args)
 
-        monkeypatch.setattr(job, "later_sessions", interrupted)
+        monkeypatch.setattr(name, interrupted)
         await rate_ended(site.store, CLOCK, Policy())
         assert await site.state() == ("ended", "")
         await site.rate()
