@@ -25,6 +25,8 @@ from backend.store.transactions import Transaction, list_transactions
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from shared.ids import ChargePointId
+from shared.ocpp.validation import Version
+from tests.unit.backend.events_v201 import SESSION, ended, started, updated
 from tests.unit.backend.world import MASTER, NOW, open_world, start, stop, values
 
 OCPP16 = [Subprotocol("ocpp1.6")]
@@ -231,6 +233,83 @@ def test_frames_that_are_no_websocket_end_that_connection_only(tmp_path: Path, f
             await good.call("Heartbeat", {})
             while world.connections.find(ChargePointId("CP-2")):
                 await world.connections.changed(world.connections.version)
+
+    play(tmp_path, story)
+
+
+STATUS = {"timestamp": "2026-10-31T18:00:00Z", "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+
+
+@asynccontextmanager
+async def modern_charge_point(world: World, version: Version = Version.V201) -> AsyncIterator[ChargePoint]:
+    async with connect(world.url(), subprotocols=[Subprotocol(version.subprotocol)]) as socket:
+        station = ChargePoint(socket)
+        await station.call("StatusNotification", STATUS)
+        yield station
+
+
+def _is_right(transaction: Transaction) -> bool:
+    registers = (transaction.meter_start, transaction.meter_stop)
+    return (transaction.state, transaction.held_reason, registers) == (State.ENDED, "", (1000, 12_000))
+
+
+@pytest.mark.parametrize("version", [Version.V201, Version.V21])
+def test_a_finished_session_of_a_later_version_sent_again_over_new_connections_is_one(
+    tmp_path: Path, version: Version
+) -> None:
+    async def story(world: World) -> None:
+        async with modern_charge_point(world, version) as station:
+            await station.socket.send(json.dumps([2, "lost", "TransactionEvent", SESSION[0]]))
+            station.socket.transport.abort()
+        for events in (SESSION, SESSION[::-1], SESSION):
+            async with modern_charge_point(world, version) as station:
+                for event in events:
+                    await station.call("TransactionEvent", event)
+                    await station.call("TransactionEvent", {**event, "offline": True})
+        [transaction] = await world.transactions()
+        assert _is_right(transaction)
+
+    play(tmp_path, story)
+
+
+def test_an_offline_session_of_a_later_version_replayed_at_line_speed_loses_no_wh(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        async with modern_charge_point(world) as station:
+            events = [started(), *(updated(i, i, 1000 + 100 * i) for i in range(1, 109)), ended(109, minute=110)]
+            frames = [json.dumps([2, f"m{i}", "TransactionEvent", event]) for i, event in enumerate(events)]
+            await asyncio.gather(*(station.socket.send(frame) for frame in frames))
+            answers = [json.loads(await station.socket.recv()) for _ in frames]
+            assert [answer[0] for answer in answers] == [3] * len(frames)
+        [transaction] = await world.transactions()
+        assert _is_right(transaction)
+
+    play(tmp_path, story)
+
+
+def test_an_unknown_token_and_an_unknown_evse_of_a_later_version_are_stored(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        async with modern_charge_point(world) as station:
+            stranger = {"idToken": "STRANGER", "type": "ISO14443"}
+            answer = await station.call("TransactionEvent", started(evse={"id": 7}, idToken=stranger))
+            assert answer == {"idTokenInfo": {"status": "Unknown"}}
+            await station.call("TransactionEvent", ended(1))
+        [transaction] = await world.transactions()
+        assert (transaction.state, transaction.meter_stop) == (State.HELD, 12_000)
+        assert "is unknown; connector 7 was never reported" in transaction.held_reason
+
+    play(tmp_path, story)
+
+
+def test_a_station_that_changes_its_version_goes_on_with_a_new_connection(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        async with world.charge_point() as station:
+            await station.call("StartTransaction", start())
+        async with modern_charge_point(world) as station:
+            for event in SESSION:
+                await station.call("TransactionEvent", event)
+        async with world.charge_point() as station:
+            await station.call("StopTransaction", stop(1))
+        assert [_is_right(transaction) for transaction in await world.transactions()] == [True, True]
 
     play(tmp_path, story)
 

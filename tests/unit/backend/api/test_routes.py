@@ -5,13 +5,16 @@ import json
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.store.event_log import store_signed_values
 from backend.store.tables import meter_value
+from shared.metering import ReadingContext, SignedData, SignedReading
 from tests.unit.backend.web.installation import Installation, Running
 from tests.unit.backend.web.seed import HELD, INVOICE, NOW, RATED, RUNNING, value
 
@@ -162,3 +165,35 @@ def _add_value(running: Running, energy_wh: int) -> None:
         await connection.execute(meter_value.insert(), value(RUNNING, NOW, energy_wh, 3_000))
 
     asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(5)
+
+
+def test_what_a_meter_signed_is_downloaded_byte_for_byte(place: Installation) -> None:
+    text = 'OCMF|{"FV":"1.0", "GI":"Zähler é"}|\t{"SD":"3045"}\r\n'
+    signed = SignedReading(NOW, ReadingContext.END, SignedData(text, "3059", "ECDSA", "OCMF"))
+    with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
+        work = partial(store_signed_values, row_id=RATED, signed=[signed, signed], at=NOW)
+        asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(5)
+        [told] = client.get(f"/api/v1/transactions/{RATED}/signed-values").json()
+        answer = client.get(f"/api/v1/transactions/{RATED}/signed-values/{told['id']}")
+        statuses = [
+            client.get(f"/api/v1/transactions/{path}").status_code
+            for path in (
+                f"{HELD}/signed-values/{told['id']}",
+                f"{RATED}/signed-values/99",
+                "9999/signed-values",
+                "x/signed-values",
+            )
+        ]
+    assert answer.content == text.encode()
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert told == {
+        "id": told["id"],
+        "at": "2026-10-27T15:42:10Z",
+        "context": "Transaction.End",
+        "data": text,
+        "public_key": "3059",
+        "signing_method": "ECDSA",
+        "encoding_method": "OCMF",
+        "received_at": "2026-10-27T15:42:10Z",
+    }
+    assert statuses == [404, 404, 404, 422]

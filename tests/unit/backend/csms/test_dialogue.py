@@ -25,9 +25,20 @@ from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.ids import ChargePointId
 from shared.ocpp.validation import Version, violation
+from tests.unit.backend import events_v201
 from tests.unit.backend.world import NOW, open_world, start, stop, values
 
 CP = ChargePointId("CP-1")
+NOON = "2026-10-31T12:00:00Z"
+AVAILABILITY = {
+    "eventId": 1,
+    "timestamp": NOON,
+    "trigger": "Delta",
+    "actualValue": "Available",
+    "eventNotificationType": "HardWiredNotification",
+    "component": {"name": "Connector", "evse": {"id": 2, "connectorId": 1}},
+    "variable": {"name": "AvailabilityState"},
+}
 
 
 class Wire:
@@ -144,6 +155,10 @@ def test_answers_fulfil_their_schemas(tmp_path: Path) -> None:
         ("DataTransfer", {"vendorId": "example"}),
         ("DiagnosticsStatusNotification", {"status": "Idle"}),
         ("FirmwareStatusNotification", {"status": "Installed"}),
+        ("SecurityEventNotification", {"type": "TamperDetectionActivated", "timestamp": NOON}),
+        ("SignCertificate", {"csr": "-----BEGIN"}),
+        ("LogStatusNotification", {"status": "Uploaded", "requestId": 1}),
+        ("SignedFirmwareStatusNotification", {"status": "Installed", "requestId": 1}),
     ]
 
     async def story(wire: Wire) -> None:
@@ -344,3 +359,164 @@ def test_no_frame_ends_the_dialogue(tmp_path: Path) -> None:
         examples()
 
     asyncio.run(scenario(fuzz))
+
+
+MODERN: list[tuple[str, object]] = [
+    ("BootNotification", {"chargingStation": {"model": "M", "vendorName": "V"}, "reason": "PowerUp"}),
+    ("Heartbeat", {}),
+    ("Authorize", {"idToken": {"idToken": "04a2b3c4", "type": "ISO14443"}}),
+    ("Authorize", {"idToken": {"idToken": "EXPIRED1", "type": "Local"}}),
+    ("Authorize", {"idToken": {"idToken": "DE-8AA", "type": "eMAID"}, "certificate": "-----BEGIN"}),
+    ("StatusNotification", {"timestamp": NOON, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}),
+    *(("TransactionEvent", event) for event in events_v201.SESSION),
+    ("MeterValues", {"evseId": 0, "meterValue": [events_v201.meter(0, 5)]}),
+    ("DataTransfer", {"vendorId": "example", "data": {"any": 1}}),
+    ("NotifyReport", {"requestId": 1, "generatedAt": NOON, "seqNo": 0}),
+    ("NotifyEvent", {"generatedAt": NOON, "seqNo": 0, "eventData": [AVAILABILITY]}),
+    ("NotifyMonitoringReport", {"requestId": 1, "seqNo": 0, "generatedAt": NOON}),
+    ("NotifyChargingLimit", {"chargingLimit": {"chargingLimitSource": "EMS"}}),
+    ("ClearedChargingLimit", {"chargingLimitSource": "EMS"}),
+    ("NotifyDisplayMessages", {"requestId": 1}),
+    ("NotifyCustomerInformation", {"data": "x", "seqNo": 0, "generatedAt": NOON, "requestId": 1}),
+    (
+        "NotifyEVChargingNeeds",
+        {"evseId": 1, "chargingNeeds": {"requestedEnergyTransfer": "AC_three_phase"}},
+    ),
+    (
+        "NotifyEVChargingSchedule",
+        {
+            "timeBase": NOON,
+            "evseId": 1,
+            "chargingSchedule": {
+                "id": 1,
+                "chargingRateUnit": "A",
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 8.1}],
+            },
+        },
+    ),
+    ("FirmwareStatusNotification", {"status": "Installed", "requestId": 1}),
+    ("LogStatusNotification", {"status": "Uploaded", "requestId": 1}),
+    ("PublishFirmwareStatusNotification", {"status": "Idle"}),
+    ("SecurityEventNotification", {"type": "TamperDetectionActivated", "timestamp": NOON}),
+    ("SignCertificate", {"csr": "-----BEGIN"}),
+    ("Get15118EVCertificate", {"iso15118SchemaVersion": "2", "action": "Install", "exiRequest": "x"}),
+    (
+        "GetCertificateStatus",
+        {
+            "ocspRequestData": {
+                "hashAlgorithm": "SHA256",
+                "issuerNameHash": "a",
+                "issuerKeyHash": "b",
+                "serialNumber": "c",
+                "responderURL": "https://example.com",
+            }
+        },
+    ),
+    ("ReservationStatusUpdate", {"reservationId": 1, "reservationUpdateStatus": "Expired"}),
+]
+"""A call of every action that a station of 2.0.1 may send, but for ReportChargingProfiles, which is long."""
+
+NEWEST: list[tuple[str, object]] = [
+    ("VatNumberValidation", {"vatNumber": "DE123456789", "evseId": 1}),
+    ("NotifySettlement", {"pspRef": "1", "status": "Settled", "settlementAmount": 5.83, "settlementTime": NOON}),
+    ("NotifyWebPaymentStarted", {"evseId": 1, "timeout": 60}),
+    ("NotifyPriorityCharging", {"transactionId": "1", "activated": True}),
+    (
+        "BatterySwap",
+        {
+            "eventType": "BatteryIn",
+            "requestId": 1,
+            "idToken": {"idToken": "A", "type": "Local"},
+            "batteryData": [{"evseId": 1, "serialNumber": "1", "soC": 10, "soH": 90}],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "calls"), [(Version.V201, MODERN), (Version.V21, [*MODERN, *NEWEST])], ids=["2.0.1", "2.1"]
+)
+def test_answers_of_later_versions_fulfil_their_schemas(
+    tmp_path: Path, version: Version, calls: list[tuple[str, object]]
+) -> None:
+    async def story(wire: Wire) -> None:
+        for action, payload in calls:
+            kind, _, answer = await wire.ask(json.dumps([2, "a", action, payload]))
+            assert kind == 3, (action, answer)
+            assert violation(version, action, answer, answer=True) is None, action
+
+    talk(tmp_path, story, version=version)
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "code"),
+    [
+        ("StartTransaction", start(), "NotImplemented"),
+        ("RequestStartTransaction", {"remoteStartId": 1}, "NotImplemented"),
+        ("VatNumberValidation", {"vatNumber": "DE123456789"}, "NotImplemented"),
+        ("TransactionEvent", {}, "OccurenceConstraintViolation"),
+        ("TransactionEvent", {**events_v201.started(), "seqNo": "0"}, "TypeConstraintViolation"),
+        ("TransactionEvent", {**events_v201.started(), "eventType": "Paused"}, "PropertyConstraintViolation"),
+        ("TransactionEvent", {**events_v201.started(), "timestamp": "soon"}, "PropertyConstraintViolation"),
+        ("Authorize", {"idToken": {"idToken": "x" * 37, "type": "Local"}}, "PropertyConstraintViolation"),
+    ],
+)
+def test_later_versions_have_rules_of_their_own(tmp_path: Path, action: str, payload: object, code: str) -> None:
+    async def story(wire: Wire) -> None:
+        assert (await wire.ask(json.dumps([2, "a", action, payload])))[:3] == [4, "a", code]
+        assert (await wire.ask('[2,"b","Heartbeat",{}]'))[:2] == [3, "b"]
+
+    talk(tmp_path, story, version=Version.V201)
+
+
+LONG = "X" * 37
+LONG_TOKEN = {"idToken": LONG, "type": "?"}
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "payload"),
+    [
+        (Version.V16, "StartTransaction", {**start(tag=LONG), "vendorField": 1}),
+        (Version.V16, "StopTransaction", {**stop(1), "reason": "BecauseICan", "idTag": LONG}),
+        (Version.V16, "MeterValues", {**values(1, (10, 2000)), "extra": []}),
+        (Version.V201, "TransactionEvent", {**events_v201.started(), "triggerReason": "Whim", "costDetails": {}}),
+        (
+            Version.V201,
+            "TransactionEvent",
+            {**events_v201.started(key=LONG), "idToken": {"idToken": LONG, "type": "?"}},
+        ),
+        (Version.V201, "TransactionEvent", {**events_v201.started(), "meterValue": []}),
+        (Version.V21, "TransactionEvent", {**events_v201.started(), "seqNo": -1, "evse": {"id": -1}}),
+    ],
+)
+def test_energy_is_not_refused_for_a_value_beyond_its_limits_and_that_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, version: Version, action: str, payload: object
+) -> None:
+    async def story(wire: Wire) -> None:
+        assert (await wire.ask(json.dumps([2, "a", action, payload])))[0] == 3
+        async with wire.dialogue._store.read() as unit:
+            assert await unit.scalar(text("SELECT count(*) FROM transaction_event")) == 1
+
+    talk(tmp_path, story, version=version)
+    assert f"{action} taken as it is" in caplog.text
+
+
+def test_a_command_is_checked_by_the_version_of_the_station_unless_told_not_to(tmp_path: Path) -> None:
+    async def story(wire: Wire) -> None:
+        calling = asyncio.create_task(wire.dialogue.run_calls())
+        with pytest.raises(InvalidCommandError, match=r"OCPP 2\.0\.1 has no RemoteStopTransaction"):
+            await wire.commands.send(CP, "RemoteStopTransaction", {"transactionId": 1})
+        for action, payload, checked in (
+            ("Reset", {"type": "OnIdle"}, True),
+            ("RemoteStopTransaction", {"transactionId": 1}, False),
+            ("SelfDestruct", {"in": 5}, False),
+        ):
+            sending = asyncio.create_task(wire.commands.send(CP, action, payload, checked=checked))
+            _, number, *sent = json.loads(await wire.sent.get())
+            assert sent == [action, payload]
+            answer = {"status": "Accepted"} if checked else {"any": "thing"}
+            await wire.dialogue.receive(json.dumps([3, number, answer]))
+            assert await sending == answer
+        calling.cancel()
+
+    talk(tmp_path, story, version=Version.V201)

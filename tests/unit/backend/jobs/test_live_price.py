@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.core.rating import Policy
-from backend.errors import CommandTimeoutError
+from backend.errors import CommandRefusedError, CommandTimeoutError
 from backend.jobs.live_price import CostTeller, LivePrices, LivePriceSettings
 from backend.jobs.rate_ended import rate_ended
 from backend.store.ratings import current_rating
@@ -19,8 +19,10 @@ from shared.clock import ManualClock
 from shared.ids import ChargePointId
 from shared.money import Money
 from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version, violation
 from shared.ocpp.vendor import RunningCost, decode_running_cost
 from shared.units import Wh
+from tests.unit.backend.events_v201 import KEY, started, updated
 from tests.unit.backend.world import MASTER, NOW, Station, open_world, start, stop, values
 
 BOOT = {"chargePointVendor": "emops", "chargePointModel": "M1"}
@@ -34,9 +36,15 @@ class Line:
     free: bool = True
     sent: list[tuple[ChargePointId, RunningCost]] = field(default_factory=list)
 
+    updates: list[Payload] = field(default_factory=list)
+
     async def send(self, charge_point_id: ChargePointId, action: str, payload: Payload) -> Payload:
-        assert action == "DataTransfer"
-        self.sent.append((charge_point_id, decode_running_cost(payload)))
+        if action == "CostUpdated":
+            assert violation(Version.V201, action, payload) is None
+            self.updates.append(payload)
+        else:
+            assert action == "DataTransfer"
+            self.sent.append((charge_point_id, decode_running_cost(payload)))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -174,5 +182,26 @@ def test_a_station_that_does_not_answer_is_told_later_and_only_when_it_is_free(t
         world.line.free = True
         await teller.run()
         assert len(world.line.sent) == 2
+
+    with_world(tmp_path, check)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_station_of_a_later_version_is_told_in_its_words_unless_it_refuses(tmp_path: Path, refused: bool) -> None:
+    async def check(world: World) -> None:
+        await world.station.call("StopTransaction", stop(1))
+        modern = Station(world.store, "CP-2", Version.V201)
+        evse = {"timestamp": "2026-10-31T18:00:00Z", "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}
+        await modern.call("StatusNotification", evse)
+        await modern.call("TransactionEvent", started())
+        world.line.answer = CommandRefusedError("no display") if refused else {}
+        teller = world.teller()
+        for number in (1, 2):
+            await modern.call("TransactionEvent", updated(number, 10 * number, 1000 + 2000 * number))
+            await teller.run()
+            world.clock.advance(61)
+        told = [{"totalCost": Decimal(cost), "transactionId": KEY} for cost in ("1.17", "2.33")]
+        assert world.line.updates == told[: 1 if refused else 2]
+        assert world.line.sent == []
 
     with_world(tmp_path, check)

@@ -78,8 +78,10 @@ def test_all_rows_are_kept_and_what_was_assigned_stays_assigned(old: Path) -> No
         (1, "rated", "aaaa", "K-1", ""),
         (2, "held", None, "", ""),
     ]
+    assert rows(old, "SELECT ocpp, station_key, notes FROM charging_transaction") == [("1.6", "", "")] * 2
     assert rows(old, "SELECT total_gross, inputs FROM rating") == [("6.41", "")]
     assert rows(old, "SELECT count(*) FROM invoice_cdr") == [(1,)]
+    assert rows(old, "SELECT count(*) FROM unbilled_cdr") == [(0,)]
     assert rows(old, "PRAGMA foreign_key_check") == []
 
 

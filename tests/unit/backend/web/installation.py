@@ -35,13 +35,13 @@ def with_password(text: str) -> Settings:
     return Settings(server=ServerSettings(web_password=Secret(text)))
 
 
-def link(charge_point_id: ChargePointId = RATHAUS) -> Connection:
+def link(charge_point_id: ChargePointId = RATHAUS, version: Version = Version.V16) -> Connection:
     """Make a connection as the OCPP server would enter it."""
     return Connection(
         charge_point_id,
         since=NOW - timedelta(hours=5),
         address="192.0.2.7",
-        version=Version.V16,
+        version=version,
         drop=lambda: None,
         heard_at=NOW - timedelta(seconds=8),
     )
@@ -77,13 +77,14 @@ class Running:
 
 @dataclass(slots=True)
 class Installation:
-    """An installation to be started. `station` answers the commands to its one connected charge point."""
+    """An installation to be started. `station` answers the commands to its one connected charge point, of `version`."""
 
     path: Path
     settings: Settings = field(default_factory=Settings)
     empty: bool = False
     station: Answer = lambda _call: {"status": "Accepted"}
     root_path: str = ""
+    version: Version = Version.V16
     sent: list[tuple[str, Payload]] = field(default_factory=list)
 
     @contextmanager
@@ -114,7 +115,7 @@ class Installation:
         """Fill the database if it is new, and build the application on it."""
         if not self.path.exists():
             seed(self.path, empty=self.empty)
-        station, connections = link(), Connections()
+        station, connections = link(version=self.version), Connections()
         connections.add(station)
         async with open_store(self.path) as store:
             application = make_web(store, connections, ManualClock(NOW), self.settings, Commands(connections))

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from backend.errors import CommandRefusedError, CommandTimeoutError, NotConnectedError
+from shared.ocpp.validation import Version
 from tests.unit.backend.web.installation import Installation
 from tests.unit.backend.web.seed import ELSEWHERE, HELD, RUNNING
 
@@ -55,6 +56,17 @@ def test_a_confirmed_stop_is_sent_and_its_result_told(place: Installation) -> No
     assert place.sent == [("RemoteStopTransaction", {"transactionId": RUNNING})]
     assert status == 200
     assert "The charge point accepted the stop." in text
+
+
+def test_a_station_of_a_later_version_is_asked_in_its_words(tmp_path: Path) -> None:
+    place = Installation(tmp_path / "emops.sqlite", version=Version.V201)
+    with place.client() as client:
+        status, text = post(client, START, fields(client, START))
+    assert status == 200
+    assert "The charge point accepted the start." in text
+    [(action, payload)] = place.sent
+    assert action == "RequestStartTransaction"
+    assert (payload["evseId"], payload["idToken"]) == (2, {"idToken": "04D2E4F6A8B0C2", "type": "ISO14443"})
 
 
 def test_looking_at_a_confirmation_sends_nothing(place: Installation) -> None:
