@@ -1,17 +1,18 @@
 """What command line, API and pages ask of the store together: simulate a month, import prices, rate again."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.price_csv import PriceListError, parse_prices
-from backend.core.simulation import TariffResult, simulate
+from backend.core.profiles import PROFILES, set_problems
+from backend.core.simulation import TariffResult, TariffSet, simulate
 from backend.core.tariff import TariffError, load_tariff
-from backend.core.tariff_model import Tariff
+from backend.core.tariff_model import Tariff, TariffType
 from backend.errors import ReportError
 from backend.store.past_sessions import Selection, list_operators, load_past, load_series
 from backend.store.price_series import Origin, store_prices
@@ -32,6 +33,8 @@ class SimulationRequest:
         customer: id; empty is all.
         charge_point: id; empty is all.
         location: id; empty is all.
+        profiles: ids of stored tariffs by profile, which take turns with the one of `tariffs`, as was told at each
+            session's place.
     """
 
     month: str
@@ -41,6 +44,7 @@ class SimulationRequest:
     customer: str = ""
     charge_point: str = ""
     location: str = ""
+    profiles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,12 @@ async def simulate_month(connection: AsyncConnection, wanted: SimulationRequest)
     if not tariffs:
         raise ReportError("name at least one tariff to try")
     selection = Selection(operator_id, begin, end, wanted.customer, wanted.charge_point, wanted.location)
-    sessions = await load_past(connection, selection)
-    series = await load_series(connection, operator_id, tariffs, sessions)
-    return SimulationReport(begin, end, len(sessions), await asyncio.to_thread(simulate, sessions, tariffs, series))
+    sets = [await _set(connection, operator_id, tariffs, wanted.profiles, end)] if wanted.profiles else []
+    sessions = await load_past(connection, selection, with_switches=bool(sets))
+    named = [tariff for one in sets for tariff in one.tariffs] or tariffs
+    series = await load_series(connection, operator_id, named, sessions)
+    results = await asyncio.to_thread(simulate, sessions, sets or tariffs, series)
+    return SimulationReport(begin, end, len(sessions), results)
 
 
 async def import_prices(
@@ -131,6 +138,23 @@ async def _operator(connection: AsyncConnection, operator_id: str) -> tuple[str,
         names = ", ".join(name for name, _ in operators) or "none"
         raise ReportError(f"name the operator: {names}")
     return chosen[0][0], ZoneInfo(chosen[0][1])
+
+
+async def _set(
+    connection: AsyncConnection, operator_id: str, tariffs: Sequence[Tariff], profiles: Mapping[str, str], at: datetime
+) -> TariffSet:
+    """Put together a regular tariff and those of profiles."""
+    if len(tariffs) != 1:
+        raise ReportError("a set has one regular tariff: name just one beside those of profiles")
+    further = []
+    for profile, tariff_id in profiles.items():
+        if profile not in PROFILES[1:]:
+            raise ReportError(f"{profile!r} is no profile such as {', '.join(PROFILES[1:])}")
+        further.append((TariffType(profile), await _stored(connection, operator_id, tariff_id, at)))
+    problem = next(set_problems([(TariffType.REGULAR, tariffs[0]), *further]), "")
+    if problem:
+        raise ReportError(problem)
+    return TariffSet(tariffs[0], tuple(further))
 
 
 async def _stored(connection: AsyncConnection, operator_id: str, tariff_id: str, at: datetime) -> Tariff:

@@ -26,6 +26,8 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customer", default="", metavar="ID", help="only sessions of one customer")
     parser.add_argument("--charge-point", default="", metavar="ID", help="only sessions at one station")
     parser.add_argument("--location", default="", metavar="ID", help="only sessions at one site")
+    profile_help = "a stored tariff that takes turns with the other one, for instance PROFILE_GREEN=solar"
+    parser.add_argument("--profile", action="append", default=[], metavar="PROFILE=ID", help=profile_help)
     parser.add_argument("--json", action="store_true", help="write JSON")
 
 
@@ -46,6 +48,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
         customer=options.customer,
         charge_point=options.charge_point,
         location=options.location,
+        profiles=dict(text.partition("=")[::2] for text in options.profile),
     )
 
     async def work(store: "Store") -> SimulationReport:

@@ -124,7 +124,10 @@ class ImportOut:
 
 @dataclass(frozen=True, slots=True)
 class SimulationIn:
-    """What to simulate. `tariffs` are ids of stored ones, `drafts` are not stored; empty texts mean all."""
+    """What to simulate. `tariffs` are ids of stored ones, `drafts` are not stored; empty texts mean all.
+
+    `profiles` are stored tariffs by profile (`PROFILE_GREEN`) that take turns with the only other one.
+    """
 
     month: str
     tariffs: list[str] = field(default_factory=list)
@@ -133,6 +136,7 @@ class SimulationIn:
     customer: str = ""
     charge_point: str = ""
     location: str = ""
+    profiles: dict[str, str] = field(default_factory=dict)
 
 
 def make_rating_routes(store: Store, clock: Clock, prices: LivePrices) -> APIRouter:
@@ -216,6 +220,7 @@ def _add_reports(router: APIRouter, store: Store) -> None:
                 customer=wanted.customer,
                 charge_point=wanted.charge_point,
                 location=wanted.location,
+                profiles=wanted.profiles,
             )
             async with store.read() as connection:
                 report = await simulate_month(connection, request)

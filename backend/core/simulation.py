@@ -12,8 +12,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from backend.core.pricing import Inputs, Series, UnratableError, price, read_zone
-from backend.core.rating import Context, Rating, Used, rate_base_fee
-from backend.core.tariff_model import Scope, Tariff
+from backend.core.profiles import Member, Switch, plan
+from backend.core.profiles import used as turns_used
+from backend.core.rating import Context, Rating, Used, VersionSwitch, rate_base_fee
+from backend.core.tariff_model import Scope, Tariff, TariffType
 from shared.units import Wh
 
 _ZERO = Decimal("0.00")
@@ -21,7 +23,7 @@ _ZERO = Decimal("0.00")
 
 @dataclass(frozen=True, slots=True)
 class PastSession:
-    """A rated session: who paid what for it, and what it was priced from."""
+    """A rated session: who paid what for it, what it was priced from, and the profiles at its place and time."""
 
     transaction_id: int
     customer_id: str
@@ -35,6 +37,25 @@ class PastSession:
     net: Decimal
     gross: Decimal
     inputs: Inputs
+    switches: tuple[Switch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TariffSet:
+    """Tariffs to be tried together: they take turns as the switches at each session's place told."""
+
+    regular: Tariff
+    further: tuple[tuple[TariffType, Tariff], ...] = ()
+
+    @property
+    def tariffs(self) -> tuple[Tariff, ...]:
+        """All of them, the regular one first."""
+        return self.regular, *(tariff for _, tariff in self.further)
+
+    @property
+    def name(self) -> str:
+        """The id of the regular tariff, with those of the profiles behind it."""
+        return " + ".join([self.regular.id, *(f"{profile}: {tariff.id}" for profile, tariff in self.further)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ class TariffResult:
     """What one tariff means.
 
     Args:
-        tariff_id: which.
+        tariff_id: which; of a set all ids.
         currency: of all amounts.
         sessions: priced ones, in order.
         unpriced: the others.
@@ -120,9 +141,9 @@ class TariffResult:
 
 
 def simulate(
-    sessions: Iterable[PastSession], tariffs: Iterable[Tariff], series: Sequence[Series] = ()
+    sessions: Iterable[PastSession], tariffs: Iterable[Tariff | TariffSet], series: Sequence[Series] = ()
 ) -> tuple[TariffResult, ...]:
-    """Price sessions by each of several tariffs.
+    """Price sessions by each of several tariffs, or sets of them.
 
     Args:
         sessions: in any order.
@@ -130,14 +151,17 @@ def simulate(
         series: prices of the market in the time of the sessions.
     """
     ordered = sorted(sessions, key=lambda session: (session.ended_at, session.transaction_id))
-    return tuple(_Trial(tariff, tuple(series)).run(ordered) for tariff in tariffs)
+    sets = [TariffSet(one) if isinstance(one, Tariff) else one for one in tariffs]
+    return tuple(_Trial(one, tuple(series)).run(ordered) for one in sets)
 
 
 class _Trial:
-    """One tariff on its way through the sessions."""
+    """One tariff, or set of them, on its way through the sessions."""
 
-    def __init__(self, tariff: Tariff, series: tuple[Series, ...]) -> None:
-        self._tariff, self._series = tariff, series
+    def __init__(self, tariffs: TariffSet, series: tuple[Series, ...]) -> None:
+        self._tariffs, self._series = tariffs, series
+        first = Member(TariffType.REGULAR, tariffs.regular.id, tariffs.regular)
+        self._members = [first, *(Member(profile, tariff.id, tariff) for profile, tariff in tariffs.further)]
         self._used: dict[tuple[Scope, str], dict[str, Decimal]] = defaultdict(dict)
         self._fees: dict[tuple[str, str], tuple[PastSession, Rating]] = {}
 
@@ -151,8 +175,8 @@ class _Trial:
                 unpriced.append(Unpriced(session.transaction_id, str(error)))
         fees = list(self._fees.values())
         return TariffResult(
-            tariff_id=self._tariff.id,
-            currency=self._tariff.currency,
+            tariff_id=self._tariffs.name,
+            currency=self._tariffs.regular.currency,
             sessions=tuple(
                 SimulatedSession(s.transaction_id, s.net, s.gross, r.total_net, r.total_gross) for s, r in priced
             ),
@@ -167,8 +191,9 @@ class _Trial:
         )
 
     def _price(self, session: PastSession) -> Rating:
-        if session.currency != self._tariff.currency:
-            raise UnratableError(f"it was rated in {session.currency}, the tariff is in {self._tariff.currency}")
+        currency = self._tariffs.regular.currency
+        if session.currency != currency:
+            raise UnratableError(f"it was rated in {session.currency}, the tariff is in {currency}")
         targets = {Scope.CONTRACT: session.contract_id, Scope.GROUP: session.group_id}
         used = tuple(
             Used(key, amount)
@@ -176,7 +201,9 @@ class _Trial:
             if target[1]
             for key, amount in sorted(self._used[target].items())
         )
-        rating = price(replace(session.inputs, used=used, series=self._series, turns=()), self._tariff).rating
+        turns = plan(self._members, session.switches, session.started_at, session.ended_at, VersionSwitch.LOCK_AT_START)
+        inputs = replace(session.inputs, used=used, series=self._series, turns=turns)
+        rating = price(inputs, [member.tariff for member in turns_used(self._members, turns)]).rating
         for part in rating.used:
             scope = Scope.GROUP if f"/{Scope.GROUP}/" in part.key else Scope.CONTRACT
             known = self._used[scope, targets[scope]]
@@ -191,7 +218,8 @@ class _Trial:
             return
         zone = read_zone(session.inputs.timezone)
         context = Context(relationship=session.inputs.relationship)
-        fee = rate_base_fee(self._tariff, session.started_at, session.ended_at, zone, context)
+        tariff = next(one for one in self._tariffs.tariffs if key.startswith(f"{one.id}/"))
+        fee = rate_base_fee(tariff, session.started_at, session.ended_at, zone, context)
         if fee:
             self._fees[target, key] = (session, fee)
 

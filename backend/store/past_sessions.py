@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.pricing import Inputs, Series
+from backend.core.profiles import Switch
 from backend.core.rating import Rating
 from backend.core.record import from_json
 from backend.core.simulation import PastSession
 from backend.core.tariff_model import SpotPrice, Tariff
 from backend.store.price_series import load_prices
+from backend.store.profile_switches import places_of, switches_at
 from backend.store.ratings import CURRENT_RATING, points_of
 from backend.store.tables import cdr, charge_point, charging_transaction, customer, operator, rating
 from shared.units import Wh
@@ -41,8 +44,16 @@ class Named:
     name: str
 
 
-async def load_past(connection: AsyncConnection, wanted: Selection) -> list[PastSession]:
-    """Read the sessions that are rated, each as it was rated last. Other tasks go on meanwhile."""
+async def load_past(
+    connection: AsyncConnection, wanted: Selection, *, with_switches: bool = False
+) -> list[PastSession]:
+    """Read the sessions that are rated, each as it was rated last. Other tasks go on meanwhile.
+
+    Args:
+        connection: to read from.
+        wanted: which sessions.
+        with_switches: read the profile switches at the place of each one, too.
+    """
     query = (
         select(charging_transaction, cdr.c.customer_id, customer.c.name, operator.c.timezone, operator.c.currency)
         .add_columns(rating.c.inputs, rating.c.body, rating.c.total_net, rating.c.total_gross)
@@ -77,9 +88,16 @@ async def load_past(connection: AsyncConnection, wanted: Selection) -> list[Past
                 net=row.total_net,
                 gross=row.total_gross,
                 inputs=inputs,
+                switches=tuple(await _switches(connection, row)) if with_switches else (),
             )
         )
     return found
+
+
+# Any: rows have the columns of their query, which the type checker can't know.
+async def _switches(connection: AsyncConnection, row: Row[Any]) -> list[Switch]:
+    places = places_of(row.charge_point_id, row.evse_id, row.location_id)
+    return await switches_at(connection, row.operator_id, places, row.started_at, row.ended_at)
 
 
 async def load_series(

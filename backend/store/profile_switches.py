@@ -28,6 +28,15 @@ class StoredSwitch:
     received_at: datetime
 
 
+def places_of(charge_point_id: str, evse_id: int, location_id: str) -> dict[Scope, str]:
+    """Name the places that an EVSE lies in."""
+    return {
+        Scope.LOCATION: location_id,
+        Scope.CHARGE_POINT: charge_point_id,
+        Scope.EVSE: f"{charge_point_id}/{evse_id}",
+    }
+
+
 async def store_switch(connection: AsyncConnection, operator_id: str, switch: Switch, now: datetime) -> bool:
     """Keep a switch; False if the one that counts at its place and time says the same and nothing was stored."""
     here = (_S.operator_id == operator_id, _S.scope == switch.scope, _S.target == switch.target)

@@ -8,14 +8,14 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.core.assignment import Further, Scope
+from backend.core.assignment import Further
 from backend.core.pricing import UnratableError, read_tariff
 from backend.core.profiles import Member, plan, used
 from backend.core.rating_model import VersionSwitch
 from backend.core.tariff_model import Tariff, TariffType
 from backend.core.transaction import State
 from backend.core.turns import Turn
-from backend.store.profile_switches import switches_at
+from backend.store.profile_switches import places_of, switches_at
 from backend.store.ratings import RatableTransaction
 from backend.store.tables import charging_transaction, session_tariff, tariff_version
 
@@ -104,11 +104,7 @@ async def load_session_tariffs(
     if not rows:
         return SessionTariffs(bodies, (regular.tariff,), (), mode)
     members = [regular, *(Member(TariffType(row.profile), row.id, read_tariff(row.body)) for row in rows)]
-    places = {
-        Scope.LOCATION: transaction.location_id,
-        Scope.CHARGE_POINT: transaction.charge_point_id,
-        Scope.EVSE: f"{transaction.charge_point_id}/{transaction.evse_id}",
-    }
+    places = places_of(transaction.charge_point_id, transaction.evse_id, transaction.location_id)
     switches = await switches_at(connection, transaction.operator_id, places, transaction.started_at, until)
     turns = plan(members, switches, transaction.started_at, until, mode)
     taken = used(members, turns)

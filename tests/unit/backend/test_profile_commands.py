@@ -85,6 +85,24 @@ def test_a_set_is_assigned_and_listed(folder: Path, capsys: pytest.CaptureFixtur
     assert "has no tariff 'moon'" in capsys.readouterr().err
 
 
+def test_a_month_is_simulated_with_tariffs_that_take_turns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_profile(folder, "set", "location", "Hof", "PROFILE_GREEN", *AT) == 0
+    capsys.readouterr()
+    chosen = ("simulate", "2026-06", "--tariff", "grid", "--profile", "PROFILE_GREEN=sun")
+    assert run(folder, *chosen) == 0
+    # 6 kWh at 0.42 and 6 at 0.25 instead of 12 at 0.42, with VAT
+    assert "grid + PROFILE_GREEN: sun 1 12.000 6.00 4.78 EUR -1.22 1 0" in " ".join(capsys.readouterr().out.split())
+    assert run(folder, "simulate", "2026-06", "--tariff", "sun") == 0
+    assert "sun 1 12.000 6.00 3.57 EUR" in " ".join(capsys.readouterr().out.split())
+    for wrong, words in (
+        ((*chosen, "--tariff", "sun"), "name just one"),
+        ((*chosen, "--profile", "GREEN=sun"), "'GREEN' is no profile"),
+        ((*chosen, "--profile", "PROFILE_FAST=moon"), "has no tariff 'moon'"),
+    ):
+        assert run(folder, *wrong) == 1
+        assert words in capsys.readouterr().err
+
+
 def test_lint_looks_at_a_set_as_a_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def body(name: str, kind: str, **more: str) -> dict[str, object]:
         component = {"type": "ENERGY", "price": 0.3, "vat": 19, "step_size": 1}
