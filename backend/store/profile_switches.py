@@ -87,7 +87,7 @@ async def owners(connection: AsyncConnection, scope: Scope, target: str) -> Sequ
     query = select(c.operator_id).distinct().order_by(c.operator_id)
     match scope:
         case Scope.LOCATION:
-            query = query.where(c.location_id == target)
+            query = query.where(c.location_id == target, c.location_id != "")
         case Scope.CHARGE_POINT:
             query = query.where(c.id == target)
         case _:

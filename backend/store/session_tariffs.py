@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Further
 from backend.core.pricing import UnratableError, read_tariff
-from backend.core.profiles import Member, plan, used
+from backend.core.profiles import Member, Switch, plan, used
 from backend.core.rating_model import VersionSwitch
 from backend.core.tariff_model import Tariff, TariffType
 from backend.core.transaction import State
@@ -24,6 +24,14 @@ _S = session_tariff.c
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What the turns of a session follow from: its further versions, and the switches at its place and time."""
+
+    further: tuple[Further, ...] = ()
+    switches: tuple[Switch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SessionTariffs:
     """What prices a session.
 
@@ -32,17 +40,14 @@ class SessionTariffs:
         tariffs: the same, read.
         turns: when which one counts; empty for a session that has but one.
         version_switch: what a version that becomes valid meanwhile means.
+        basis: what the turns follow from.
     """
 
     versions: dict[str, str]
     tariffs: tuple[Tariff, ...]
     turns: tuple[Turn, ...]
     version_switch: VersionSwitch
-
-    @property
-    def first(self) -> str:
-        """Name the version that counts at the start."""
-        return next(iter(self.versions))
+    basis: Basis
 
 
 async def keep_further(connection: AsyncConnection, transaction_id: int, further: Iterable[Further]) -> None:
@@ -95,24 +100,36 @@ async def load_session_tariffs(
     """
     if transaction.tariff_version is None or transaction.tariff_body is None:
         raise UnratableError(transaction.tariff_reason or "no tariff was assigned when it began")
+    mode, basis = transaction.version_switch, await _read_basis(connection, transaction, until)
+    bodies = {transaction.tariff_version: transaction.tariff_body}
     regular = Member(TariffType.REGULAR, transaction.tariff_version, read_tariff(transaction.tariff_body))
-    v = tariff_version.c
-    query = select(_S.profile, v.id, v.body).join(tariff_version, v.id == _S.tariff_version_id)
-    rows = (await connection.execute(query.where(_S.transaction_id == transaction.id).order_by(v.id))).all()
-    mode = transaction.version_switch
-    bodies = {regular.version: transaction.tariff_body} | {row.id: row.body for row in rows}
-    if not rows:
-        return SessionTariffs(bodies, (regular.tariff,), (), mode)
-    members = [regular, *(Member(TariffType(row.profile), row.id, read_tariff(row.body)) for row in rows)]
-    places = places_of(transaction.charge_point_id, transaction.evse_id, transaction.location_id)
-    switches = await switches_at(connection, transaction.operator_id, places, transaction.started_at, until)
-    turns = plan(members, switches, transaction.started_at, until, mode)
+    if not basis.further:
+        return SessionTariffs(bodies, (regular.tariff,), (), mode, basis)
+    wanted = {one.version_id for one in basis.further}
+    rows = await connection.execute(
+        select(tariff_version.c.id, tariff_version.c.body).where(tariff_version.c.id.in_(wanted))
+    )
+    bodies |= {row.id: row.body for row in rows}
+    further = [Member(one.profile, one.version_id, read_tariff(bodies[one.version_id])) for one in basis.further]
+    members = [regular, *further]
+    turns = plan(members, basis.switches, transaction.started_at, until, mode)
     taken = used(members, turns)
     versions = {member.version: bodies[member.version] for member in taken}
-    return SessionTariffs(versions, tuple(member.tariff for member in taken), turns, mode)
+    return SessionTariffs(versions, tuple(member.tariff for member in taken), turns, mode, basis)
 
 
 async def is_current(connection: AsyncConnection, transaction: RatableTransaction, known: SessionTariffs) -> bool:
-    """Tell whether a session that has ended would be priced by the same tariffs now: nothing came in meanwhile."""
+    """Tell whether no tariff and no profile switch came in since the tariffs of an ended session were read."""
     assert transaction.ended_at is not None  # noqa: S101  said above
-    return (await load_session_tariffs(connection, transaction, transaction.ended_at)).turns == known.turns
+    return await _read_basis(connection, transaction, transaction.ended_at) == known.basis
+
+
+async def _read_basis(connection: AsyncConnection, transaction: RatableTransaction, until: datetime) -> Basis:
+    query = select(_S.profile, _S.tariff_version_id).where(_S.transaction_id == transaction.id)
+    rows = await connection.execute(query.order_by(_S.profile, _S.tariff_version_id))
+    further = tuple(Further(TariffType(row.profile), row.tariff_version_id) for row in rows)
+    if not further:
+        return Basis()
+    places = places_of(transaction.charge_point_id, transaction.evse_id, transaction.location_id)
+    switches = await switches_at(connection, transaction.operator_id, places, transaction.started_at, until)
+    return Basis(further, tuple(switches))

@@ -472,6 +472,7 @@ def test_a_set_that_can_not_be_used_is_refused(tmp_path: Path, addition: str, wo
     ("wanted", "words"),
     [
         (SwitchRequest("location", "Nord", NINE, "REGULAR"), "there is no location 'Nord'"),
+        (SwitchRequest("location", "", NINE, "REGULAR"), "there is no location ''"),
         (SwitchRequest("evse", "CP-1", NINE, "REGULAR"), "there is no evse 'CP-1'"),
         (SwitchRequest("evse", "CP-1/7", NINE, "REGULAR"), "there is no evse 'CP-1/7'"),
         (SwitchRequest("customer", "K-1", NINE, "REGULAR"), "must be one of location, charge_point, evse"),
