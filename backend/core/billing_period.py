@@ -3,7 +3,8 @@
 A session belongs to the billing period in which it began, in the operator's local time; the correction of one that was
 billed to the period in which it was rated again; a base fee to the period in which its span ends. A period's invoice
 waits for a grace time, because stations hold sessions that ended offline, and for the customer's sessions that still
-run or are not rated, but at most so many days. What comes later is billed by itself, with the days on which it took place.
+run or are not rated, but at most so many days. What comes later is billed by itself, with the days on which it took
+place.
 """
 
 from collections import defaultdict

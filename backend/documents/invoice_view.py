@@ -47,7 +47,9 @@ def invoice_view(invoice: Invoice, *, sample: bool) -> Json:
 def _intro(invoice: Invoice) -> str:
     if any(session.preceding is None for session in invoice.sessions):
         return "intro"
-    return "intro_fees" if invoice.fees else "intro_corrections"
+    if invoice.fees:
+        return "intro_fees"
+    return "intro_credit" if invoice.type_code == CREDIT_NOTE else "intro_corrections"
 
 
 def _closing(invoice: Invoice) -> Iterator[str]:
@@ -102,9 +104,9 @@ def _group(index: int, invoice: Invoice) -> Json:
     start, end = proof.started_at, proof.ended_at
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{day_text(end.date(), language)} {end:%H:%M}"
     words = WORDS[language]
-    title = words["session"].format(id=proof.transaction_id)
     return {
-        "title": f"{title}, {_corrects(proof, language)}" if proof.preceding else title,
+        "title": words["session"].format(id=proof.transaction_id),
+        "note": _corrects(proof, language) if proof.preceding else "",
         "when": f"{day_text(start.date(), language)} {start:%H:%M} – {until}{words['clock']}",
         "where": proof.charge_point,
         "rows": [_row(line, invoice) for line in invoice.lines if line.session == index],
@@ -120,7 +122,7 @@ def _corrects(proof: SessionProof, language: str) -> str:
 def _fee_group(invoice: Invoice) -> Iterator[Json]:
     rows = [_row(line, invoice) for line in invoice.lines if line.fee is not None]
     if rows:
-        yield {"title": WORDS[invoice.language]["fees"], "when": "", "where": "", "rows": rows}
+        yield {"title": WORDS[invoice.language]["fees"], "note": "", "when": "", "where": "", "rows": rows}
 
 
 def _row(line: InvoiceLine, invoice: Invoice) -> list[str]:

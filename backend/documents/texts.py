@@ -21,6 +21,8 @@ WORDS: dict[str, dict[str, str]] = {
         "intro": "für Ladevorgänge an unseren Ladepunkten berechnen wir Ihnen:",
         "intro_fees": "für Ihren Tarif berechnen wir Ihnen:",
         "intro_corrections": "wir berichtigen, was wir Ihnen berechnet haben:",
+        "intro_credit": "wir haben Ihnen zu viel berechnet. Was Sie zurückbekommen, steht ohne Vorzeichen, was "
+        "stattdessen gilt, mit Minus:",
         "greeting": "Guten Tag,",
         "service": "Leistung",
         "quantity": "Menge",
@@ -99,6 +101,8 @@ WORDS: dict[str, dict[str, str]] = {
         "intro": "for charging at our charge points we invoice:",
         "intro_fees": "for your tariff we invoice:",
         "intro_corrections": "we correct what we invoiced:",
+        "intro_credit": "we invoiced too much. What you get back stands without a sign, what is right instead with a "
+        "minus:",
         "greeting": "Hello,",
         "service": "Service",
         "quantity": "Quantity",
@@ -108,7 +112,7 @@ WORDS: dict[str, dict[str, str]] = {
         "amount_gross": "Gross",
         "vat": "VAT",
         "session": "Session {id}",
-        "corrects": "correction of invoice {number} of {date}",
+        "corrects": "Correction of invoice {number} of {date}",
         "fees": "Base fees",
         "clock": "",
         "net_of": "Net at {rate} %",
@@ -174,7 +178,7 @@ def moment_text(moment: datetime, language: str) -> str:
 
 
 def money_text(amount: Decimal, currency: str, language: str) -> str:
-    """Write an amount: `1.234,50 €`, `EUR 1,234.50`."""
-    number = number_text(amount, language, 2).replace("-", "−")
+    """Write an amount: `1.234,50 €`, `−€1,234.50`, `CHF 1,234.50`."""
+    number, minus = number_text(abs(amount), language, 2), "−" if amount < 0 else ""
     sign = "€" if currency == "EUR" else currency
-    return f"{number} {sign}" if language == "de" else f"{sign}{'' if sign == '€' else ' '}{number}"
+    return minus + (f"{number} {sign}" if language == "de" else f"{sign}{'' if sign == '€' else ' '}{number}")

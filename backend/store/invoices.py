@@ -26,7 +26,7 @@ from backend.core.invoice import (
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.transaction import State
-from backend.store.ratings import BILLED_RATING, CURRENT_RATING
+from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
 from backend.store.tables import (
     cdr,
     cdr_correction,
@@ -150,7 +150,9 @@ async def unfinished(connection: AsyncConnection) -> list[Unfinished]:
     session = select(_T.id, id_token.c.customer_id, _T.started_at).join(id_token, id_token.c.token == _T.id_token)
     # Each half has an index of its own; a single condition would read through all sessions.
     rows = await connection.execute(
-        session.where(_T.state.in_((State.RUNNING, State.ENDED))).union(session.where(_T.rerate_reason > ""))
+        session.where(_T.state.in_((State.RUNNING, State.ENDED))).union(
+            session.where(_T.state == State.RATED, _T.rerate_reason > NO_REASON)
+        )
     )
     return [Unfinished(row.customer_id, row.started_at) for row in rows]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,6 +52,9 @@ CURRENT_RATING: ColumnElement[int] = func.coalesce(
     cdr.c.rating_id,
 )
 """Of a row of `cdr`: the rating that counts now."""
+
+NO_REASON: ColumnElement[str] = literal_column("''")
+"""As the index of what waits to be rated again has it: a bound value would not let it be used for sure."""
 
 BILLED_RATING: ColumnElement[int | None] = func.coalesce(
     select(func.max(invoice_correction.c.rating_id))
@@ -152,7 +155,7 @@ async def ended_ids(connection: AsyncConnection) -> list[int]:
 
 async def rerate_ids(connection: AsyncConnection) -> list[int]:
     """List the transactions that are rated and wait to be rated again, in the order of their end."""
-    wanted = select(_T.id).where(_T.state == State.RATED, _T.rerate_reason > "")
+    wanted = select(_T.id).where(_T.state == State.RATED, _T.rerate_reason > NO_REASON)
     return list((await connection.execute(wanted.order_by(_T.ended_at, _T.id))).scalars())
 
 

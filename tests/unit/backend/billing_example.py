@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from backend.core.base_fee import BaseFee
 from backend.core.invoice import Account, Party, RatedSession
 from backend.core.periods import MeterPoint, cut
-from backend.core.rating import Policy, rate
+from backend.core.rating import Policy, rate, rate_base_fee
 from backend.core.tariff import canonical, parse_tariff, version_id
+from backend.core.tariff_model import Scope
 from shared.ids import IdToken
 from shared.units import Wh
 
@@ -104,3 +106,13 @@ def session(
         tariff_version=version_id(canonical(tariff)),
         rating=rate(cut(points, parsed, BERLIN), parsed, BERLIN, Policy()),
     )
+
+
+def base_fee(changes: dict[str, Any] | None = None) -> BaseFee:
+    """The base fee of a contract for October 2026, by `VOLUME`."""
+    tariff = VOLUME | (changes or {})
+    start, end = (datetime(2026, month, 1, tzinfo=BERLIN).astimezone(UTC) for month in (10, 11))
+    rating = rate_base_fee(parse_tariff(tariff), start, end, BERLIN)
+    assert rating is not None
+    version = version_id(canonical(tariff))
+    return BaseFee(Scope.CONTRACT, BUYER.id, BUYER.id, start, end, tariff["id"], version, rating)

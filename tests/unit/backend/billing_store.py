@@ -51,7 +51,8 @@ async def billing_store(path: Path, cycle: str = "day", **changes: Any) -> Async
 
 
 async def _fill(connection: AsyncConnection, cycle: str, changes: dict[str, Any]) -> None:
-    text = canonical(changes.pop("tariff", DAY_NIGHT))
+    tariff = changes.pop("tariff", DAY_NIGHT)
+    text, tariff_id = canonical(tariff), tariff["id"]
     place = {"street": "Marktplatz 1", "postcode": "14467", "city": "Potsdam"}
     shop = {"street": SELLER.street, "postcode": SELLER.postcode, "city": SELLER.city, "country": "DE"}
     home = {"street": BUYER.street, "postcode": BUYER.postcode, "city": BUYER.city, "country": "DE"}
@@ -86,7 +87,7 @@ async def _fill(connection: AsyncConnection, cycle: str, changes: dict[str, Any]
         insert(tariff_version).values(
             id=version_id(text),
             operator_id="acme",
-            tariff_id="day-night",
+            tariff_id=tariff_id,
             valid_from=EVENING - timedelta(days=90),
             body=text,
         )

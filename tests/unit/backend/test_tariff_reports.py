@@ -156,6 +156,17 @@ def test_a_missing_series_holds_the_session_until_it_is_imported(
     assert run(tmp_path, "recompute") == 0
 
 
+def test_prices_of_one_operator_are_kept_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path)
+    file = tmp_path / "prices.csv"
+    file.write_text("2026-10-31T18:00:00Z,50\n")
+    assert run(tmp_path, "prices", "DE-LU", str(file)) == 0
+    assert run(tmp_path, "prices", "DE-LU", str(file), "--operator", "muster") == 0
+    assert capsys.readouterr().out.count("DE-LU: 1 prices added") == 2
+    assert run(tmp_path, "prices", "DE-LU", str(file), "--operator", "mister") == 1
+    assert "there is no operator 'mister'" in capsys.readouterr().err
+
+
 def test_prices_that_are_not_understood_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path)
     file = tmp_path / "prices.csv"

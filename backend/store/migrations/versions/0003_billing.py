@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_charging_transaction_rerate",
         "charging_transaction",
-        ["rerate_reason"],
+        ["state", "ended_at", "id"],
         unique=False,
         sqlite_where=sa.text("rerate_reason > ''"),
     )

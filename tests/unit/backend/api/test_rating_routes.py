@@ -49,6 +49,11 @@ def test_price_series_are_added_as_csv_and_listed(place: Installation) -> None:
         assert client.post("/api/v1/price-series/DE-LU", content=text, headers=CSV).json()["prices_added"] == 0
         (series,) = client.get("/api/v1/price-series").json()
         assert (series["series"], series["prices"], series["first"]) == ("DE-LU", 2, "2026-10-27T15:00:00Z")
+        own = client.post("/api/v1/price-series/DE-LU?operator=op", content=text, headers=CSV)
+        assert own.json()["prices_added"] == 2
+        assert [one["operator"] for one in client.get("/api/v1/price-series").json()] == ["", "op"]
+        unknown = client.post("/api/v1/price-series/DE-LU?operator=nobody", content=text, headers=CSV)
+        assert (unknown.status_code, "no operator 'nobody'" in unknown.json()["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize(

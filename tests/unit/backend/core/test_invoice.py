@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from backend.core.invoice import (
     Charges,
+    Correction,
     Invoice,
     InvoiceDraft,
+    Preceding,
     RatedSession,
+    draft_documents,
     draft_invoice,
     format_number,
     with_number,
@@ -19,7 +23,7 @@ from backend.core.invoice import (
 from backend.core.invoice_check import is_iban, problems
 from backend.core.record import RecordError, from_json, to_json
 from backend.core.tariff import PriceBasis
-from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, session
+from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
 
 LATER = EVENING + timedelta(days=20)
 
@@ -70,6 +74,141 @@ def test_net_prices_are_rounded_per_line_and_taxed_once() -> None:
     )
     assert document.rounding == 0
     assert problems(document) == ()
+
+
+BEFORE = Preceding("RE-2026-000001", date(2026, 10, 17))
+
+
+def correction(before: Sequence[tuple[float, int]], now: Sequence[tuple[float, int]], tariff: Any = None) -> Correction:
+    old, new = (session(1, registers, tariff or DAY_NIGHT) for registers in (before, now))
+    return Correction(new, old.rating, BEFORE)
+
+
+SMALL, MIDDLE, LARGE = (((0, 0), (50, 9_167), (150, energy)) for energy in (20_000, 27_500, 30_000))
+
+
+@pytest.mark.parametrize("tariff", [DAY_NIGHT, DAY_NIGHT_NET])
+def test_a_correction_takes_back_exactly_what_was_charged_and_charges_the_rest(tariff: dict[str, Any]) -> None:
+    charges = Charges(corrections=(correction(MIDDLE, LARGE, tariff),))
+    ((document, bears),) = draft_documents(account(), charges, LATER)
+    assert (document.type_code, bears) == ("380", charges)
+    assert problems(document) == ()
+    old, new = (draft(session(1, registers, tariff)) for registers in (MIDDLE, LARGE))
+    assert document.due == new.due - old.due
+    assert document.total_net == new.total_net - old.total_net
+    credited = [line for line in document.lines if line.credited]
+    assert [(-o.quantity, -o.net) for o in credited] == [(o.quantity, o.net) for o in old.lines]
+    assert all(line.net_unit_price > 0 for line in document.lines)
+    assert document.preceding == (BEFORE,)
+
+
+def test_what_is_not_owed_in_sum_is_a_credit_note_and_new_sessions_have_their_invoice() -> None:
+    small = session(2, ((0, 0), (10, 1000)), start=EVENING + timedelta(days=5))
+    charges = Charges((small,), (correction(MIDDLE, SMALL),))
+    (note, bears), (invoice, rest) = draft_documents(account(), charges, LATER)
+    assert (note.type_code, bears.sessions, invoice.type_code, rest.corrections) == ("381", (), "380", ())
+    assert (note.due, note.owed, invoice.due) == (Decimal("2.93"), Decimal("-2.93"), Decimal("0.59"))
+    assert [(line.credited, line.quantity > 0) for line in note.lines] == [(True, True)] * 2 + [(False, False)] * 2
+    assert (note.total_net + note.total_vat + note.rounding, note.sessions[0].preceding) == (note.due, BEFORE)
+    assert (problems(note), problems(invoice)) == ((), ())
+    assert format_number("RE", 2026, 3, credit_note=True) == "RE-K-2026-000003"
+    assert from_json(Invoice, to_json(with_number(note, "RE-K-2026-000003"))).owed == Decimal("-2.93")
+
+
+def test_a_small_credit_rides_on_an_invoice_that_is_larger() -> None:
+    charges = Charges((session(2, start=EVENING + timedelta(days=5)),), (correction(MIDDLE, SMALL),))
+    ((document, _),) = draft_documents(account(language="en"), charges, LATER)
+    assert document.due == Decimal("12.56") - Decimal("2.93")
+    assert document.lines[2].text == "Taken back: Energy"
+    assert (document.period_start, document.period_end) == (date(2026, 10, 20), date(2026, 10, 20))
+    assert problems(document) == ()
+
+
+def test_what_became_free_is_given_back_in_full() -> None:
+    ((note, _),) = draft_documents(account(), Charges(corrections=(correction(MIDDLE, ((0, 500), (9, 500))),)), LATER)
+    assert (note.type_code, note.due) == ("381", Decimal("12.56"))
+    assert problems(note) == ()
+
+
+CREDIT = draft_documents(account(), Charges(corrections=(correction(MIDDLE, SMALL),)), LATER)[0][0]
+FEE = base_fee()
+WITH_FEE = draft_invoice(account(), Charges((session(1, tariff=DAY_NIGHT_NET),), fees=(FEE,)), LATER)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (replace(CREDIT, preceding=()), "the invoices that it corrects are not those that its sessions name"),
+        (
+            replace(CREDIT, preceding=(), sessions=(replace(CREDIT.sessions[0], preceding=None),)),
+            "a credit note charges",
+        ),
+        (
+            replace(CREDIT, sessions=(replace(CREDIT.sessions[0], preceding=None),), preceding=()),
+            "line 1: it takes back what no invoice charged",
+        ),
+        (replace(CREDIT, fees=WITH_FEE.fees), "a credit note gives back what an invoice charged, and nothing else"),
+        (replace(CREDIT, issued_on=date(2026, 10, 1)), "it corrects the invoice 'RE-2026-000001' of 2026-10-17"),
+        (replace(CREDIT, due=-CREDIT.due), "the amount due is negative"),
+        (replace(WITH_FEE, fees=WITH_FEE.fees * 2), "a base fee is on it twice"),
+        (replace(WITH_FEE, fees=()), "its base fees are not on one line each"),
+        (replace(WITH_FEE, period_end=date(2026, 10, 30)), "the base fee of Vertrag C-1001 from 2026-10-01 to"),
+        (
+            replace(WITH_FEE, lines=(*WITH_FEE.lines[:-1], replace(WITH_FEE.lines[-1], fee=None))),
+            "line 3: it is neither",
+        ),
+    ],
+)
+def test_bad_correction_or_fee_is_blocked_with_the_reason(bad: InvoiceDraft, reason: str) -> None:
+    assert (problems(CREDIT), problems(WITH_FEE)) == ((), ())
+    assert any(found.startswith(reason) for found in problems(bad)), problems(bad)
+
+
+@pytest.mark.parametrize(
+    ("tariff", "net", "gross", "due"),
+    [
+        ({}, "4.99", None, "5.94"),
+        ({"tax_included": "YES"}, "4.99", "5.94", "5.94"),
+        ({"x_graduated": {"tiers": [{"price": 1}], "base_fee_gross": 5}}, "4.20", None, "5.00"),
+        (
+            {"tax_included": "YES", "x_graduated": {"tiers": [{"price": 1}], "base_fee_gross": 5}},
+            "4.20",
+            "5.00",
+            "5.00",
+        ),
+    ],
+)
+def test_a_fee_is_billed_in_the_price_basis_of_its_tariff(
+    tariff: dict[str, Any], net: str, gross: str | None, due: str
+) -> None:
+    document = draft_invoice(account(), Charges(fees=(base_fee(tariff),)), LATER)
+    (line,) = document.lines
+    assert (str(line.net), line.gross, str(document.due)) == (net, None if gross is None else Decimal(gross), due)
+    assert (line.text, line.unit) == ("Grundgebühr 01.10.2026 – 31.10.2026, Vertrag C-1001", "C62")
+    assert problems(document) == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 60_000)), min_size=1, max_size=6),
+    st.sampled_from([DAY_NIGHT, DAY_NIGHT_NET]),
+)
+def test_any_corrections_pass_the_check_and_sum_to_what_is_right(
+    energies: list[tuple[int, int]], tariff: dict[str, Any]
+) -> None:
+    corrections = tuple(
+        correction(((0, 0), (47, before // 3), (131, before)), ((0, 0), (47, now // 3), (131, now)), tariff)
+        for before, now in energies
+    )
+    corrections = tuple(
+        replace(one, session=replace(one.session, transaction_id=i)) for i, one in enumerate(corrections)
+    )
+    right = sum((one.session.rating.total_gross - one.before.total_gross for one in corrections), Decimal(0))
+    for document, _ in draft_documents(account(), Charges(corrections=corrections), LATER):
+        assert problems(document) == ()
+        assert document.due >= 0
+        cents = Decimal("0.02") * len(corrections) if document.basis is PriceBasis.NET else 0
+        assert abs(document.owed - right) <= cents
 
 
 def test_other_units_and_price_limits_stand_on_lines_of_their_own() -> None:

@@ -2,16 +2,17 @@ import asyncio
 import io
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
-from backend.core.invoice import Charges, Invoice, draft_invoice, with_number
+from backend.core.invoice import Charges, Correction, Invoice, Preceding, draft_documents, draft_invoice, with_number
 from backend.core.invoice_check import is_printable, problems
+from backend.documents.mail_message import invoice_mail
 from backend.documents.render import RenderError, render_pdf
-from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, session
+from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
 
 
 def invoice(count: int = 2, language: str = "de", *, net: bool = False) -> Invoice:
@@ -59,6 +60,67 @@ def test_english_net_priced_invoice() -> None:
     for text in ("Invoice RE-2026-000042", "Net price", "€25.12", "€4.77", "€29.89", "Payable by", "Page 1 of 2"):
         assert text in first, text
     assert "1,027.500 kWh" in second
+
+
+def document(language: str, charges: Charges, number: str) -> Invoice:
+    draft, _ = draft_documents(account(language=language), charges, EVENING + timedelta(days=20))[0]
+    return with_number(draft, number)
+
+
+def corrected() -> Correction:
+    smaller = session(1, ((0, 1_000_000), (50, 1_009_167), (150, 1_020_000)))
+    return Correction(smaller, session(1).rating, Preceding("RE-2026-000001", date(2026, 10, 17)))
+
+
+def test_credit_note_names_the_invoice_it_corrects_and_asks_for_no_money() -> None:
+    first, second = pages(document("de", Charges(corrections=(corrected(),)), "RE-K-2026-000001"))
+    for text in (
+        "Rechnungskorrektur RE-K-2026-000001",
+        "Berichtigung der Rechnung RE-2026-000001 vom 17.10.2026",
+        "Zurückgenommen: Ladestrom",
+        "−10,833 kWh",
+        "Erstattungsbetrag",
+        "Wir erstatten Ihnen 2,93 €",
+    ):
+        assert text in first, text
+    for text in ("Gutschrift", "überweisen", "Verzug"):  # in law, a Gutschrift is what a customer writes
+        assert text not in first, text
+    assert "berechnet waren 12,56 €, richtig sind 9,63 €" in " ".join(second.split())
+
+
+def test_english_correction_on_an_invoice_of_something_else() -> None:
+    charges = Charges((session(2, start=EVENING + timedelta(days=3)),), (corrected(),))
+    first, second = pages(document("en", charges, "RE-2026-000007"))
+    for text in ("Correction of invoice RE-2026-000001 of 17 Oct 2026", "Taken back: Energy", "−€7.15", "€9.63"):
+        assert text in first, text
+    assert "€12.56 was invoiced, €9.63 is right" in " ".join(second.split())
+
+
+def test_a_base_fee_alone_is_an_invoice_with_its_span_and_reason() -> None:
+    for language, told, why in (
+        ("de", "Grundgebühr 01.10.2026 – 31.10.2026, Vertrag C-1001", "Grundgebühr 4,99 EUR je Monat"),
+        ("en", "Base fee 1 Oct 2026 – 31 Oct 2026, contract C-1001", "Base fee 4.99 EUR per month"),
+    ):
+        first, second = pages(document(language, Charges(fees=(base_fee(),)), "RE-2026-000008"))
+        assert told in first
+        assert why in second
+
+
+def test_mails_tell_a_credit_note_from_an_invoice() -> None:
+    def mail(invoice: Invoice) -> tuple[str, str]:
+        message = invoice_mail(
+            invoice, b"%PDF", message_id="<1@example.com>", sender="a@b.c", recipient="d@e.f", at=EVENING, sample=False
+        )
+        body = message.get_body()
+        assert body is not None
+        return message["Subject"], body.get_content()
+
+    subject, body = mail(document("de", Charges(corrections=(corrected(),)), "RE-K-2026-000001"))
+    assert subject == "Rechnungskorrektur RE-K-2026-000001 von Stadtlicht Laden GmbH"
+    assert "zu RE-2026-000001.\nWir erstatten Ihnen 2,93 €" in body
+    subject, body = mail(document("en", Charges(fees=(base_fee(),)), "RE-2026-000008"))
+    assert subject.startswith("Invoice RE-2026-000008")
+    assert "for your tariff from 1 Oct 2026 to 31 Oct 2026" in body
 
 
 def test_demonstration_is_marked_on_every_page() -> None:

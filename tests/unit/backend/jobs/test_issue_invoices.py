@@ -204,16 +204,14 @@ def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) 
 
             return run
 
-        counting: Any = _Dying(None, 10**9)
-
-        async def count(connection: AsyncConnection) -> None:
-            counting._connection = connection
+        async def count(connection: AsyncConnection) -> int:
+            counting: Any = _Dying(connection, 10**9)
             savepoint = await connection.begin_nested()
             assert await issue(counting, due.debtor, due.draft, due.bears, clock.utc())
             await savepoint.rollback()
+            return 10**9 - int(counting._left)
 
-        await store.write(count)
-        needed = 10**9 - counting._left
+        needed = await store.write(count)
         assert needed > 7
         for statements in range(needed):
             with pytest.raises(ConnectionError):
