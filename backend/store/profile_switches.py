@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Scope
@@ -66,7 +66,7 @@ async def switches_at(
     for scope, target in places.items():
         there = and_(here, _S.scope == scope, _S.target == target)
         last = select(func.max(_S.at)).where(there, _S.at <= start).scalar_subquery()
-        wanted.append(and_(there, or_(_S.at == last, and_(_S.at > start, _S.at < end))))
+        wanted.append(and_(there, _S.at >= func.coalesce(last, literal(start, _S.at.type)), _S.at < end))
     rows = await connection.execute(select(profile_switch).where(or_(*wanted)).order_by(_S.id))
     return [_switch(row) for row in rows]
 

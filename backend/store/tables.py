@@ -333,7 +333,7 @@ profile_switch = Table(
     Column("source", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Index(None, "operator_id", "target", "at"),
+    Index(None, "operator_id", "scope", "target", "at"),
     sqlite_autoincrement=True,
 )
 

@@ -66,8 +66,8 @@ def _create_profile_switch() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profile_switch")),
         sqlite_autoincrement=True,
     )
-    name = op.f("ix_profile_switch_operator_id_target_at")
-    op.create_index(name, "profile_switch", ["operator_id", "target", "at"], unique=False)
+    name = op.f("ix_profile_switch_operator_id_scope_target_at")
+    op.create_index(name, "profile_switch", ["operator_id", "scope", "target", "at"], unique=False)
 
 
 def downgrade() -> None:
