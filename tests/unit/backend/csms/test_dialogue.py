@@ -2,7 +2,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -326,18 +326,60 @@ _FIELDS = {
 }
 
 
+_SAMPLE = {
+    "value": 5,
+    "context": "Trigger",
+    "measurand": "Voltage",
+    "phase": "L1",
+    "location": "Outlet",
+    "unitOfMeasure": {"unit": "kWh", "multiplier": 1},
+    "signedMeterValue": {"signedMeterData": "T0NN", "signingMethod": "", "encodingMethod": "OCMF", "publicKey": ""},
+}
+_MODERN_FIELDS = {
+    "TransactionEvent": {
+        **events_v201.ended(0, idToken=events_v201.TOKEN, evse={"id": 1, "connectorId": 1}, offline=True),
+        "meterValue": [{"timestamp": NOON, "sampledValue": [_SAMPLE]}],
+        "reservationId": 1,
+    },
+    "StatusNotification": {"timestamp": NOON, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1},
+    "NotifyEvent": {"generatedAt": NOON, "seqNo": 0, "eventData": [AVAILABILITY]},
+    "BootNotification": {"chargingStation": {"model": "M", "vendorName": "V"}, "reason": "PowerUp"},
+    "Authorize": {"idToken": {"idToken": "04a2b3c4", "type": "ISO14443"}},
+}
+
+
+def _places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """List the places inside a payload."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, part in inner for place in [(*path, key), *_places(part, (*path, key))]]
+
+
 @st.composite
-def frames(draw: st.DrawFn) -> str:
+def frames(draw: st.DrawFn, fields: dict[str, object]) -> str:
     if draw(st.booleans()):
         return json.dumps(draw(st.lists(_JSON | st.sampled_from([2, 3, 4, "a", "Heartbeat"]), max_size=5)))
-    action = draw(st.sampled_from(sorted(_FIELDS)))
-    payload = dict(cast("dict[str, Any]", _FIELDS[action]))
-    for name in draw(st.lists(st.sampled_from(sorted(payload)), max_size=2)):
-        payload[name] = draw(_JSON)
+    action = draw(st.sampled_from(sorted(fields)))
+    payload = json.loads(json.dumps(fields[action]))
+    for place in draw(st.lists(st.sampled_from(_places(payload)), max_size=2)):
+        _put(payload, place, draw(_JSON))
     return json.dumps([2, draw(st.text(max_size=40)), action, payload])
 
 
-def test_no_frame_ends_the_dialogue(tmp_path: Path) -> None:
+# Any: JSON.
+def _put(payload: Any, place: tuple[str | int, ...], value: object) -> None:
+    """Change a payload at a place, unless an earlier change has removed it."""
+    try:
+        for key in place[:-1]:
+            payload = payload[key]
+        payload[place[-1]] = value
+    except (TypeError, LookupError):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("version", "fields"), [(Version.V16, _FIELDS), (Version.V201, _MODERN_FIELDS), (Version.V21, _MODERN_FIELDS)]
+)
+def test_no_frame_ends_the_dialogue(tmp_path: Path, version: Version, fields: dict[str, object]) -> None:
     async def ask_all(wire: Wire, frame: str) -> None:
         answer = await wire.ask(frame)
         if answer is not None:
@@ -348,11 +390,11 @@ def test_no_frame_ends_the_dialogue(tmp_path: Path) -> None:
     async def scenario(runner_ready: Callable[[Wire, asyncio.AbstractEventLoop], None]) -> None:
         async with open_world(tmp_path) as store:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, runner_ready, Wire(store), loop)
+            await loop.run_in_executor(None, runner_ready, Wire(store, version=version), loop)
 
     def fuzz(wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
         @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-        @given(frames())
+        @given(frames(fields))
         def examples(frame: str) -> None:
             asyncio.run_coroutine_threadsafe(ask_all(wire, frame), loop).result(20)
 
