@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.base_fee import BaseFee, ended_spans, owed_fees, span_of
 from backend.core.tariff_model import Span
-from backend.store.fees import close_spans, fee_versions, load_agreements, load_marks, operators_with_fees
+from backend.store.fees import (
+    close_spans,
+    count_versions,
+    fee_versions,
+    load_agreements,
+    load_marks,
+    operators_with_fees,
+)
 from backend.store.writer import Store
 from shared.log import Log
 
@@ -19,6 +26,24 @@ log = Log(__name__)
 
 _SPANS = (Span.DAY, Span.MONTH, Span.YEAR)
 """Those that end by time; a fee for each session is owed when it is rated."""
+
+
+class BaseFees:
+    """Records base fees, and remembers until when there is nothing to look for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next: datetime | None = None
+        self._versions = -1
+
+    async def run(self, now: datetime) -> datetime | None:
+        """Record what is owed now and tell when the next span ends. Cancelling is safe."""
+        async with self._store.read() as connection:
+            versions = await count_versions(connection)
+        if versions != self._versions or (self._next and now >= self._next):
+            self._next = await record_base_fees(self._store, now)
+            self._versions = versions
+        return self._next
 
 
 async def record_base_fees(store: Store, now: datetime) -> datetime | None:

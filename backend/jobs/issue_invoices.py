@@ -14,7 +14,7 @@ from backend.core.billing_period import Source, Unbilled, plan_invoices
 from backend.core.invoice import Charges, Invoice, InvoiceDraft, draft_documents
 from backend.core.invoice_check import problems
 from backend.core.tariff import PriceBasis
-from backend.jobs.base_fees import record_base_fees
+from backend.jobs.base_fees import BaseFees
 from backend.store.fees import load_fees
 from backend.store.invoices import (
     Bearing,
@@ -70,6 +70,7 @@ class InvoiceIssuer:
 
     def __init__(self, store: Store, clock: Clock, settings: BillingSettings) -> None:
         self._store, self._clock, self._settings = store, clock, settings
+        self._fees = BaseFees(store)
         self._told: set[tuple[object, ...]] = set()
 
     async def run(self) -> datetime | None:
@@ -78,7 +79,7 @@ class InvoiceIssuer:
         Cancelling is safe: an invoice is one commit.
         """
         now = self._clock.utc()
-        span_ends = await record_base_fees(self._store, now)
+        span_ends = await self._fees.run(now)
         async with self._store.read() as connection:
             drafts, next_at = await due_drafts(connection, now, self._settings)
         for due in drafts:

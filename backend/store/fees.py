@@ -59,6 +59,11 @@ async def fee_versions(
     return _grouped(found)
 
 
+async def count_versions(connection: AsyncConnection) -> int:
+    """Count the versions of tariffs, which only grow: more of them may bring another base fee."""
+    return await connection.scalar(select(func.count()).select_from(tariff_version)) or 0
+
+
 async def operators_with_fees(connection: AsyncConnection) -> list[tuple[str, ZoneInfo]]:
     """List the operators with a tariff that has a base fee, each with its local time."""
     with_fee = select(_V.operator_id).where(_V.body.contains('"base_fee_'))

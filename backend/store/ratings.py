@@ -350,11 +350,14 @@ async def _list_unbilled(connection: AsyncConnection, transaction_id: int) -> No
     """List a session to be billed if no invoice bears what it costs now, else take it off the list."""
     query = select(cdr.c.id, CURRENT_RATING.label("now"), BILLED_RATING.label("billed"))
     row = (await connection.execute(query.where(cdr.c.transaction_id == transaction_id))).one()
-    bodies = await connection.execute(select(rating.c.id, rating.c.body).where(rating.c.id.in_((row.now, row.billed))))
-    taxes = {one.id: from_json(Rating, one.body).tax_lines for one in bodies}
-    # Only what an amount stands behind: a session without a price is on no invoice.
-    now, billed = ([tax for tax in taxes.get(number, ()) if tax.base or tax.vat] for number in (row.now, row.billed))
-    if now == billed:
+    if row.billed is None:
+        totals = select(rating.c.total_net, rating.c.total_gross).where(rating.c.id == row.now)
+        is_billed = not any((await connection.execute(totals)).one())
+    else:
+        bodies = await connection.scalars(select(rating.c.body).where(rating.c.id.in_((row.now, row.billed))))
+        taxes = [[tax for tax in from_json(Rating, body).tax_lines if tax.base or tax.vat] for body in bodies]
+        is_billed = all(one == taxes[0] for one in taxes)
+    if is_billed:
         await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id == row.id))
     else:
         await connection.execute(sqlite.insert(unbilled_cdr).values(cdr_id=row.id).on_conflict_do_nothing())

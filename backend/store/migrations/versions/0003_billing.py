@@ -131,6 +131,12 @@ def _list_unbilled() -> None:
         f"WHERE (billed.cdr_id IS NULL AND now.total_gross NOT IN {_FREE}) OR (billed.cdr_id IS NOT NULL "
         "AND (now.total_gross <> old.total_gross OR now.total_net <> old.total_net))"
     )
+    # The difference stood beside such a session as something for a person to look at; now it is billed by itself.
+    begin = "instr(held_reason, 'rated again (')"
+    op.execute(
+        f"UPDATE charging_transaction SET held_reason = rtrim(substr(held_reason, 1, {begin} - 1), '; ') "
+        f"WHERE state = 'rated' AND {begin} > 0 AND held_reason LIKE '%is on no invoice yet'"
+    )
 
 
 def downgrade() -> None:

@@ -32,6 +32,8 @@ INSERT INTO charging_transaction (id, charge_point_id, operator_id, evse_id, id_
   ended_at, meter_stop, state, tariff_version_id, contract_id, rerate_reason)
   SELECT value, 'CP-1', 'muster', 1, '04A2B3C4', {START} + value, value, {START} + value, value, 'rated', 'aaaa', 'K-1',
   CASE value WHEN 1 THEN 'by hand' ELSE '' END FROM json_each('[1,2,3,4,5]');
+UPDATE charging_transaction SET held_reason = 'two ends; rated again (by hand) after invoice 2026-000001: 3.57 '
+  || 'instead of 2.38 EUR; the difference of 1.19 EUR is on no invoice yet' WHERE id = 4;
 INSERT INTO rating (id, transaction_id, tariff_version_id, created_at, reason, body, total_net, total_gross) VALUES
   (1,1,'aaaa',0,'session ended','{{}}','5.39','6.41'), (2,2,'aaaa',0,'session ended','{{}}','1.00','1.19'),
   (3,3,'aaaa',0,'session ended','{{}}','0.00','0.00'), (4,4,'aaaa',0,'session ended','{{}}','2.00','2.38'),
@@ -73,6 +75,7 @@ def test_what_is_on_no_invoice_or_was_rated_again_since_is_listed(old: Path) -> 
     """1 is billed, 2 is not, 3 costs nothing, 4 was rated again after its invoice, 5 too, and back again."""
     assert migrate(old).before == "0002"
     assert rows(old, "SELECT cdr_id FROM unbilled_cdr ORDER BY cdr_id") == [(2,), (4,)]
+    assert rows(old, "SELECT held_reason FROM charging_transaction WHERE id = 4") == [("two ends",)]
     assert rows(old, "SELECT type_code, total_gross FROM invoice") == [("380", "13.55")]
     assert rows(old, "PRAGMA foreign_key_check") == []
 
