@@ -76,8 +76,9 @@ async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id:
         return await hold(connection, transaction_id, reason)
 
     async def finish(connection: AsyncConnection) -> bool:
-        # A profile switch may have come in since: then the session is priced anew.
-        stored = await is_current(connection, transaction, tariffs) and await store_rating(connection, work, now)
+        # A profile switch or a late message may have come in since: then the session is priced anew.
+        current = await _is_current(connection, transaction, tariffs)
+        stored = current and await store_rating(connection, work, now)
         if stored:
             await ask_rerating(connection, later, EARLIER_SESSION)
         return stored
@@ -116,7 +117,7 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
             failure = f"can't be rated again ({transaction.rerate_reason}): {error}"
 
     async def finish(connection: AsyncConnection) -> bool:
-        if not failure and not await is_current(connection, transaction, tariffs):
+        if not failure and not await _is_current(connection, transaction, tariffs):
             return False  # as above
         if failure or same:
             await finish_rerating(connection, transaction_id, failure or None)
@@ -130,6 +131,13 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
         log.info("rated_again", transaction=transaction_id, reason=work.reason, gross=work.total_gross)
     elif failure:
         log.warning("not_rated_again", transaction=transaction_id, reason=failure)
+
+
+async def _is_current(connection: AsyncConnection, transaction: RatableTransaction, tariffs: SessionTariffs) -> bool:
+    """Tell whether nothing that a price rests on has come in since it was read."""
+    return await load_transaction(connection, transaction.id) == transaction and await is_current(
+        connection, transaction, tariffs
+    )
 
 
 async def _price(

@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar, cast
 
 import pytest
 from sqlalchemy import func, select
@@ -20,6 +21,7 @@ from backend.store.event_log import LATE_VALUES, signed_values
 from backend.store.overview import find_transaction
 from backend.store.ratings import current_cdr
 from backend.store.transactions import LATE_MESSAGES, Transaction
+from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.metering import ReadingContext, SignedData
 from shared.ocpp.session import Payload, loads
@@ -30,6 +32,8 @@ from tests.unit.backend.world import start as start_v16
 from tests.unit.backend.world import stop as stop_v16
 
 OTHER_KEY = "4711"
+
+T = TypeVar("T")
 
 
 class ModernStation(Station):
@@ -433,5 +437,36 @@ def test_what_a_station_of_old_signed_comes_out_byte_for_byte_also_of_the_cdr(tm
         assert isinstance(body, dict)
         [value] = body["signed_data"]["signed_values"]
         assert (value["nature"], value["plain_data"], b64decode(value["signed_data"])) == ("End", text, text.encode())
+
+    play(tmp_path, story)
+
+
+class Meanwhile:
+    """A store where a message comes in just before the next change."""
+
+    def __init__(self, station: ModernStation, late: Payload) -> None:
+        self.read = station.store.read
+        self._station, self._late = station, [late]
+
+    async def write(self, work: Work[T]) -> T:
+        while self._late:
+            await self._station.tell(self._late.pop())
+        return await self._station.store.write(work)
+
+
+def test_a_message_that_comes_while_a_session_is_priced_is_in_its_price(tmp_path: Path) -> None:
+    async def story(station: ModernStation) -> None:
+        bare_end = {key: value for key, value in ended().items() if key != "meterValue"}
+        await station.tell(started(), updated(1, 10, 3000), bare_end)
+        meanwhile = cast(Store, Meanwhile(station, updated(2, 50, 11_000)))
+        await rate_ended(meanwhile, ManualClock(NOW), Policy())
+        assert (await station.the_transaction()).state is State.ENDED
+        await station.rate()
+        async with station.store.read() as unit:
+            cdr = await current_cdr(unit, 1)
+        assert cdr is not None
+        body = loads(cdr.body)
+        assert isinstance(body, dict)
+        assert (cdr.number, body["total_energy"]) == (0, 10)
 
     play(tmp_path, story)
