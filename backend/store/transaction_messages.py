@@ -39,12 +39,14 @@ async def store_message(
         received: the payload as it came, and from whom.
         version: that it came by.
     """
-    row_id = await find_by_key(connection, received.charge_point_id, message.key)
-    if row_id is None:
-        row_id = await _insert(connection, message, received, version)
-    elif await _is_known(connection, row_id, message):
-        return row_id
-    row = (await connection.execute(select(charging_transaction).where(_T.id == row_id))).one()
+    row = await _find(connection, received.charge_point_id, message.key)
+    if row is None:
+        await _insert(connection, message, received, version)
+        row = await _find(connection, received.charge_point_id, message.key)
+        assert row is not None  # noqa: S101  just inserted
+    elif await _is_known(connection, row.id, message):
+        return int(row.id)
+    row_id = int(row.id)
     tells_more = await _tells_more(connection, row, message)
     await append_event(connection, row_id, message.kind, received, message.seq_no)
     await store_meter_values(connection, row_id, message.values)
@@ -54,12 +56,15 @@ async def store_message(
     return row_id
 
 
-async def find_by_key(connection: AsyncConnection, charge_point_id: ChargePointId, key: TransactionKey) -> int | None:
+# Row[...] here and below: SQLAlchemy does not type the columns of a whole table.
+async def _find(
+    connection: AsyncConnection, charge_point_id: ChargePointId, key: TransactionKey
+) -> "Row[tuple[object, ...]] | None":
     """Find a transaction by the name that its station gave it."""
-    query = select(_T.id).where(
+    query = select(charging_transaction).where(
         _T.charge_point_id == charge_point_id, _T.station_key == key, _T.ocpp != Version.V16.value
     )
-    return cast("int | None", (await connection.execute(query)).scalar())
+    return (await connection.execute(query)).first()
 
 
 async def evse_of(connection: AsyncConnection, transaction_id: int) -> EvseId:
@@ -69,7 +74,7 @@ async def evse_of(connection: AsyncConnection, transaction_id: int) -> EvseId:
 
 async def _insert(
     connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
-) -> int:
+) -> None:
     operator = select(charge_point.c.operator_id).where(charge_point.c.id == received.charge_point_id)
     statement = insert(charging_transaction).values(
         charge_point_id=received.charge_point_id,
@@ -83,7 +88,7 @@ async def _insert(
         station_key=message.key,
         foreign_id=hashlib.sha256(message.key.encode()).hexdigest()[:_DIGEST_LENGTH],
     )
-    return int((await connection.execute(statement.returning(_T.id))).scalar_one())
+    await connection.execute(statement)
 
 
 async def _is_known(connection: AsyncConnection, row_id: int, message: TransactionMessage) -> bool:
@@ -92,7 +97,6 @@ async def _is_known(connection: AsyncConnection, row_id: int, message: Transacti
     return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(one)))) for one in payloads)
 
 
-# Row[...]: SQLAlchemy does not type the columns of a whole table.
 async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]", message: TransactionMessage) -> bool:
     """Tell whether a message may change what is derived; readings in order while the transaction runs don't."""
     if message.kind is not EventType.UPDATED or row.state == State.RATED or row.ended_at is not None:
@@ -101,7 +105,7 @@ async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]
         message.evse_id is not None and message.evse_id != row.evse_id
     ):
         return True
-    last = await connection.scalar(select(func.max(_E.seq_no)).where(_E.transaction_id == row.id))
-    first_value = select(meter_value.c.id).where(meter_value.c.transaction_id == row.id).limit(1)
-    has_value = (await connection.execute(first_value)).first() is not None
-    return last is None or message.seq_no != last + 1 or not has_value
+    last = select(func.max(_E.seq_no)).where(_E.transaction_id == row.id).scalar_subquery()
+    has_value = select(meter_value.c.id).where(meter_value.c.transaction_id == row.id).exists()
+    known = (await connection.execute(select(last.label("last"), has_value.label("has_value")))).one()
+    return known.last is None or message.seq_no != known.last + 1 or not known.has_value
