@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from backend.core.charging_period import Between, Period, State
 from backend.core.explain import quota_reasons, tier_reasons
@@ -19,6 +20,7 @@ HOUR = Decimal(3600)
 _TICK = timedelta(microseconds=1)
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
+_T = TypeVar("_T", datetime, Decimal)
 _SCALE = {Item.FLAT: HOUR, Item.ENERGY: Decimal("3.6")}
 """Quantity times price times this, else times 1, is the amount of money in 1/3600: so hours need no division."""
 
@@ -74,7 +76,7 @@ class Charges:
         self._context = context
         self._used: dict[str, Decimal] = {}
         self._prices = prices
-        self.book = self._prices.book(periods[0], periods[0].start, "periods[0]")
+        self.book = self._prices.book(periods[0], periods[0].start, 0)
         self.found: list[Charge] = []
         self._find()
         self._add_steps()
@@ -92,13 +94,14 @@ class Charges:
             flat_done.add(False)
         energy = _ZERO
         for i, whole in enumerate(self._periods):
-            path = f"periods[{i}]"
-            waiting: Sequence[Period] = (whole,)
+            waiting = [whole]
             while waiting:
-                book = self._prices.book(waiting[0], waiting[0].start, path)
-                if self._prices.changes or book.energies:
-                    waiting = *self._divided(path, book, waiting[0], energy), *waiting[1:]
-                period, waiting = waiting[0], waiting[1:]
+                period = waiting.pop()
+                book = self._prices.book(period, period.start, i)
+                divided = self._divided(i, book, period, energy)
+                if divided:
+                    period, rest = divided
+                    waiting.append(rest)
                 reserved = period.state is State.RESERVATION
                 if book.has_flat and reserved not in flat_done:
                     flat = self._prices.flat(book, period, energy)
@@ -109,7 +112,7 @@ class Charges:
                     self._charge(period, price)
                 energy += period.energy
             if book.by_power and whole.energy and whole.max_power is None and whole.max_current is None:
-                self._note("power_unknown", path, _NO_POWER)
+                self._note("power_unknown", f"periods[{i}]", _NO_POWER)
 
     def _charge(self, period: Period, price: Price) -> None:
         """Charge a period at a price; energy is divided between quota, tiers and the price."""
@@ -118,8 +121,8 @@ class Charges:
                 seconds = Decimal((period.end - period.start) // _TICK).scaleb(-6)
                 self.found.append(Charge(period, price, price.price, seconds))
             return
-        quota, graduated = price.book.tariff.quota, price.book.tariff.graduated
-        left = Decimal(period.energy)
+        left, tariff = Decimal(period.energy), price.book.tariff
+        quota, graduated = tariff.quota, tariff.graduated
         if quota:
             left = self._from_quota(quota, period, price, left)
         if graduated:
@@ -197,36 +200,35 @@ class Charges:
             self._use(key, rounded(Ratio(money, HOUR), _STORED))
         yield from (Capped(cap, vat, money) for (cap, vat), money in taken.items())
 
-    def _divided(self, path: str, book: PriceBook, period: Period, energy: Decimal) -> Sequence[Period]:
-        """Divide a period in which a price changes, if that is allowed.
+    def _divided(self, index: int, book: PriceBook, period: Period, energy: Decimal) -> tuple[Period, Period] | None:
+        """Divide a period in which a price changes, if that is allowed; None where none changes.
 
         Raises:
             RatingError: it is not.
         """
-        changes = self._prices.changes
-        times = changes[bisect_right(changes, period.start) : bisect_left(changes, period.end)]
-        after = energy + period.energy
-        volumes = book.energies[bisect_right(book.energies, energy) : bisect_left(book.energies, after)]
+        times = _between(self._prices.changes, period.start, period.end)
+        volumes = _between(book.energies, energy, energy + period.energy) if book.energies else ()
         if not times and not volumes:
-            return (period,)
-        at, volume = self._first_change(path, period, energy, times, volumes)
+            return None
+        path = f"periods[{index}]"
+        at, volume = self._first_change(index, period, energy, times, volumes)
         if at is None and volume is None:
-            return (period,)
+            return None
         if self._policy.between is Between.HOLD:
             where = f"at {at:%Y-%m-%dT%H:%M:%SZ}" if at else f"after {(volume or _ZERO).scaleb(-3):f} kWh"
             raise RatingError(path, f"spans a price change {where}", "period_spans_price_change")
         if self._policy.between is Between.START_PRICE and period.energy:
             self._note("priced_at_start", path, _START_PRICE)
-            return (period,)
+            return None
         return cut_at(period, at) if at else cut_where(period, (volume or _ZERO) - energy)
 
     def _first_change(
-        self, path: str, period: Period, energy: Decimal, times: Sequence[datetime], volumes: Sequence[Decimal]
+        self, index: int, period: Period, energy: Decimal, times: Sequence[datetime], volumes: Sequence[Decimal]
     ) -> tuple[datetime | None, Decimal | None]:
         """Find where within a period a price differs from that at its start: by time, else by volume."""
 
         def prices(at: datetime, used: Decimal) -> dict[Item, Price]:
-            book = self._prices.book(period, at, path)
+            book = self._prices.book(period, at, index)
             return {price.item: price for price in self._prices.prices(book, period, at, used)}
 
         first = prices(period.start, energy)
@@ -240,6 +242,11 @@ class Charges:
 
     def _note(self, code: str, path: str, texts: tuple[str, str]) -> None:
         self.notes.append(Note(code, path, *texts))
+
+
+def _between(marks: Sequence[_T], low: _T, high: _T) -> Sequence[_T]:
+    """Give the sorted marks strictly between two."""
+    return marks[bisect_right(marks, low) : bisect_left(marks, high)] if marks else ()
 
 
 def check(periods: Sequence[Period]) -> None:

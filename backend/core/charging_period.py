@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from backend.core.hot_data import hot_dataclass
 from shared.units import MilliAmp, Watt, Wh
 
 
@@ -51,7 +52,7 @@ class MeterPoint:
     current: MilliAmp | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@hot_dataclass(frozen=True, slots=True)
 class Period:
     """A part of a session in which no price changes.
 

@@ -28,6 +28,7 @@ _STANDBY = 50
 _RESOLUTION = 10
 """A value in between that lies so few Wh below an earlier one is rounding of the meter, and is left out."""
 
+_THOUSANDTH = Decimal("0.001")
 _TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 
@@ -36,7 +37,8 @@ _SECOND = timedelta(seconds=1)
 class _Track:
     """The register as a line: times and registers side by side, with what is known at each of them.
 
-    `charging` tells of each interval what the vehicle did; `steady` that it charged all the time.
+    `charging` tells of each interval what the vehicle did, `steady` that it charged all the time, `cuts` is 1 where a
+    price may change. `powers` and `currents` are empty if none is known.
     """
 
     times: list[datetime]
@@ -45,18 +47,19 @@ class _Track:
     currents: list[int | None]
     charging: list[bool]
     measured: list[bool]
-    cuts: list[bool]
+    cuts: bytearray
     steady: bool
 
     def insert(self, i: int, at: datetime, register: int, *, measured: bool) -> None:
         """Add a cut between the values `i - 1` and `i`."""
         self.times.insert(i, at)
         self.registers.insert(i, register)
-        self.powers.insert(i, self.powers[i - 1])
-        self.currents.insert(i, self.currents[i - 1])
+        for known in (self.powers, self.currents):
+            if known:
+                known.insert(i, known[i - 1])
         self.charging.insert(i, self.charging[i - 1])
         self.measured.insert(i, measured)
-        self.cuts.insert(i, True)
+        self.cuts.insert(i, 1)
 
 
 def cut(
@@ -159,14 +162,15 @@ def _track(points: Sequence[MeterPoint]) -> _Track:
         points = _mended(points)
         times, registers = [point.at for point in points], [point.energy for point in points]
     powers: list[int | None] = [point.power for point in points]
+    currents: list[int | None] = [point.current for point in points]
     return _Track(
         times=times,
         registers=registers,
-        powers=powers,
-        currents=[point.current for point in points],
+        powers=_if_known(powers),
+        currents=_if_known(currents),
         charging=[True] * (len(points) - 1) if rising else _charging(registers, powers),
         measured=[True] * len(points),
-        cuts=[False] * len(points),
+        cuts=bytearray(len(points)),
         steady=rising,
     )
 
@@ -215,7 +219,7 @@ def _cut_time(track: _Track, instant: datetime, *, interpolate: bool) -> None:
     """Cut at a time strictly inside the session."""
     i = bisect_left(track.times, instant)
     if track.times[i] == instant:
-        track.cuts[i] = True
+        track.cuts[i] = 1
         return
     before, after = track.registers[i - 1], track.registers[i]
     # A register that stands still on both sides is known in between.
@@ -232,7 +236,7 @@ def _cut_register(track: _Track, register: int, *, interpolate: bool) -> None:
     if i in (0, len(track.registers)):
         return
     if track.registers[i] == register:
-        track.cuts[i] = True
+        track.cuts[i] = 1
         return
     if not interpolate:
         return
@@ -246,8 +250,10 @@ def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
     """Join the values up to each cut, change of state and, if power decides the price, each value of the meter."""
     last = len(track.times) - 1
     ends = {0, last} if track.steady else {0, last, *_turns(track.charging)}
-    if True in track.cuts:
-        ends |= set(compress(range(last), track.cuts))
+    cut = track.cuts.find(1)
+    while cut >= 0:
+        ends.add(cut)
+        cut = track.cuts.find(1, cut + 1)
     if by_power:
         ends |= set(compress(range(last), track.measured))
     for a, b in pairwise(sorted(ends)):
@@ -266,9 +272,16 @@ def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
         )
 
 
+def _if_known(values: list[int | None]) -> list[int | None]:
+    """Give the values, or none at all if none is known."""
+    return [] if values[0] is None and values.count(None) == len(values) else values
+
+
 def _bounds(values: Sequence[int | None]) -> tuple[Decimal | None, Decimal | None]:
     """Give the least and the highest of the values that are known, in thousands."""
-    if values.count(None) == len(values):
+    known = [value for value in values if value is not None] if values else ()
+    if not known:
         return None, None
-    known = [value for value in values if value is not None]
-    return Decimal(min(known)).scaleb(-3), Decimal(max(known)).scaleb(-3)
+    least, most = min(known), max(known)
+    low = least * _THOUSANDTH
+    return low, low if most == least else most * _THOUSANDTH

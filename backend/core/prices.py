@@ -24,7 +24,7 @@ from backend.core.tariff_model import (
     Tariff,
     TariffError,
 )
-from backend.core.wall_clock import WallClock
+from backend.core.wall_clock import Slot, WallClock
 
 _MIDNIGHT = time(0)
 _HOURS = [time(hour) for hour in range(24)]
@@ -66,13 +66,17 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A component with where it stands and the checks that its element's restrictions ask for."""
+    """A component with where it stands and the checks that its element's restrictions ask for.
+
+    `text` is its price by `price_text`, `when` the element's conditions in German and English.
+    """
 
     element: int
     index: int
     component: PriceComponent
-    rules: Restrictions
     checks: tuple[Callable[[Moment], bool], ...]
+    text: str
+    when: tuple[str, str]
 
 
 class PriceBook:
@@ -98,12 +102,10 @@ class PriceBook:
             limit is not None for r in rules for limit in (r.min_power, r.max_power, r.min_current, r.max_current)
         )
         self.spans = spans_counted(tariff)
-        self.special = bool(tariff.spot or tariff.caps)
+        counters = self._durations or self._idle_durations or self._windows
+        self.by_clock = not (counters or self.fleeting or self.by_power or tariff.spot)
         self.counts_idle = bool(self._idle_durations)
         self.has_flat = any(dimension is Dimension.FLAT for dimension, _ in self._candidates)
-        components = [component for element in tariff.elements for component in element.components]
-        self.price_texts = {component.price: price_text(component.price) for component in components}
-        self.conditions = [(condition_text(rule, "de"), condition_text(rule, "en")) for rule in rules]
 
     def find(self, dimension: Dimension, kind: Reservation | None, moment: Moment) -> Candidate | None:
         """Give the first component of a dimension whose element holds; None means that it is free.
@@ -118,6 +120,10 @@ class PriceBook:
             else:
                 return candidate
         return None
+
+    def timeline(self, start: datetime, end: datetime) -> tuple[Slot | None, list[datetime]]:
+        """Give the slot in which a session starts, and the `changes` in it, if only clock and volume decide prices."""
+        return self.clock.timeline(start, end, self._times)
 
     def changes(
         self, start: datetime, end: datetime, stretches: Sequence[Stretch], *, moving: Sequence[datetime]
@@ -181,9 +187,10 @@ def _candidates(tariff: Tariff) -> dict[tuple[Dimension, Reservation | None], li
     found: dict[tuple[Dimension, Reservation | None], list[Candidate]] = {}
     for i, element in enumerate(tariff.elements):
         checks = tuple(_checks(i, element.restrictions))
+        when = condition_text(element.restrictions, "de"), condition_text(element.restrictions, "en")
         for j, component in enumerate(element.components):
             kind = (component.dimension, element.restrictions.reservation)
-            found.setdefault(kind, []).append(Candidate(i, j, component, element.restrictions, checks))
+            found.setdefault(kind, []).append(Candidate(i, j, component, checks, price_text(component.price), when))
     return found
 
 
@@ -202,11 +209,11 @@ def _times(tariff: Tariff, rules: Sequence[Restrictions]) -> set[time]:
     return times
 
 
-def _window_times(rules: Restrictions) -> set[time]:
+def _window_times(rules: Restrictions) -> frozenset[time]:
     edges = {edge for edge in (rules.start_time, rules.end_time) if edge is not None}
     if rules.weekdays or rules.start_date or rules.end_date or rules.calendar or rules.not_calendar:
         edges.add(_MIDNIGHT)
-    return edges
+    return frozenset(edges)
 
 
 def _counts_in_window(rules: Restrictions) -> bool:

@@ -39,7 +39,7 @@ from backend.core.rating_model import (
     VersionSwitch,
 )
 from backend.core.rounding import EXACT, Ratio, minor_unit, stored, summed, to_unit
-from backend.core.session_prices import SessionPrices, taxed
+from backend.core.session_prices import PricesBySlot, SessionPrices, taxed
 from backend.core.tariff_model import Dimension, PriceBasis, Tariff
 from backend.core.wall_clock import WallClock
 
@@ -61,8 +61,11 @@ __all__ = [
 ]
 
 _NOTHING = Decimal(0)
-_UNITS = {Item.FLAT: ("session", 0), Item.ENERGY: ("kWh", -3)}
+_UNITS = {Item.FLAT: "session", Item.ENERGY: "kWh"}
 _HUNDRED = Decimal(100)
+_KWH = Decimal("0.001")
+"""A Wh in kWh."""
+
 _CONTEXT = Context()
 _POLICY = Policy()
 
@@ -103,6 +106,7 @@ class Rater:
         clock = WallClock(zone)
         self._books = [PriceBook(each, clock) for each in tariffs]
         self._policy = policy
+        self._known: dict[object, PricesBySlot] = {}
         self._energies = sorted({energy for book in self._books for energy in book.energies})
         self._by_power = any(book.by_power for book in self._books)
         self._currency, self._basis = in_one_basis(self._books)
@@ -137,7 +141,7 @@ class Rater:
 
     def _prices(self, whole: tuple[datetime, datetime], found: Sequence[Stretch], context: Context) -> SessionPrices:
         switching = self._policy.version_switch is VersionSwitch.SWITCH
-        return SessionPrices(self._books, whole, found, context, switching=switching)
+        return SessionPrices(self._books, whole, found, context, switching=switching, known=self._known)
 
     def _cut(
         self, points: Sequence[MeterPoint], prices: Callable[[Sequence[Stretch]], SessionPrices]
@@ -171,38 +175,40 @@ class Rater:
             charges = Charges(periods, prices, self._policy, context)
             rows = [_row(c.money(), c.price.vat, self._basis) for c in charges.found]
             rows += [_row(-cap.money, cap.vat, self._basis) for cap in charges.capped]
+            rates = _by_rate(rows)
             limited: list[_Limited] = []
             tariff = charges.book.tariff
             if (tariff.min_price or tariff.max_price) and (rows or not self._policy.flat_needs_energy):
-                limited = list(_limits(rows, tariff, context.relationship))
+                limited = list(_limits(rates, tariff, context.relationship))
                 rows += [limit.row for limit in limited]
-            nets, grosses = stored([row.net for row in rows]), stored([row.gross for row in rows])
-            amounts = iter(zip(nets, grosses, strict=True))
-            lines = [_line(c, self._currency, *next(amounts)) for c in charges.found]
-            whole = periods[0].start, periods[-1].end
-            lines += [_cap_line(cap, whole, tariff, *next(amounts)) for cap in charges.capped]
-            lines += [_limit_line(limit, whole, tariff, *next(amounts)) for limit in limited]
-            return self._rating(lines, rows, (nets, grosses), charges, context)
+                rates = _by_rate(rows)
+            amounts = _stored(rows, rates)
+            whole, each = (periods[0].start, periods[-1].end), iter(amounts)
+            lines = [_line(c, self._currency, *next(each)) for c in charges.found]
+            lines += [_cap_line(cap, whole, tariff, *next(each)) for cap in charges.capped]
+            lines += [_limit_line(limit, whole, tariff, *next(each)) for limit in limited]
+            return self._rating(lines, rates, charges, context)
 
     def _rating(
         self,
         lines: Sequence[Line],
-        rows: Sequence[_Row],
-        amounts: tuple[Sequence[Decimal], Sequence[Decimal]],
+        rates: Sequence[_Row],
         charges: Charges | None,
         context: Context,
     ) -> Rating:
         unit = minor_unit(self._currency)
-        taxes = tuple(_tax_lines(rows, self._basis, unit))
-        net, vat = sum((t.base for t in taxes), 0 * unit), sum((t.vat for t in taxes), 0 * unit)
+        taxes = tuple([_tax_line(row, self._basis, unit) for row in rates])
+        net = vat = _NOTHING * unit
+        for tax in taxes:
+            net, vat = net + tax.base, vat + tax.vat
         return Rating(
             currency=self._currency,
             basis=self._basis,
             policy=self._policy,
             lines=tuple(lines),
             tax_lines=taxes,
-            exact_net=sum(amounts[0], _NOTHING),
-            exact_gross=sum(amounts[1], _NOTHING),
+            exact_net=sum([line.net for line in lines], _NOTHING),
+            exact_gross=sum([line.gross for line in lines], _NOTHING),
             total_net=net,
             total_vat=vat,
             total_gross=net + vat,
@@ -221,11 +227,11 @@ class Rater:
         vat = taxed(tariff, _vat_of(tariff, Dimension.ENERGY), context.relationship)
         with localcontext(EXACT):
             row = _row(graduated.base_fee * HOUR, vat, graduated.base_fee_basis)
-            (net,), (gross,) = stored([row.net]), stored([row.gross])
+            ((net, gross),) = _stored([row], [row])
             line = _plain_line(
                 Item.BASE_FEE, (start, end), tariff, (vat, net, gross), fee_reasons(graduated, tariff.currency)
             )
-            return self._rating([line], [row], ([net], [gross]), None, context)
+            return self._rating([line], [row], None, context)
 
 
 def rate(
@@ -246,9 +252,9 @@ def rate_base_fee(
     return Rater(tariff, zone).base_fee(start, end, context)
 
 
-def _limits(rows: Sequence[_Row], tariff: Tariff, relationship: str) -> Iterator[_Limited]:
+def _limits(rates: Sequence[_Row], tariff: Tariff, relationship: str) -> Iterator[_Limited]:
     """Give what min_price or max_price changes, one amount per VAT rate in proportion to what is charged at it."""
-    net, gross = summed(row.net for row in rows), summed(row.gross for row in rows)
+    net, gross = summed([rate.net for rate in rates]), summed([rate.gross for rate in rates])
     usual = taxed(tariff, tariff.elements[0].components[0].vat, relationship)
     for item, limit, sign in ((Item.MIN_PRICE, tariff.min_price, 1), (Item.MAX_PRICE, tariff.max_price, -1)):
         if limit is None:
@@ -264,8 +270,8 @@ def _limits(rows: Sequence[_Row], tariff: Tariff, relationship: str) -> Iterator
         if not (net.over and gross.over):
             yield _Limited(item, _Row(usual, more_net, more_gross))
             continue
-        for row in _by_rate(rows):
-            yield _Limited(item, _Row(row.vat, _part(more_net, row.net, net), _part(more_gross, row.gross, gross)))
+        for rate in rates:
+            yield _Limited(item, _Row(rate.vat, _part(more_net, rate.net, net), _part(more_gross, rate.gross, gross)))
 
 
 def _beyond(amount: Ratio, limit: Decimal, sign: int) -> Ratio:
@@ -284,57 +290,62 @@ def _by_rate(rows: Sequence[_Row]) -> list[_Row]:
     """Sum net and gross per VAT rate, the highest first, no VAT last."""
     if len(rows) < 2:
         return list(rows)
-    rates = dict.fromkeys(row.vat for row in rows)
-    order = sorted(rates, key=lambda vat: -1 if vat is None else vat, reverse=True)
-    return [_Row(vat, *_total([row for row in rows if row.vat == vat])) for vat in order]
+    rates = list({row.vat: None for row in rows})
+    if len(rates) > 1:
+        rates.sort(key=lambda vat: -1 if vat is None else vat, reverse=True)
+    found = []
+    for vat in rates:
+        same = rows if len(rates) == 1 else [row for row in rows if row.vat == vat]
+        found.append(_Row(vat, summed([row.net for row in same]), summed([row.gross for row in same])))
+    return found
 
 
-def _total(rows: Sequence[_Row]) -> tuple[Ratio, Ratio]:
-    if len(rows) == 1:
-        return rows[0].net, rows[0].gross
-    return summed(row.net for row in rows), summed(row.gross for row in rows)
+def _stored(rows: Sequence[_Row], rates: Sequence[_Row]) -> list[tuple[Decimal, Decimal]]:
+    """Give the amounts of the lines, without and with VAT; `rates` are their sums by `_by_rate`."""
+    nets = stored([row.net for row in rows], summed([rate.net for rate in rates]))
+    grosses = stored([row.gross for row in rows], summed([rate.gross for rate in rates]))
+    return list(zip(nets, grosses, strict=True))
 
 
-def _tax_lines(rows: Sequence[_Row], basis: PriceBasis, unit: Decimal) -> Iterator[TaxLine]:
-    for row in _by_rate(rows):
-        factor = 100 + (row.vat or 0)
-        if basis is PriceBasis.NET:
-            base = to_unit(row.net.over, row.net.by, unit)
-            yield TaxLine(row.vat, base, to_unit(base * (factor - 100), _HUNDRED, unit))
-        else:
-            total = to_unit(row.gross.over, row.gross.by, unit)
-            base = to_unit(total * 100, Decimal(factor), unit)
-            yield TaxLine(row.vat, base, total - base)
+def _tax_line(row: _Row, basis: PriceBasis, unit: Decimal) -> TaxLine:
+    vat = row.vat or _NOTHING
+    if basis is PriceBasis.NET:
+        base = to_unit(row.net.over, row.net.by, unit)
+        return TaxLine(row.vat, base, to_unit(base * vat, _HUNDRED, unit))
+    total = to_unit(row.gross.over, row.gross.by, unit)
+    base = to_unit(total * _HUNDRED, _HUNDRED + vat, unit)
+    return TaxLine(row.vat, base, total - base)
 
 
 def _row(money: Decimal, vat: Decimal | None, basis: PriceBasis) -> _Row:
     """Give an amount, in 1/3600 of the price basis, without and with VAT."""
-    factor = 100 + (vat or 0)
+    factor = _HUNDRED + (vat or _NOTHING)
     if basis is PriceBasis.NET:
-        return _Row(vat, Ratio(money, HOUR), Ratio(money * factor, HOUR * 100))
-    return _Row(vat, Ratio(money * 100, HOUR * factor), Ratio(money, HOUR))
+        return _Row(vat, Ratio(money, HOUR), Ratio(money * factor, HOUR * _HUNDRED))
+    return _Row(vat, Ratio(money * _HUNDRED, HOUR * factor), Ratio(money, HOUR))
 
 
 def _line(charge: Charge, currency: str, net: Decimal, gross: Decimal) -> Line:
-    item, book, candidate = charge.price.item, charge.price.book, charge.price.candidate
-    unit, scale = _UNITS.get(item, ("s", 0))
-    quantity = (charge.amount + charge.added).scaleb(scale)
-    added = charge.added.scaleb(scale)
-    interpolated = item is Item.ENERGY and charge.period.interpolated
-    when = book.conditions[candidate.element]
+    price, period, added = charge.price, charge.period, charge.added
+    item, candidate, when = price.item, price.candidate, price.candidate.when
+    quantity = charge.amount + added if added else charge.amount
+    interpolated = False
+    if item is Item.ENERGY:
+        quantity, added, interpolated = quantity * _KWH, added * _KWH, period.interpolated
     told = when
     if charge.extra[0]:
         told = ", ".join(filter(None, (when[0], charge.extra[0]))), ", ".join(filter(None, (when[1], charge.extra[1])))
-    amount = book.price_texts.get(charge.unit_price) or price_text(charge.unit_price)
+    of_tariff = charge.unit_price is candidate.component.price
+    amount = candidate.text if of_tariff else price_text(charge.unit_price)
     reasons = line_reasons(item, quantity, amount, currency, when=told, added=added, interpolated=interpolated)
     return Line(
-        start=charge.period.start,
-        end=charge.period.end,
+        start=period.start,
+        end=period.end,
         item=item,
         quantity=quantity,
-        unit=unit,
+        unit=_UNITS.get(item, "s"),
         unit_price=charge.unit_price,
-        vat=charge.price.vat,
+        vat=price.vat,
         net=net,
         gross=gross,
         element=candidate.element,
@@ -345,7 +356,7 @@ def _line(charge: Charge, currency: str, net: Decimal, gross: Decimal) -> Line:
         when_en=when[1],
         reason_de=reasons[0],
         reason_en=reasons[1],
-        tariff_id=book.tariff.id,
+        tariff_id=price.book.tariff.id,
     )
 
 

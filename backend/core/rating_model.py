@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from backend.core.charging_period import Between
+from backend.core.hot_data import hot_dataclass
 from backend.core.tariff_model import HeldError, PriceBasis, SpotPrice
 from backend.core.turns import Turn
 
@@ -74,7 +75,7 @@ class Context:
     turns: Sequence[Turn] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@hot_dataclass(frozen=True, slots=True)
 class Line:
     """One amount with its explanation.
 
@@ -119,7 +120,7 @@ class Line:
     tariff_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@hot_dataclass(frozen=True, slots=True)
 class TaxLine:
     """VAT of one rate, in cents. `rate` None stands for amounts to which no VAT applies."""
 
@@ -146,7 +147,7 @@ class Used:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@hot_dataclass(frozen=True, slots=True)
 class Rating:
     """The price of a session. `lines` sum to the exact totals (ten decimals); the others are rounded to the cent."""
 

@@ -4,7 +4,7 @@ An exact amount is a Decimal over a Decimal: VAT and hours divide, so few amount
 are added and multiplied, which is exact; the division comes last and rounds in the same step.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 
@@ -13,7 +13,9 @@ from shared.money import CENT
 EXACT = Context(prec=6000, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 """Arithmetic in which every result is exact: one that is not raises `decimal.Inexact`."""
 
+_ZERO = Decimal(0)
 _ONE = Decimal(1)
+_TWO = Decimal(2)
 _STORED = Decimal("1e-10")
 
 _MINOR_UNITS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "VND", "XAF", "XOF"), Decimal(1)) | dict.fromkeys(
@@ -47,28 +49,32 @@ def rounded(amount: Decimal | Ratio, unit: Decimal) -> Decimal:
         return to_unit(over, by, unit)
 
 
-def summed(amounts: Iterable[Ratio]) -> Ratio:
+def summed(amounts: Sequence[Ratio]) -> Ratio:
     """Add exact amounts up; call it inside EXACT."""
-    over, by = Decimal(0), _ONE
+    if len(amounts) == 1:
+        return amounts[0]
+    over, by = _ZERO, _ONE
     for amount in amounts:
         if amount.by == by:
             over += amount.over
+        elif over:
+            over, by = over * amount.by + amount.over * by, by * amount.by
         else:
-            over, by = (over * amount.by + amount.over * by, by * amount.by) if over else (amount.over, amount.by)
+            over, by = amount.over, amount.by
     return Ratio(over, by)
 
 
-def stored(amounts: Sequence[Ratio]) -> list[Decimal]:
-    """Round amounts to ten decimals so that they sum to their exact sum rounded; call it inside EXACT.
+def stored(amounts: Sequence[Ratio], total: Ratio) -> list[Decimal]:
+    """Round amounts to ten decimals so that they sum to their total, which is exact, rounded; call it inside EXACT.
 
     Where that differs from the rounded amounts, those that were rounded farthest the other way give or take one unit.
     """
     parts = [to_unit(amount.over, amount.by, _STORED) for amount in amounts]
     if len(parts) < 2:
         return parts
-    total = summed(amounts)
-    missing = int((to_unit(total.over, total.by, _STORED) - sum(parts)) / _STORED)
-    if missing:
+    short = to_unit(total.over, total.by, _STORED) - sum(parts)
+    if short:
+        missing = int(short / _STORED)
         unit = _STORED.copy_sign(Decimal(missing))
         errors = [Ratio(a.over - part * a.by, a.by) for a, part in zip(amounts, parts, strict=True)]
         order = sorted(range(len(parts)), key=lambda i: _floor(errors[i], _STORED / 10**6) * missing, reverse=True)
@@ -93,8 +99,8 @@ def apportion(total: Decimal, shares: Sequence[Decimal], by: Decimal = Decimal(1
 
 def to_unit(over: Decimal, by: Decimal, unit: Decimal) -> Decimal:
     """Divide and round to a multiple of a unit in one step, halves away from zero; call it inside EXACT."""
-    steps = (2 * abs(over) // (by * unit) + 1) // 2
-    return (-steps if over < 0 else steps) * unit
+    steps = (_TWO * abs(over) // (by * unit) + _ONE) // _TWO
+    return (-steps if over < _ZERO else steps) * unit
 
 
 def _floor(amount: Ratio, unit: Decimal) -> int:

@@ -66,6 +66,10 @@ class Price:
         )
 
 
+PricesBySlot = dict[tuple[object, ...], tuple[Price, ...]]
+"""Prices by how many changes of time and of volume came before, and by what a period is."""
+
+
 class SessionPrices:
     """Looks up prices for the periods of one session, each once between two changes."""
 
@@ -77,6 +81,7 @@ class SessionPrices:
         context: Context,
         *,
         switching: bool,
+        known: dict[object, PricesBySlot],
     ) -> None:
         """Prepare.
 
@@ -86,43 +91,50 @@ class SessionPrices:
             stretches: of charging and parking, after a reservation.
             context: what else prices depend on.
             switching: a tariff counts as long as it is valid, not that of the start for all.
+            known: prices that were looked up for other sessions by the same books.
         """
         self._books = books
         self._start, self._end = whole
         self._stretches = stretches
         self._began = stretches[0].start if stretches else self._start
         self._context = context
-        self._turns = [turn.start for turn in context.turns]
+        self._turns = [turn.start for turn in context.turns] if context.turns else []
         self._switching = switching and len(books) > 1
-        special = [book for book in books if book.special]
-        self._spots = {
-            book: SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
-            for book in special
-            if book.tariff.spot
-        }
-        self.has_caps = bool(special) and any(book.tariff.caps for book in special)
+        self._spots: dict[PriceBook, SpotPrices] = {}
+        for book in books:
+            if book.tariff.spot:
+                self._spots[book] = SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
+        self.has_caps = any(book.tariff.caps for book in books)
         self._locked: PriceBook | None = None
-        self._cache: dict[tuple[object, ...], tuple[Price, ...]] = {}
-        self.changes = self._all_changes()
+        # Where clock and volume alone decide, sessions that begin between the same two changes go through the same
+        # prices one after the other.
+        self._known: PricesBySlot = {}
+        if len(books) == 1 and books[0].by_clock and not self._turns:
+            slot, self.changes = books[0].timeline(self._start, self._end)
+            self._known = known.setdefault((slot, context.relationship), self._known)
+        else:
+            self.changes = self._all_changes()
 
-    def book(self, period: Period, at: datetime, path: str) -> PriceBook:
+    def book(self, period: Period, at: datetime, index: int) -> PriceBook:
         """Give the tariff of a period at an instant: the one that it names, whose turn it is, or that is valid.
 
         Raises:
-            RatingError: it names a tariff that the session has not; `path` is the period's.
+            RatingError: it names a tariff that the session has not; `index` is the period's.
             TariffError: none is valid.
         """
+        if self._locked is not None and not period.tariff_id:
+            return self._locked
         tariff_id = period.tariff_id or self._whose_turn(at)
         if tariff_id:
             named = [book for book in self._books if book.tariff.id == tariff_id]
             if not named:
                 known = ", ".join(book.tariff.id for book in self._books)
-                raise RatingError(f"{path}.tariff_id", f"{tariff_id!r} is not one of {known}", "unknown_tariff")
+                path = f"periods[{index}].tariff_id"
+                raise RatingError(path, f"{tariff_id!r} is not one of {known}", "unknown_tariff")
             return _valid(named, at if self._switching else self._start)
         if self._switching:
             return _valid(self._books, at)
-        if self._locked is None:
-            self._locked = _valid(self._books, self._start)
+        self._locked = _valid(self._books, self._start)
         return self._locked
 
     def prices(self, book: PriceBook, period: Period, at: datetime, energy: Decimal) -> tuple[Price, ...]:
@@ -133,15 +145,16 @@ class SessionPrices:
         """
         slots = bisect_right(self.changes, at), bisect_right(book.energies, energy)
         key = (book, *slots, period.state, period.expired, bool(period.energy))
-        if key in self._cache and not (book.by_power or book.fleeting):
-            return self._cache[key]
+        known = self._known.get(key)
+        if known is not None and not (book.by_power or book.fleeting):
+            return known
         moment = self._moment(book, period, at, energy)
         wanted = [
             self._price(book, dimension, item, moment)
             for dimension, item in _DIMENSIONS[period.state]
             if dimension is not Dimension.ENERGY or period.energy
         ]
-        found = self._cache[key] = tuple(price for price in wanted if price is not None)
+        found = self._known[key] = tuple([price for price in wanted if price is not None])
         return found
 
     def flat(self, book: PriceBook, period: Period, energy: Decimal) -> Price | None:
@@ -168,7 +181,7 @@ class SessionPrices:
             changes = book.changes(self._start, self._end, self._stretches, moving=moving)
             found += [at for at in changes if self._whose_turn(at) == book.tariff.id] if self._turns else changes
         found += [at for at in self._turns if self._start < at < self._end]
-        return sorted(set(found)) if len(self._books) > 1 else found
+        return sorted(set(found)) if len(self._books) > 1 or self._turns else found
 
     def _price(self, book: PriceBook, dimension: Dimension, item: Item, moment: Moment) -> Price | None:
         """Find the price of a dimension. Where a reservation expired, prices for that go before the usual ones."""

@@ -1,10 +1,14 @@
 """The wall clock at a charge point: when it shows a time, and on which days it is set."""
 
-from collections.abc import Collection, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
+
+Slot = tuple[date, int]
+"""A time between two edges: the local day, and how many of its edges are over."""
 
 
 class WallClock:
@@ -13,6 +17,7 @@ class WallClock:
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self._days: dict[date, tuple[datetime, datetime, bool]] = {}
+        self._marks: dict[tuple[date, frozenset[time]], tuple[list[datetime], datetime]] = {}
 
     def local(self, at: datetime) -> datetime:
         """Give what the clock shows."""
@@ -24,15 +29,30 @@ class WallClock:
         passed = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
         return at - passed
 
-    def edges(self, start: datetime, end: datetime, times: Collection[time]) -> list[datetime]:
-        """List the instants strictly between two at which the clock shows one of these times, or is set."""
-        found: list[datetime] = []
-        if times:
-            day = self.local(start).date()
-            while self._day(day)[0] < end:
-                found += [at for at in self._on(day, times) if start < at < end]
-                day += _DAY
-        return sorted(set(found))
+    def edges(self, start: datetime, end: datetime, times: frozenset[time]) -> list[datetime]:
+        """List the instants strictly between two at which the clock shows one of these times, or is set, in order."""
+        return self.timeline(start, end, times)[1]
+
+    def timeline(self, start: datetime, end: datetime, times: frozenset[time]) -> tuple[Slot | None, list[datetime]]:
+        """Give the slot of an instant, and the instants as `edges` does; no slot if there are no times."""
+        if not times:
+            return None, []
+        day = self.local(start).date()
+        marks, over = self._marks_of(day, times)
+        slot = day, bisect_right(marks, start)
+        found = [at for at in marks if start < at < end]
+        while over < end:
+            day += _DAY
+            marks, over = self._marks_of(day, times)
+            found += [at for at in marks if start < at < end]
+        return slot, sorted(set(found)) if len(found) > 1 else found
+
+    def _marks_of(self, day: date, times: frozenset[time]) -> tuple[list[datetime], datetime]:
+        """List the instants of a local day at which the clock shows one of these times, or is set; and give its end."""
+        known = self._marks.get((day, times))
+        if known is None:
+            known = self._marks[day, times] = sorted(set(self._on(day, times))), self._day(day)[1]
+        return known
 
     def _day(self, day: date) -> tuple[datetime, datetime, bool]:
         """Give the begin and the end of a local day, and whether the clock runs through it without being set."""
@@ -44,7 +64,7 @@ class WallClock:
             self._days[day] = known
         return known
 
-    def _on(self, day: date, times: Collection[time]) -> Iterator[datetime]:
+    def _on(self, day: date, times: frozenset[time]) -> Iterator[datetime]:
         low, high, plain = self._day(day)
         if plain:
             for edge in times:
