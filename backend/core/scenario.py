@@ -66,8 +66,8 @@ def rate_scenario(data: object, options: ScenarioOptions = _STRICT) -> dict[str,
         return held(error)
     except PeriodError as error:
         return held(RatingError("sessions", str(error), "periods"))
-    except (ArithmeticError, RecursionError) as error:
-        return held(RatingError("scenario", f"numbers leave the range that can be computed: {error}", "out_of_range"))
+    except (ArithmeticError, RecursionError):
+        return held(RatingError("scenario", "numbers leave the range that can be computed", "out_of_range"))
 
 
 def _priced(case: Case, options: ScenarioOptions) -> dict[str, object]:

@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 
 from backend.core.charging_period import Period
 from backend.core.rating_model import Item, Line, Rating, TaxLine
+from backend.core.reason_texts import reason_text
 from backend.core.rounding import EXACT, Ratio, minor_unit, rounded
 from backend.core.tariff_model import HeldError, PriceBasis
 
@@ -16,7 +17,8 @@ _LIMITS = {Item.MIN_PRICE: "min_price", Item.MAX_PRICE: "max_price", Item.CAP: "
 
 def held(error: HeldError) -> dict[str, object]:
     """Tell why something has no price: a code for programs, the path of what is wrong, and the words."""
-    return {"held": True, "reason": {"code": error.code, "path": error.path, "text": error.reason}}
+    german = reason_text(error.reason, "de")
+    return {"held": True, "reason": {"code": error.code, "path": error.path, "text": error.reason, "text_de": german}}
 
 
 def rating_json(rating: Rating, periods: Sequence[Period]) -> dict[str, object]:
@@ -34,9 +36,8 @@ def rating_json(rating: Rating, periods: Sequence[Period]) -> dict[str, object]:
         "notes": [{"code": n.code, "path": n.path, "de": n.de, "en": n.en} for n in rating.notes],
         "used": {used.key: plain(used.amount) for used in rating.used},
     }
-    limits = [line for line in rating.lines if line.item in _LIMITS]
-    if limits:
-        result["limit_applied"] = _limit_json(limits, rating)
+    if any(line.item in _LIMITS for line in rating.lines):
+        result["limit_applied"] = _limit_json(rating)
     return result
 
 
@@ -126,14 +127,19 @@ def _index(line: Line, periods: Sequence[Period]) -> int | None:
     return found[0] if found else None
 
 
-def _limit_json(limits: Sequence[Line], rating: Rating) -> dict[str, object]:
-    net, gross = sum((o.net for o in limits), Decimal(0)), sum((o.gross for o in limits), Decimal(0))
+def _limit_json(rating: Rating) -> dict[str, object]:
+    """Tell which limits took effect and what the session would cost without them.
+
+    What they add or take off stands in `lines` and nowhere else, so the lines sum to the total; `lines` here are the
+    indices of theirs.
+    """
+    places = [i for i, line in enumerate(rating.lines) if line.item in _LIMITS]
+    limits = [rating.lines[i] for i in places]
     return {
         "which": ", ".join(dict.fromkeys(_LIMITS[line.item] for line in limits)),
-        "net_before": plain(rating.exact_net - net),
-        "gross_before": plain(rating.exact_gross - gross),
-        "adjustment_net_exact": plain(net),
-        "adjustment_gross_exact": plain(gross),
+        "net_before": plain(rating.exact_net - sum((line.net for line in limits), Decimal(0))),
+        "gross_before": plain(rating.exact_gross - sum((line.gross for line in limits), Decimal(0))),
+        "lines": places,
     }
 
 

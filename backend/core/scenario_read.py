@@ -216,7 +216,7 @@ def _retail(data: object, money: str) -> Retail:
 def _net_or_gross(row: Row, name: str) -> Amount | None:
     net, gross = row.take(f"{name}_net", amount, None), row.take(f"{name}_gross", amount, None)
     if net is not None and gross is not None:
-        raise TariffError(row.path(f"{name}_gross"), f"stands beside {name}_net; give one")
+        raise TariffError(row.path(f"{name}_gross"), f"stands beside {name}_net, give one of them")
     if net is not None:
         return Amount(net, PriceBasis.NET)
     return None if gross is None else Amount(gross, PriceBasis.GROSS)

@@ -129,7 +129,7 @@ def graduated(value: object, path: str) -> Graduated:
     )
     row.finish()
     if net is not None and gross is not None:
-        raise TariffError(f"{path}.base_fee_gross", "stands beside base_fee_net; give one")
+        raise TariffError(f"{path}.base_fee_gross", "stands beside base_fee_net, give one of them")
     ends = [tier.up_to_kwh for tier in tiers]
     rising = [end for end in ends[:-1] if end is not None]
     if len(rising) < len(tiers) - 1 or any(b <= a for a, b in pairwise(rising)):
@@ -214,7 +214,7 @@ class _SpotReader:
 
     def _check(self, found: Spot, path: str, adders: int) -> None:
         if adders > 1:
-            raise TariffError(f"{path}.adder", "stands there twice; give it net or gross")
+            raise TariffError(f"{path}.adder", "stands there twice, give it net or gross")
         if not 0 < found.interval <= 1440 or 1440 % found.interval:
             raise TariffError(f"{path}.interval_minutes", "must divide a day")
         if bool(found.series) + bool(found.series_id) + bool(found.local) != 1:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from backend.core.explain import LANGUAGES, condition_text, item_name, number_text
 from backend.core.lint_texts import FINDING_TEXTS, Severity
 from backend.core.net_export import OCPI_DECIMALS, worst_drift
+from backend.core.reason_texts import reason_text
 from backend.core.tariff import parse_tariff
 from backend.core.tariff_cover import Case, Cover, CoverError
 from backend.core.tariff_model import (
@@ -148,7 +149,7 @@ def is_profile_set(bodies: Sequence[Mapping[str, object]]) -> bool:
 
 def invalid(error: TariffError) -> Finding:
     """Tell as a finding that a tariff can't be read."""
-    return _found("invalid", error.path, reason=error.reason)
+    return _found("invalid", error.path, reason=(reason_text(error.reason, "de"), error.reason))
 
 
 def reachable(tariff: Tariff) -> frozenset[tuple[int, int]]:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from backend.api.live import Live
+from backend.core.reason_texts import reason_text
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.store.overview import Operator, read_operator
@@ -54,6 +55,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["reason"] = reason_text
         self._assets = _fingerprint(HERE / "static")
 
     async def reader(self, request: Request) -> Reader:

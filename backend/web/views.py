@@ -14,6 +14,7 @@ from backend.core.assignment import rule_text
 from backend.core.invoice import Invoice
 from backend.core.pricing import Inputs
 from backend.core.rating import Rating
+from backend.core.reason_texts import reason_text
 from backend.core.record import RecordError, from_json
 from backend.core.turns import turn_text
 from backend.jobs.live_price import LivePrices
@@ -95,16 +96,17 @@ class Views:
         inputs = (
             read_record(Inputs, detail.ratings[-1].inputs) if detail.ratings and detail.ratings[-1].inputs else None
         )
+        language = reader.texts.language
         turns = live.turns if live else inputs.turns if inputs else ()
         values = {
             "detail": detail,
             "row": detail.summary,
-            "turns": [(turn.start, turn_text(turn, reader.texts.language)) for turn in turns],
+            "turns": [(turn.start, turn_text(turn, language)) for turn in turns],
             "connected": self._site.connections.find(detail.summary.charge_point_id) is not None,
             "events": [EventView(row, event_time(row.payload)) for row in detail.events],
             "live": live,
             "rating": live.rating if live else stored,
-            "why_tariff": rule_text(rule, reader.texts.language) if rule else detail.tariff_reason,
+            "why_tariff": rule_text(rule, language) if rule else reason_text(detail.tariff_reason, language),
         }
         return self._site.page(request, reader, "transaction", values | _charts(detail, reader))
 

@@ -140,9 +140,16 @@ def test_lines_sum_to_the_total_and_are_explained_in_both_languages(case: dict[s
 def test_minimum_price_is_a_line_and_told_apart() -> None:
     found = rated(BY_ID["S15"])
     which, net, gross = BY_ID["S15"]["expected"]["limit"]
-    assert found["limit_applied"]["which"] == which
-    assert (found["lines"][-1]["dimension"], found["lines"][-1]["net_exact"]) == ("MIN_PRICE", net)
-    assert found["limit_applied"]["adjustment_gross_exact"] == gross
+    line = found["lines"][-1]
+    assert (line["dimension"], line["element"]) == ("MIN_PRICE", None)
+    assert (line["net_exact"], line["gross_exact"]) == (net, gross)
+    # what it adds stands in its line alone: the lines sum to the total
+    assert found["limit_applied"] == {
+        "which": which,
+        "net_before": "0.248",
+        "gross_before": "0.29512",
+        "lines": [len(found["lines"]) - 1],
+    }
 
 
 def test_both_modes_of_a_version_switch_are_told() -> None:
@@ -296,6 +303,7 @@ def test_period_that_spans_a_price_change_is_divided_only_if_that_is_allowed() -
         "code": "period_spans_price_change",
         "path": "sessions[0].periods[0]",
         "text": "spans a price change at 2026-06-15T20:00:00Z",
+        "text_de": "überspannt einen Preiswechsel um 2026-06-15T20:00:00Z",
     }
     divided = price(case, between=Between.INTERPOLATE)
     assert [line["quantity"] for line in divided["lines"]] == ["9.167", "18.333"]

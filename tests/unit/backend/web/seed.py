@@ -228,7 +228,7 @@ def _transactions() -> list[Row]:
         _transaction(ENDED_LATE, "CP-RATHAUS", 2, max_, timedelta(hours=9), 911_250, ended_at=NOW - timedelta(hours=7))
         | {"meter_stop": 930_000, "stop_reason": "Local", "state": "ended"},
         _transaction(HELD, "CP-BAHNHOF", 2, "04FFFFFFFFFF09", timedelta(hours=30), 50_000, state="held")
-        | {"held_reason": f"the register fell from 58200 Wh to 12 Wh at 14:03 {EVIL}"},
+        | {"held_reason": f"the register falls from 58200 to 12 Wh between 14:01 and 14:03 {EVIL}"},
         _transaction(RUNNING, "CP-RATHAUS", 1, erika, timedelta(minutes=72), 1_021_480),
         _transaction(ELSEWHERE, "CP-BAHNHOF", 1, max_, timedelta(hours=4), 70_000),
     ]

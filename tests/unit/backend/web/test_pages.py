@@ -89,8 +89,9 @@ def test_a_chosen_language_is_remembered(place: Installation) -> None:
 
 def test_held_transactions_stand_in_the_clarification_list_with_their_reason(place: Installation) -> None:
     with place.client() as client:
-        text = read(client, "/")
-    assert f"Ladevorgang {HELD} P+R Bahnhof Nord · 26.10.2026, 10:42 · 8,200 kWh the register fell" in text
+        text, english = read(client, "/"), read(client, "/?lang=en")
+    assert f"Ladevorgang {HELD} P+R Bahnhof Nord · 26.10.2026, 10:42 · 8,200 kWh der Zähler fällt zwischen" in text
+    assert "the register falls from 58200 to 12 Wh between 14:01 and 14:03" in english
 
 
 def test_transactions_are_listed_newest_first_with_filter_and_pages(place: Installation) -> None:

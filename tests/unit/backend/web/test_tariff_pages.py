@@ -198,11 +198,11 @@ def test_a_partners_tariff_is_shown_in_our_own_format(client: httpx.Client) -> N
     ("text", "told"),
     [
         ("", "tariff Der Tarif kann nicht gelesen werden"),
-        ("{", "is not JSON"),
-        ("[" * 5000, "is not JSON"),
-        (json.dumps([ADHOC, ADHOC]), "must be one, not 2"),
+        ("{", "ist kein JSON"),
+        ("[" * 5000, "ist kein JSON"),
+        (json.dumps([ADHOC, ADHOC]), "muss genau einer sein, nicht 2"),
         (json.dumps(ADHOC | {"elements": []}), "elements Der Tarif kann nicht gelesen werden"),
-        (EVIL, "is not JSON"),
+        (EVIL, "ist kein JSON"),
     ],
 )
 def test_what_is_no_tariff_is_told(client: httpx.Client, text: str, told: str) -> None:
