@@ -1,5 +1,6 @@
 """A rating as JSON: exact amounts beside rounded ones, each line with its explanation in German and English."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 
@@ -123,8 +124,8 @@ def plain(value: Decimal) -> str:
 def _index(line: Line, periods: Sequence[Period]) -> int | None:
     if line.element is None:
         return None
-    found = [i for i, period in enumerate(periods) if period.start <= line.start and line.end <= period.end]
-    return found[0] if found else None
+    i = bisect_left(periods, line.end, key=lambda period: period.end)
+    return i if i < len(periods) and periods[i].start <= line.start else None
 
 
 def _limit_json(rating: Rating) -> dict[str, object]:

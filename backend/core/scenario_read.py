@@ -101,10 +101,11 @@ def read_case(data: object) -> Case:
     for (path, _), tariff in zip(bodies, tariffs, strict=True):
         if money and tariff.currency != money:
             raise TariffError(f"{path}.currency", f"is {tariff.currency}, the scenario's is {money}")
-    names = [session.id for session in sessions]
+    names: set[str] = set()
     for i, session in enumerate(sessions):
-        if names.index(session.id) != i:
+        if session.id in names:
             raise RatingError(f"sessions[{i}].id", f"{session.id!r} stands there twice", "invalid_value")
+        names.add(session.id)
     return Case(
         id=name,
         zone=zone,
