@@ -79,7 +79,8 @@ class Charges:
         self.book = self._prices.book(periods[0], periods[0].start, 0)
         self.found: list[Charge] = []
         self._find()
-        self._add_steps()
+        if prices.has_steps:
+            self._add_steps()
         self.capped = list(self._caps()) if prices.has_caps else []
 
     @property

@@ -15,6 +15,7 @@ from backend.core.tariff_model import (
 )
 
 LANGUAGES = ("de", "en")
+Words = tuple[str, str]
 
 _ITEMS = {
     "FLAT": ("Startgebühr", "Start fee"),
@@ -73,33 +74,28 @@ def _number_text(value: Decimal, least: int) -> str:
     return f"{whole}.{decimals}" if decimals else whole
 
 
-def price_text(price: Decimal) -> str:
-    """Write a price as English does, for `line_reasons`."""
-    return _number_text(price, 2)
+def price_words(item: str, price: Decimal, currency: str, when: tuple[str, str]) -> tuple[Words, Words]:
+    """Word a price with its conditions, (German, English): what stands before a quantity, and after it."""
+    unit = "" if item == "FLAT" else "/kWh" if item == "ENERGY" else "/h"
+    amount = f"{_number_text(price, 2)} {currency}{unit}"
+    times = " " if item == "FLAT" else " × "
+    conditions = [f" ({text})" if text else "" for text in when]
+    (de, en), gap = _ITEMS[item], "" if item == "FLAT" else " "
+    return (f"{de}{gap}", f"{times}{_german(amount)}{conditions[0]}"), (f"{en}{gap}", f"{times}{amount}{conditions[1]}")
 
 
 def line_reasons(
-    item: str,
-    quantity: Decimal,
-    amount: str,
-    currency: str,
-    *,
-    when: tuple[str, str],
-    added: Decimal,
-    interpolated: bool,
+    item: str, words: tuple[Words, Words], quantity: Decimal, *, added: Decimal, interpolated: bool
 ) -> tuple[str, str]:
-    """Explain a line: (German, English). `amount` is the price by `price_text`, `when` its conditions in both."""
-    count, unit, step = "", "", ""
+    """Explain a line: (German, English). `words` are those of its price by `price_words`."""
+    count, step = "", "s"
     if item == "ENERGY":
-        count, unit, step = f" {_number_text(quantity, 3)} kWh ×", "/kWh", "kWh"
+        count, step = f"{_number_text(quantity, 3)} kWh", "kWh"
     elif item != "FLAT":
         whole_minutes = quantity % 60 == 0
-        duration = f"{_number_text(quantity / 60, 0)} min" if whole_minutes else f"{_number_text(quantity, 0)} s"
-        count, unit, step = f" {duration} ×", "/h", "s"
-    rest = f"{count} {amount} {currency}{unit}"
-    de, en = _ITEMS[item]
-    de = f"{de}{_german(rest)}" + (f" ({when[0]})" if when[0] else "")
-    en = f"{en}{rest}" + (f" ({when[1]})" if when[1] else "")
+        count = f"{_number_text(quantity / 60, 0)} min" if whole_minutes else f"{_number_text(quantity, 0)} s"
+    german, english = words
+    de, en = f"{german[0]}{_german(count)}{german[1]}", f"{english[0]}{count}{english[1]}"
     if added:
         more = f"{_number_text(added, 0)} {step}"
         de, en = f"{de}, aufgerundet um {_german(more)}", f"{en}, rounded up by {more}"

@@ -6,12 +6,13 @@ rising register of whole Wh, so their sum is exactly what the meter counted.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from itertools import compress, pairwise
 from operator import lt
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from backend.core.charging_period import Between, MeterPoint, Period, PeriodError, State
@@ -34,7 +35,7 @@ _SECOND = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
-class _Track:
+class Track:
     """The register as a line: times and registers side by side, with what is known at each of them.
 
     `charging` tells of each interval what the vehicle did, `steady` that it charged all the time, `cuts` is 1 where a
@@ -77,39 +78,31 @@ def cut(
     Raises:
         PeriodError: fewer than two points, an end before the start, or a register that runs backwards.
     """
-    book = PriceBook(tariff, WallClock(zone))
-    return cut_by(
-        points,
-        lambda found: book.changes(found[0].start, found[-1].end, found, moving=()),
-        energies=book.energies,
-        by_power=book.by_power,
-        between=between,
-    )
+    book, track = PriceBook(tariff, WallClock(zone)), follow(points)
+    found = stretches_of(track)
+    changes = book.changes(found[0].start, found[-1].end, found, moving=())
+    return cut_track(track, changes, energies=book.energies, by_power=book.by_power, between=between)
 
 
-def cut_by(
-    points: Sequence[MeterPoint],
-    changes: Callable[[Sequence[Stretch]], Iterable[datetime]],
+def cut_track(
+    track: Track,
+    changes: Iterable[datetime],
     *,
     energies: Iterable[Decimal],
     by_power: bool,
     between: Between,
 ) -> tuple[Period, ...]:
-    """Cut a session where a caller says.
+    """Cut a session where a caller says; the track is used up.
 
     Args:
-        points: as in `cut`.
-        changes: gives the instants of a session whose times of charging are these.
+        track: from `follow`.
+        changes: instants strictly inside the session.
         energies: Wh from the start at which a price may change.
         by_power: the price depends on power, so each value of the meter is a cut.
         between: as in `cut`.
-
-    Raises:
-        PeriodError: as `cut`.
     """
-    track = _track(points)
     allowed = between is Between.INTERPOLATE
-    for instant in changes(_stretches_of(track)):
+    for instant in changes:
         _cut_time(track, instant, interpolate=allowed)
     for energy in energies:
         _cut_register(track, track.registers[0] + int(energy.to_integral_value(ROUND_CEILING)), interpolate=allowed)
@@ -152,7 +145,8 @@ def stretches(periods: Iterable[Period]) -> list[Stretch]:
     return found
 
 
-def _track(points: Sequence[MeterPoint]) -> _Track:
+def follow(points: Sequence[MeterPoint]) -> Track:
+    """Read a session's register as a line; `points` and errors as in `cut`."""
     if len(points) < 2:
         raise PeriodError("a session needs a register at its start and one at its end")
     times = [point.at for point in points]
@@ -163,7 +157,7 @@ def _track(points: Sequence[MeterPoint]) -> _Track:
         times, registers = [point.at for point in points], [point.energy for point in points]
     powers: list[int | None] = [point.power for point in points]
     currents: list[int | None] = [point.current for point in points]
-    return _Track(
+    return Track(
         times=times,
         registers=registers,
         powers=_if_known(powers),
@@ -208,14 +202,15 @@ def _turns(charging: Sequence[bool]) -> list[int]:
     return [i for i, (a, b) in enumerate(pairwise(charging), 1) if a is not b]
 
 
-def _stretches_of(track: _Track) -> list[Stretch]:
+def stretches_of(track: Track) -> list[Stretch]:
+    """Give the times in which the vehicle charges, or does not."""
     if track.steady:
         return [Stretch(track.times[0], track.times[-1], track.charging[0])]
     turns = [0, *_turns(track.charging), len(track.charging)]
     return [Stretch(track.times[a], track.times[b], track.charging[a]) for a, b in pairwise(turns)]
 
 
-def _cut_time(track: _Track, instant: datetime, *, interpolate: bool) -> None:
+def _cut_time(track: Track, instant: datetime, *, interpolate: bool) -> None:
     """Cut at a time strictly inside the session."""
     i = bisect_left(track.times, instant)
     if track.times[i] == instant:
@@ -230,7 +225,7 @@ def _cut_time(track: _Track, instant: datetime, *, interpolate: bool) -> None:
     track.insert(i, instant, register, measured=before == after)
 
 
-def _cut_register(track: _Track, register: int, *, interpolate: bool) -> None:
+def _cut_register(track: Track, register: int, *, interpolate: bool) -> None:
     """Cut where the register reached a value, if it did; the time is told to the second."""
     i = bisect_left(track.registers, register)
     if i in (0, len(track.registers)):
@@ -246,7 +241,7 @@ def _cut_register(track: _Track, register: int, *, interpolate: bool) -> None:
     track.insert(i, instant, register, measured=False)
 
 
-def _periods(track: _Track, *, by_power: bool) -> Iterator[Period]:
+def _periods(track: Track, *, by_power: bool) -> Iterator[Period]:
     """Join the values up to each cut, change of state and, if power decides the price, each value of the meter."""
     last = len(track.times) - 1
     ends = {0, last} if track.steady else {0, last, *_turns(track.charging)}
@@ -279,9 +274,12 @@ def _if_known(values: list[int | None]) -> list[int | None]:
 
 def _bounds(values: Sequence[int | None]) -> tuple[Decimal | None, Decimal | None]:
     """Give the least and the highest of the values that are known, in thousands."""
-    known = [value for value in values if value is not None] if values else ()
-    if not known:
+    if not values:
         return None, None
-    least, most = min(known), max(known)
+    try:
+        known = cast(Sequence[int], values)
+        least, most = min(known), max(known)
+    except TypeError:  # some are unknown
+        return _bounds([value for value in values if value is not None])
     low = least * _THOUSANDTH
     return low, low if most == least else most * _THOUSANDTH

@@ -11,7 +11,8 @@ from decimal import Decimal
 from itertools import pairwise
 
 from backend.core.charging_period import Period
-from backend.core.explain import condition_text, price_text
+from backend.core.explain import Words, condition_text, price_words
+from backend.core.hot_data import hot_dataclass
 from backend.core.tariff_model import (
     Attribution,
     Dimension,
@@ -55,7 +56,7 @@ class Moment:
     window: Callable[[int], timedelta]
 
 
-@dataclass(frozen=True, slots=True)
+@hot_dataclass(frozen=True, slots=True)
 class Stretch:
     """A time in which the vehicle charges, or does not, without change."""
 
@@ -68,14 +69,14 @@ class Stretch:
 class Candidate:
     """A component with where it stands and the checks that its element's restrictions ask for.
 
-    `text` is its price by `price_text`, `when` the element's conditions in German and English.
+    `words` are those of its price, `when` the element's conditions in German and English.
     """
 
     element: int
     index: int
     component: PriceComponent
     checks: tuple[Callable[[Moment], bool], ...]
-    text: str
+    words: tuple[Words, Words]
     when: tuple[str, str]
 
 
@@ -105,6 +106,8 @@ class PriceBook:
         counters = self._durations or self._idle_durations or self._windows
         self.by_clock = not (counters or self.fleeting or self.by_power or tariff.spot)
         self.counts_idle = bool(self._idle_durations)
+        self.has_caps = bool(tariff.caps)
+        self.has_steps = any(component.step_size for element in tariff.elements for component in element.components)
         self.has_flat = any(dimension is Dimension.FLAT for dimension, _ in self._candidates)
 
     def find(self, dimension: Dimension, kind: Reservation | None, moment: Moment) -> Candidate | None:
@@ -190,7 +193,10 @@ def _candidates(tariff: Tariff) -> dict[tuple[Dimension, Reservation | None], li
         when = condition_text(element.restrictions, "de"), condition_text(element.restrictions, "en")
         for j, component in enumerate(element.components):
             kind = (component.dimension, element.restrictions.reservation)
-            found.setdefault(kind, []).append(Candidate(i, j, component, checks, price_text(component.price), when))
+            reserves = element.restrictions.reservation and component.dimension is Dimension.TIME
+            item = "RESERVATION_TIME" if reserves else component.dimension.value
+            words = price_words(item, component.price, tariff.currency, when)
+            found.setdefault(kind, []).append(Candidate(i, j, component, checks, words, when))
     return found
 
 

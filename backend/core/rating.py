@@ -14,7 +14,7 @@ The rules, in the order in which they apply (OCPI 2.2.1 mod_tariffs where it spe
   computed from it; with GROSS prices the gross amount is rounded, the net derived, and VAT is the difference.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 
 from backend.core.charges import HOUR, Capped, Charge, Charges, check, in_one_basis
 from backend.core.charging_period import MeterPoint, Period
-from backend.core.explain import cap_reasons, fee_reasons, limit_reasons, line_reasons, price_text
-from backend.core.periods import cut_by, stretches
+from backend.core.explain import cap_reasons, fee_reasons, limit_reasons, line_reasons, price_words
+from backend.core.periods import Track, cut_track, follow, stretches, stretches_of
 from backend.core.prices import PriceBook, Stretch
 from backend.core.rating_model import (
     ENGINE,
@@ -110,6 +110,7 @@ class Rater:
         self._energies = sorted({energy for book in self._books for energy in book.energies})
         self._by_power = any(book.by_power for book in self._books)
         self._currency, self._basis = in_one_basis(self._books)
+        self._unit = minor_unit(self._currency)
 
     def cut(self, points: Sequence[MeterPoint], context: Context = _CONTEXT) -> tuple[Period, ...]:
         """Cut a session into charging periods; `points` and errors as in `backend.core.periods.cut`.
@@ -118,7 +119,8 @@ class Rater:
             PeriodError: the points contradict each other.
             TariffError: a price series is missing.
         """
-        return self._cut(points, lambda found: self._prices((found[0].start, found[-1].end), found, context))
+        track = follow(points)
+        return self._cut(track, self._prices(stretches_of(track), context))
 
     def cut_and_rate(
         self, points: Sequence[MeterPoint], context: Context = _CONTEXT
@@ -130,28 +132,22 @@ class Rater:
             RatingError: as `rate`.
             TariffError: as both.
         """
-        made: list[SessionPrices] = []
+        track = follow(points)
+        prices = self._prices(stretches_of(track), context)
+        periods = self._cut(track, prices)
+        return periods, self._rate(periods, context, prices)
 
-        def prices(found: Sequence[Stretch]) -> SessionPrices:
-            made.append(self._prices((found[0].start, found[-1].end), found, context))
-            return made[0]
-
-        periods = self._cut(points, prices)
-        return periods, self._rate(periods, context, made[0])
-
-    def _prices(self, whole: tuple[datetime, datetime], found: Sequence[Stretch], context: Context) -> SessionPrices:
+    def _prices(
+        self, found: Sequence[Stretch], context: Context, whole: tuple[datetime, datetime] | None = None
+    ) -> SessionPrices:
+        """Look up prices for times of charging and parking; `whole` is the session with its reservation."""
+        whole = whole or (found[0].start, found[-1].end)
         switching = self._policy.version_switch is VersionSwitch.SWITCH
         return SessionPrices(self._books, whole, found, context, switching=switching, known=self._known)
 
-    def _cut(
-        self, points: Sequence[MeterPoint], prices: Callable[[Sequence[Stretch]], SessionPrices]
-    ) -> tuple[Period, ...]:
-        return cut_by(
-            points,
-            lambda found: prices(found).changes,
-            energies=self._energies,
-            by_power=self._by_power,
-            between=self._policy.between,
+    def _cut(self, track: Track, prices: SessionPrices) -> tuple[Period, ...]:
+        return cut_track(
+            track, prices.changes, energies=self._energies, by_power=self._by_power, between=self._policy.between
         )
 
     def rate(self, periods: Sequence[Period], context: Context = _CONTEXT) -> Rating:
@@ -166,16 +162,16 @@ class Rater:
             TariffError: the tariff has no price for what happened.
         """
         check(periods)
-        return self._rate(
-            periods, context, self._prices((periods[0].start, periods[-1].end), stretches(periods), context)
-        )
+        whole = periods[0].start, periods[-1].end
+        return self._rate(periods, context, self._prices(stretches(periods), context, whole))
 
     def _rate(self, periods: Sequence[Period], context: Context, prices: SessionPrices) -> Rating:
         with localcontext(EXACT):
             charges = Charges(periods, prices, self._policy, context)
-            rows = [_row(c.money(), c.price.vat, self._basis) for c in charges.found]
-            rows += [_row(-cap.money, cap.vat, self._basis) for cap in charges.capped]
-            rates = _by_rate(rows)
+            parts = [(charge.price.vat, charge.money()) for charge in charges.found]
+            parts += [(cap.vat, -cap.money) for cap in charges.capped]
+            rows = [_row(money, vat, self._basis) for vat, money in parts]
+            rates = self._rates(parts)
             limited: list[_Limited] = []
             tariff = charges.book.tariff
             if (tariff.min_price or tariff.max_price) and (rows or not self._policy.flat_needs_energy):
@@ -189,6 +185,13 @@ class Rater:
             lines += [_limit_line(limit, whole, tariff, *next(each)) for limit in limited]
             return self._rating(lines, rates, charges, context)
 
+    def _rates(self, parts: Sequence[tuple[Decimal | None, Decimal]]) -> list[_Row]:
+        """Sum amounts of money times 3600 per VAT rate."""
+        sums: dict[Decimal | None, Decimal] = {}
+        for vat, money in parts:
+            sums[vat] = sums.get(vat, _NOTHING) + money
+        return [_row(sums[vat], vat, self._basis) for vat in _highest_first(sums)]
+
     def _rating(
         self,
         lines: Sequence[Line],
@@ -196,7 +199,7 @@ class Rater:
         charges: Charges | None,
         context: Context,
     ) -> Rating:
-        unit = minor_unit(self._currency)
+        unit = self._unit
         taxes = tuple([_tax_line(row, self._basis, unit) for row in rates])
         net = vat = _NOTHING * unit
         for tax in taxes:
@@ -287,17 +290,19 @@ def _part(amount: Ratio, part: Ratio, whole: Ratio) -> Ratio:
 
 
 def _by_rate(rows: Sequence[_Row]) -> list[_Row]:
-    """Sum net and gross per VAT rate, the highest first, no VAT last."""
-    if len(rows) < 2:
-        return list(rows)
-    rates = list({row.vat: None for row in rows})
-    if len(rates) > 1:
-        rates.sort(key=lambda vat: -1 if vat is None else vat, reverse=True)
-    found = []
-    for vat in rates:
-        same = rows if len(rates) == 1 else [row for row in rows if row.vat == vat]
-        found.append(_Row(vat, summed([row.net for row in same]), summed([row.gross for row in same])))
-    return found
+    """Sum net and gross per VAT rate."""
+    groups: dict[Decimal | None, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(row.vat, []).append(row)
+    return [
+        _Row(vat, summed([row.net for row in groups[vat]]), summed([row.gross for row in groups[vat]]))
+        for vat in _highest_first(groups)
+    ]
+
+
+def _highest_first(rates: Collection[Decimal | None]) -> Collection[Decimal | None]:
+    """Sort VAT rates, the highest first, no VAT last."""
+    return rates if len(rates) < 2 else sorted(rates, key=lambda vat: -1 if vat is None else vat, reverse=True)
 
 
 def _stored(rows: Sequence[_Row], rates: Sequence[_Row]) -> list[tuple[Decimal, Decimal]]:
@@ -332,12 +337,11 @@ def _line(charge: Charge, currency: str, net: Decimal, gross: Decimal) -> Line:
     interpolated = False
     if item is Item.ENERGY:
         quantity, added, interpolated = quantity * _KWH, added * _KWH, period.interpolated
-    told = when
-    if charge.extra[0]:
+    words = candidate.words
+    if charge.extra[0] or charge.unit_price is not candidate.component.price:
         told = ", ".join(filter(None, (when[0], charge.extra[0]))), ", ".join(filter(None, (when[1], charge.extra[1])))
-    of_tariff = charge.unit_price is candidate.component.price
-    amount = candidate.text if of_tariff else price_text(charge.unit_price)
-    reasons = line_reasons(item, quantity, amount, currency, when=told, added=added, interpolated=interpolated)
+        words = price_words(item, charge.unit_price, currency, told)
+    reasons = line_reasons(item, words, quantity, added=added, interpolated=interpolated)
     return Line(
         start=period.start,
         end=period.end,

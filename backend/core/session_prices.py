@@ -101,10 +101,12 @@ class SessionPrices:
         self._turns = [turn.start for turn in context.turns] if context.turns else []
         self._switching = switching and len(books) > 1
         self._spots: dict[PriceBook, SpotPrices] = {}
+        self.has_caps = self.has_steps = False
         for book in books:
             if book.tariff.spot:
                 self._spots[book] = SpotPrices(book.tariff, book.tariff.spot, book.clock, context.series)
-        self.has_caps = any(book.tariff.caps for book in books)
+            self.has_caps |= book.has_caps
+            self.has_steps |= book.has_steps
         self._locked: PriceBook | None = None
         # Where clock and volume alone decide, sessions that begin between the same two changes go through the same
         # prices one after the other.
