@@ -62,7 +62,7 @@ class Period:
         state: what the vehicle did.
         energy: Wh taken in the period; a Decimal where somebody else's record tells parts of a Wh.
         interpolated: the register at the start or the end lies between two values of the meter.
-        min_power: kW; None where unknown, as with the next three.
+        min_power: kW; None where unknown or no price depends on it, as with the next three.
         max_power: kW.
         min_current: A, sum over the phases.
         max_current: A, sum over the phases.

@@ -19,7 +19,7 @@ from backend.core.charging_period import Between, MeterPoint, Period, PeriodErro
 from backend.core.prices import PriceBook, Stretch
 from backend.core.tariff_model import Tariff
 from backend.core.wall_clock import WallClock
-from shared.units import Wh
+from shared.units import MilliAmp, Watt, Wh
 
 __all__ = ["Between", "MeterPoint", "Period", "PeriodError", "State", "cut", "cut_at", "cut_where", "stretches"]
 
@@ -39,7 +39,7 @@ class Track:
     """The register as a line: times and registers side by side, with what is known at each of them.
 
     `charging` tells of each interval what the vehicle did, `steady` that it charged all the time, `cuts` is 1 where a
-    price may change. `powers` and `currents` are empty if none is known.
+    price may change. `powers` and `currents` are empty if none is known, or none decides a price.
     """
 
     times: list[datetime]
@@ -78,7 +78,8 @@ def cut(
     Raises:
         PeriodError: fewer than two points, an end before the start, or a register that runs backwards.
     """
-    book, track = PriceBook(tariff, WallClock(zone)), follow(points)
+    book = PriceBook(tariff, WallClock(zone))
+    track = follow(points, by_power=book.by_power)
     found = stretches_of(track)
     changes = book.changes(found[0].start, found[-1].end, found, moving=())
     return cut_track(track, changes, energies=book.energies, by_power=book.by_power, between=between)
@@ -145,8 +146,8 @@ def stretches(periods: Iterable[Period]) -> list[Stretch]:
     return found
 
 
-def follow(points: Sequence[MeterPoint]) -> Track:
-    """Read a session's register as a line; `points` and errors as in `cut`."""
+def follow(points: Sequence[MeterPoint], *, by_power: bool) -> Track:
+    """Read a session's register as a line; `points` and errors as in `cut`, `by_power` as in `cut_track`."""
     if len(points) < 2:
         raise PeriodError("a session needs a register at its start and one at its end")
     times = [point.at for point in points]
@@ -155,14 +156,12 @@ def follow(points: Sequence[MeterPoint]) -> Track:
     if sorted(times) != times or not (rising or sorted(registers) == registers):
         points = _mended(points)
         times, registers = [point.at for point in points], [point.energy for point in points]
-    powers: list[int | None] = [point.power for point in points]
-    currents: list[int | None] = [point.current for point in points]
     return Track(
         times=times,
         registers=registers,
-        powers=_if_known(powers),
-        currents=_if_known(currents),
-        charging=[True] * (len(points) - 1) if rising else _charging(registers, powers),
+        powers=_if_known([point.power for point in points]) if by_power else [],
+        currents=_if_known([point.current for point in points]) if by_power else [],
+        charging=[True] * (len(points) - 1) if rising else _charging(points),
         measured=[True] * len(points),
         cuts=bytearray(len(points)),
         steady=rising,
@@ -189,11 +188,10 @@ def _mended(points: Sequence[MeterPoint]) -> Sequence[MeterPoint]:
     return inside
 
 
-def _charging(registers: Sequence[int], powers: Sequence[int | None]) -> list[bool]:
+def _charging(points: Sequence[MeterPoint]) -> list[bool]:
     """Tell of each interval whether the vehicle charges: it does not if the register stands still without power."""
     return [
-        a != b or (p or 0) >= _STANDBY or (q or 0) >= _STANDBY
-        for a, b, p, q in zip(registers, registers[1:], powers, powers[1:], strict=False)
+        a.energy != b.energy or (a.power or 0) >= _STANDBY or (b.power or 0) >= _STANDBY for a, b in pairwise(points)
     ]
 
 
@@ -267,9 +265,9 @@ def _periods(track: Track, *, by_power: bool) -> Iterator[Period]:
         )
 
 
-def _if_known(values: list[int | None]) -> list[int | None]:
+def _if_known(values: list[Watt | None] | list[MilliAmp | None]) -> list[int | None]:
     """Give the values, or none at all if none is known."""
-    return [] if values[0] is None and values.count(None) == len(values) else values
+    return [] if values[0] is None and values.count(None) == len(values) else list(values)
 
 
 def _bounds(values: Sequence[int | None]) -> tuple[Decimal | None, Decimal | None]:

@@ -119,7 +119,7 @@ class Rater:
             PeriodError: the points contradict each other.
             TariffError: a price series is missing.
         """
-        track = follow(points)
+        track = follow(points, by_power=self._by_power)
         return self._cut(track, self._prices(stretches_of(track), context))
 
     def cut_and_rate(
@@ -132,7 +132,7 @@ class Rater:
             RatingError: as `rate`.
             TariffError: as both.
         """
-        track = follow(points)
+        track = follow(points, by_power=self._by_power)
         prices = self._prices(stretches_of(track), context)
         periods = self._cut(track, prices)
         return periods, self._rate(periods, context, prices)
