@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from backend.core.charging_period import Between, Period, State
-from backend.core.explain import quota_reasons, tier_reasons
+from backend.core.explain import quota_reasons
 from backend.core.periods import cut_at, cut_where
 from backend.core.prices import PriceBook
 from backend.core.rating_model import Context, Item, Note, Policy, RatingError, Used
@@ -143,14 +143,12 @@ class Charges:
 
     def _from_tiers(self, graduated: Graduated, period: Period, price: Price, left: Decimal) -> None:
         key = self._key("graduated", graduated, price, period)
-        low = _ZERO
-        for tier in graduated.tiers:
+        for tier, words in zip(graduated.tiers, price.book.tier_words, strict=True):
             part = left if tier.up_to_kwh is None else min(left, (tier.up_to_kwh - self._before(key)).scaleb(3))
             if part > 0:
                 self._use(key, part.scaleb(-3))
                 left -= part
-                self.found.append(Charge(period, price, tier.price, part, extra=tier_reasons(graduated, low, tier)))
-            low = tier.up_to_kwh or low
+                self.found.append(Charge(period, price, tier.price, part, extra=words))
 
     def _key(self, kind: str, rule: Quota | Graduated, price: Price, period: Period) -> str:
         instants = {Attribution.SESSION_START: self._periods[0].start, Attribution.PERIOD: period.start}

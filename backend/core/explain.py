@@ -11,7 +11,6 @@ from backend.core.tariff_model import (
     Restrictions,
     Span,
     Tariff,
-    Tier,
 )
 
 LANGUAGES = ("de", "en")
@@ -113,13 +112,17 @@ def quota_reasons(quota: Quota, before: Decimal) -> tuple[str, str]:
     )
 
 
-def tier_reasons(graduated: Graduated, low: Decimal, tier: Tier) -> tuple[str, str]:
-    """Explain energy in a tier of a volume price."""
-    span, least = _SPANS[graduated.per], _both(low)
-    if tier.up_to_kwh is None:
-        return f"Menge {span[0]} über {least[0]} kWh", f"volume {span[1]} above {least[1]} kWh"
-    most = _both(tier.up_to_kwh)
-    return f"Menge {span[0]} {least[0]} bis {most[0]} kWh", f"volume {span[1]} {least[1]} to {most[1]} kWh"
+def tier_reasons(graduated: Graduated) -> tuple[tuple[str, str], ...]:
+    """Explain energy in each tier of a volume price."""
+    span, least, found = _SPANS[graduated.per], _both(Decimal(0)), []
+    for tier in graduated.tiers:
+        if tier.up_to_kwh is None:
+            found.append((f"Menge {span[0]} über {least[0]} kWh", f"volume {span[1]} above {least[1]} kWh"))
+            continue
+        most = _both(tier.up_to_kwh)
+        found.append((f"Menge {span[0]} {least[0]} bis {most[0]} kWh", f"volume {span[1]} {least[1]} to {most[1]} kWh"))
+        least = most
+    return tuple(found)
 
 
 def cap_reasons(cap: ComponentCap, currency: str) -> tuple[str, str]:

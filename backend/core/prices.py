@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from backend.core.charging_period import Period
-from backend.core.explain import Words, condition_text, price_words
+from backend.core.explain import Words, condition_text, price_words, tier_reasons
 from backend.core.hot_data import hot_dataclass
 from backend.core.tariff_model import (
     Attribution,
@@ -103,6 +103,7 @@ class PriceBook:
             limit is not None for r in rules for limit in (r.min_power, r.max_power, r.min_current, r.max_current)
         )
         self.spans = spans_counted(tariff)
+        self.tier_words = tier_reasons(tariff.graduated) if tariff.graduated else ()
         counters = self._durations or self._idle_durations or self._windows
         self.by_clock = not (counters or self.fleeting or self.by_power or tariff.spot)
         self.counts_idle = bool(self._idle_durations)
