@@ -117,7 +117,8 @@ def _add_line_settlement(item: Element, line: InvoiceLine, about: SessionProof |
     _add(tax, "ram:TypeCode", "VAT")
     category = next(one.category for one in document.tax_lines if one.rate == line.vat)
     _add(tax, "ram:CategoryCode", category)
-    _add_rate(tax, category, line.vat)
+    if category != _OUTSIDE_SCOPE:  # a line outside the scope of VAT has no rate (BR-O-05), its sum has (BR-DE-14)
+        _add_rate(tax, line.vat)
     first, last = line.start.date(), max(line.start, line.end - _TICK).date()
     if document.period_start <= first <= last <= document.period_end:  # what a correction is about was before
         _add_period(settlement, first, last)
@@ -246,12 +247,11 @@ def _add_tax(settlement: Element, one: InvoiceTax) -> None:
     _add(tax, "ram:CategoryCode", one.category)
     if code := _REASON_CODES.get(one.category):
         _add(tax, "ram:ExemptionReasonCode", code)
-    _add_rate(tax, one.category, one.rate)
+    _add_rate(tax, one.rate)
 
 
-def _add_rate(tax: Element, category: str, rate: Decimal | None) -> None:
-    if category != _OUTSIDE_SCOPE:
-        _add(tax, "ram:RateApplicablePercent", _plain(rate or Decimal(0)))
+def _add_rate(tax: Element, rate: Decimal | None) -> None:
+    _add(tax, "ram:RateApplicablePercent", _plain(rate or Decimal(0)))
 
 
 def _add_sums(settlement: Element, document: Invoice) -> None:

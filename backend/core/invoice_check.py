@@ -90,6 +90,8 @@ def _unprintable(name: str, text: str) -> Iterator[str]:
 def _sessions(draft: InvoiceDraft) -> Iterator[str]:
     if not (draft.sessions or draft.fees):
         yield "it has neither sessions nor base fees"
+    if not draft.lines:
+        yield "it charges nothing"
     ids = [session.transaction_id for session in draft.sessions]
     if len(set(ids)) < len(ids):
         yield "a session is on it twice"

@@ -25,15 +25,21 @@ from tests.unit.backend.billing_store import (
 NEXT_DAY = EVENING + timedelta(days=1)
 
 
-def with_invoice(tmp_path: Path, test: Callable[[Store, ManualClock, Mailbox], Awaitable[None]]) -> None:
+def with_invoice(
+    tmp_path: Path,
+    test: Callable[[Store, ManualClock, Mailbox], Awaitable[None]],
+    *,
+    sample: bool = False,
+    **customer: str,
+) -> None:
     """Run a test with an issued invoice and an empty mailbox."""
 
     async def run() -> None:
         clock = ManualClock(NEXT_DAY)
-        async with billing_store(tmp_path / "emops.db") as store, open_mailbox(Mailbox()) as box:
+        async with billing_store(tmp_path / "emops.db", customer=customer) as store, open_mailbox(Mailbox()) as box:
             await add_transaction(store)
             await rate_ended(store, clock, Policy())
-            await InvoiceIssuer(store, clock, BillingSettings()).run()
+            await InvoiceIssuer(store, clock, BillingSettings(), sample=sample).run()
             await test(store, clock, box)
 
     asyncio.run(run())
@@ -64,7 +70,7 @@ def test_demonstration_is_marked(tmp_path: Path) -> None:
         await Mailer(store, clock, mail_settings(box), 60.0).run()
         assert box.mails[0]["Subject"].startswith("[MUSTER / SAMPLE] ")
 
-    with_invoice(tmp_path, check)
+    with_invoice(tmp_path, check, sample=True)
 
 
 def test_without_mail_server_the_pdf_is_made_and_the_mail_waits(tmp_path: Path) -> None:
