@@ -1,10 +1,13 @@
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import aiosmtplib
+import facturx
 import pytest
+from pypdf import PdfReader
 
 from backend.core.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
@@ -21,6 +24,7 @@ from tests.unit.backend.billing_store import (
     open_mailbox,
     outbox,
 )
+from tests.unit.backend.einvoice_rules import german_findings, official_findings
 
 NEXT_DAY = EVENING + timedelta(days=1)
 
@@ -178,3 +182,27 @@ def test_two_mailers_send_it_once(tmp_path: Path) -> None:
 )
 def test_only_a_refusal_of_this_mail_is_final(error: Exception, refusal: Refusal) -> None:
     assert refusal_of(error) is refusal
+
+
+def test_a_public_body_gets_its_xrechnung_and_no_pdf(tmp_path: Path) -> None:
+    async def check(store: Store, clock: ManualClock, box: Mailbox) -> None:
+        await Mailer(store, clock, mail_settings(box), 1.0).run()
+        (attachment,) = box.mails[0].iter_attachments()
+        assert (attachment.get_filename(), attachment.get_content_type()) == ("RE-2026-000001.xml", "application/xml")
+        xml = attachment.get_content()
+        assert official_findings(xml) == []
+        assert german_findings(xml) == []
+        (row,) = await outbox(store)
+        assert facturx.get_xml_from_pdf(bytes(row.attachment), False, False) == ("xrechnung.xml", xml)
+
+    with_invoice(tmp_path, check, output="xrechnung")
+
+
+@pytest.mark.parametrize(("output", "files"), [("hybrid", 1), ("pdf", 0)])
+def test_the_pdf_has_the_einvoice_inside_unless_paper_is_wanted(tmp_path: Path, output: str, files: int) -> None:
+    async def check(store: Store, clock: ManualClock, box: Mailbox) -> None:
+        await Mailer(store, clock, mail_settings(box), 1.0).run()
+        (attachment,) = box.mails[0].iter_attachments()
+        assert len(PdfReader(io.BytesIO(attachment.get_content())).attachments) == files
+
+    with_invoice(tmp_path, check, output=output)
