@@ -8,7 +8,7 @@ does not know itself (ISO 19005-3 §6.6.2.3).
 import io
 from datetime import datetime
 
-from pikepdf import Array, Dictionary, Name, Pdf, String
+from pikepdf import Array, Dictionary, Name, ObjectStreamMode, Pdf, String
 
 _SCHEMA = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 _PROPERTIES = {
@@ -56,7 +56,7 @@ def embed(pdf: bytes, xml: bytes, file_name: str, level: str, at: datetime) -> b
         root.Names = Dictionary(EmbeddedFiles=Dictionary(Names=Array([String(file_name), file])))
         root.Metadata.write(_told(root.Metadata.read_bytes().decode(), file_name, level).encode())
         written = io.BytesIO()
-        document.save(written, deterministic_id=True)
+        document.save(written, deterministic_id=True, object_stream_mode=ObjectStreamMode.generate)
     return written.getvalue()
 
 

@@ -3,8 +3,8 @@
 `append` runs inside the unit of work of `Store.write` that issues the invoice.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Integer, String, func, insert, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,22 +12,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice import Invoice
 from backend.core.invoice_chain import COVERED, FIRST, Link, link_hash
-from backend.store.tables import APPEND_ONLY, invoice, invoice_chain, invoice_document, invoice_series
+from backend.store.tables import APPEND_ONLY, Exact, Instant, invoice, invoice_chain, invoice_document, invoice_series
 
 _C = invoice_chain.c
 
 
-async def append(connection: AsyncConnection, operator_id: str, invoice_id: int, document: Invoice) -> None:
-    """Write the e-invoice of an invoice that was just stored, and chain both to the operator's last one."""
-    xml = write_einvoice(document)
+async def append(connection: AsyncConnection, invoice_id: int, row: Mapping[str, object], document: Invoice) -> None:
+    """Write the e-invoice of an invoice that was just stored, and chain both to the operator's last one.
+
+    Args:
+        connection: of the unit of work.
+        invoice_id: of the row.
+        row: what was stored in it.
+        document: the invoice.
+    """
+    xml, operator_id = write_einvoice(document), row["operator_id"]
     await connection.execute(insert(invoice_document).values(invoice_id=invoice_id, writer=WRITER, xml=xml))
-    row = (await connection.execute(select(*_covered()).where(invoice.c.id == invoice_id))).mappings().one()
     last = select(_C.seq, _C.hash).where(_C.operator_id == operator_id).order_by(_C.seq.desc()).limit(1)
     found = (await connection.execute(last)).one_or_none()
     seq, previous = (found.seq, found.hash) if found else (0, FIRST)
     values = {"operator_id": operator_id, "seq": seq + 1, "invoice_id": invoice_id}
-    link = link_hash(previous, dict(row), xml)
+    link = link_hash(previous, {name: _as_kept(name, row[name]) for name in COVERED}, xml)
     await connection.execute(insert(invoice_chain).values(**values, hash=link))
+
+
+# Any: each column has its own type.
+def _as_kept(name: str, value: Any) -> str | int:
+    """Give a value as the database keeps it."""
+    kind = invoice.c[name].type
+    return cast(str | int, kind.process_bind_param(value, None) if isinstance(kind, Instant | Exact) else value)
 
 
 async def read_xml(connection: AsyncConnection, invoice_id: int) -> bytes | None:

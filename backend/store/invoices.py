@@ -252,6 +252,8 @@ async def load_bearing(
 ) -> Bearing:
     """Tell which ratings of CDRs count now, and which were charged before."""
     first, again = list(sessions), list(corrections)
+    if not (first or again):
+        return Bearing({}, {}, tuple(fees))
     rows = await connection.execute(
         select(cdr.c.id, BILLED_RATING.label("billed"), CURRENT_RATING.label("now")).where(cdr.c.id.in_(first + again))
     )
@@ -280,34 +282,31 @@ async def issue(
     count = await _draw(connection, debtor.operator_id, kind, year)
     number = format_number(debtor.prefix, year, count, credit_note=draft.type_code == CREDIT_NOTE)
     document = with_number(draft, number)
-    invoice_id = await _freeze(connection, debtor, document, now)
-    await invoice_chain.append(connection, debtor.operator_id, invoice_id, document)
+    row = _row(debtor, document, now)
+    stored = await connection.execute(insert(invoice).values(row).returning(invoice.c.id))
+    invoice_id = stored.scalar_one()
+    await invoice_chain.append(connection, invoice_id, row, document)
     await _mark_billed(connection, bears, invoice_id)
     await _order_mail(connection, debtor.operator_id, invoice_id, document, now)
     return document
 
 
-async def _freeze(connection: AsyncConnection, debtor: Debtor, document: Invoice, now: datetime) -> int:
+def _row(debtor: Debtor, document: Invoice, now: datetime) -> dict[str, object]:
     start, end = _extent(document)
     sign = -1 if document.type_code == CREDIT_NOTE else 1
-    stored = await connection.execute(
-        insert(invoice)
-        .values(
-            operator_id=debtor.operator_id,
-            customer_id=debtor.customer_id,
-            number=document.number,
-            type_code=document.type_code,
-            issued_at=now,
-            period_start=start,
-            period_end=end,
-            currency=document.currency,
-            total_net=sign * document.total_net,
-            total_gross=sign * document.due,
-            body=to_json(document),
-        )
-        .returning(invoice.c.id)
-    )
-    return int(stored.scalar_one())
+    return {
+        "operator_id": debtor.operator_id,
+        "customer_id": debtor.customer_id,
+        "number": document.number,
+        "type_code": document.type_code,
+        "issued_at": now,
+        "period_start": start,
+        "period_end": end,
+        "currency": document.currency,
+        "total_net": sign * document.total_net,
+        "total_gross": sign * document.due,
+        "body": to_json(document),
+    }
 
 
 async def _order_mail(
@@ -339,6 +338,8 @@ async def _stands(connection: AsyncConnection, bears: Bearing) -> bool:
 
 
 async def _count(connection: AsyncConnection, column: "Column[int]", ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
     return int((await connection.execute(select(func.count()).where(column.in_(ids)))).scalar_one())
 
 
@@ -353,9 +354,10 @@ async def _mark_billed(connection: AsyncConnection, bears: Bearing, invoice_id: 
         [{"cdr_id": i, "credited_rating_id": old, "rating_id": new} for i, (old, new) in bears.corrections.items()],
     )
     await add(invoice_fee, [{"fee_id": i} for i in bears.fees])
-    cdr_ids = [*bears.sessions, *bears.corrections]
-    await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
-    await connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
+    if cdr_ids := [*bears.sessions, *bears.corrections]:
+        await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
+    if bears.fees:
+        await connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
 
 
 def _extent(document: Invoice) -> tuple[datetime, datetime]:
