@@ -8,6 +8,7 @@ of PDF after it, or `error`.
 """
 
 import json
+import os
 import sys
 from base64 import b64decode
 from datetime import UTC, datetime
@@ -19,10 +20,13 @@ import typst
 from backend.documents.hybrid import XmpError, embed
 
 TEMPLATE = Path(__file__).parent / "invoice.typ"
+_NICE = 10
+"""Stations are answered first: an invoice may take its time."""
 
 
 def main() -> int:
     """Answer every job. One that can't be done is told, and the next one is done all the same."""
+    os.nice(_NICE)
     compiler = typst.Compiler(TEMPLATE, ignore_system_fonts=True)  # the same page on every machine
     for line in sys.stdin.buffer:
         try:
