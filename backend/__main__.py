@@ -66,6 +66,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             _transactions(settings, options)
         case "send":
             _send(settings, options)
+        case "audit":
+            return _audit(settings)
         case "tariff":
             return run_tariff_command(options, settings)
     return 0
@@ -121,6 +123,25 @@ def _transactions(settings: Settings, options: argparse.Namespace) -> None:
     asyncio.run(run())
 
 
+def _audit(settings: Settings) -> int:
+    """Give 0 if all is well, 1 if anything is wrong."""
+    from backend.audit import verify
+    from backend.store.migrate import migrate
+    from backend.store.writer import open_store
+
+    migrate(settings.store.path)
+
+    async def run() -> bool:
+        well = True
+        async with open_store(settings.store.path) as store:
+            async for good, line in verify(store):
+                print(line, file=sys.stdout if good else sys.stderr)
+                well = well and good
+        return well
+
+    return 0 if asyncio.run(run()) else 1
+
+
 def _send(settings: Settings, options: argparse.Namespace) -> None:
     from backend.csms.control import control_path, request
 
@@ -163,6 +184,13 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("action", help="name of the call, for instance Reset")
     send.add_argument("payload", nargs="?", default="{}", help="JSON object")
     send.add_argument("--unchecked", action="store_true", help="send it even if the specification has no such call")
+    audit = commands.add_parser("audit", help="prove what was issued")
+    parts = audit.add_subparsers(dest="part", required=True, metavar="PART")
+    parts.add_parser(
+        "verify",
+        parents=[common],
+        help="prove invoices, their numbers, e-invoices and hash chain; keep the head it tells",
+    )
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
     add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS, *PROFILE_COMMANDS), common)
     return parser

@@ -14,6 +14,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backend.core.assignment import Scope
+from backend.core.invoice_model import Output, TaxCase
 from backend.core.profiles import PROFILES
 from backend.core.rating_model import VersionSwitch
 from backend.core.tariff import TariffError, canonical, version_id
@@ -48,6 +49,10 @@ class OperatorEntry:
     timezone: str = setting("Europe/Berlin", help="time zone of tariffs and papers")
     currency: str = setting("EUR", help="ISO 4217 code of three letters")
     invoice_prefix: str = setting("", help="first part of invoice numbers")
+    tax_number: str = setting("", help="tax number (Steuernummer), beside the VAT identification number")
+    register_id: str = setting("", help="number in the register of companies, for instance HRB 12345")
+    contact: str = setting("", help="person or department that answers about invoices; left out = the name")
+    legal_note: str = setting("", help="court of registration and managing directors, at the foot of invoices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,17 @@ class CustomerEntry:
     group: str = setting("", help="id of the group that the customer's contracts belong to")
     partner: str = setting("", help="id of the roaming partner that this customer is, for instance DE*EXA")
     relationship: str = setting("", help="names the tax rule in the tariffs' x_tax, for instance wholesale")
+    output: str = setting(
+        Output.HYBRID,
+        choices=tuple(Output),
+        help="what is mailed: a PDF with the e-invoice inside, the XRechnung of public bodies, or a PDF alone",
+    )
+    buyer_reference: str = setting("", help="Leitweg-ID of a public body, or another reference; else the id")
+    order_number: str = setting("", help="the customer's order number, shown on invoices")
+    tax_case: str = setting(
+        TaxCase.STANDARD, choices=tuple(TaxCase), help="why no VAT is charged, where the tariffs' x_tax charges none"
+    )
+    tax_reason: str = setting("", help="why no VAT is charged, in words; needed for the tax_case exempt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +243,10 @@ def _check_entries(file: _File) -> None:
         _match(name, "country", customer.country, re.compile("[A-Z]{2}"), "two capital letters such as DE")
         if customer.vat_id:
             _match(name, "vat_id", customer.vat_id, _VAT_ID, "a VAT id such as DE123456789")
+        if customer.tax_case == TaxCase.REVERSE_CHARGE and not customer.vat_id:
+            raise ApplyError(f"{name}.vat_id is missing: tax_case {customer.tax_case!r} needs it")
+        if customer.tax_case == TaxCase.EXEMPT and not customer.tax_reason:
+            raise ApplyError(f"{name}.tax_reason is missing: tax_case {customer.tax_case!r} needs it")
     for i, token in enumerate(file.id_token):
         try:
             IdToken.parse(token.token)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from backend.api.live import Live
 from backend.core.invoice import Invoice, InvoiceLine
@@ -15,6 +15,7 @@ from backend.core.record import RecordError, from_json
 from backend.csms.connections import Connections
 from backend.store import overview as queries
 from backend.store.event_log import StoredSignedValue, signed_values
+from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID, ChargePointSummary, InvoiceSummary, TransactionSummary
 from backend.store.writer import Store
 
@@ -114,6 +115,7 @@ class InvoiceOut:
     mail_state: str
     mailed_at: datetime | None
     has_pdf: bool
+    has_xml: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,16 @@ def _add_invoices(router: APIRouter, store: Store) -> None:
             rows = await queries.invoices(connection, limit, before)
         return [_invoice(row) for row in rows]
 
+    @router.get("/invoices/{number:path}/pdf", tags=["invoices"], response_class=Response)
+    async def invoice_pdf(number: str) -> Response:
+        """Give an invoice's PDF, with the e-invoice inside where the customer gets one."""
+        return await _file(store, number, "pdf")
+
+    @router.get("/invoices/{number:path}/xml", tags=["invoices"], response_class=Response)
+    async def invoice_xml(number: str) -> Response:
+        """Give the e-invoice (EN 16931, CII). Invoices from before there were any have none."""
+        return await _file(store, number, "xml")
+
     @router.get("/invoices/{number:path}", tags=["invoices"])
     async def invoice(number: str) -> InvoiceDetailOut:
         """Give one invoice with its lines."""
@@ -238,6 +250,14 @@ def _add_invoices(router: APIRouter, store: Store) -> None:
         if detail is None:
             raise HTTPException(404)
         return InvoiceDetailOut(_invoice(detail.summary), _lines(detail.body))
+
+
+async def _file(store: Store, number: str, kind: str) -> Response:
+    async with store.read() as connection:
+        file = await invoice_file(connection, number, kind)
+    if file is None:
+        raise HTTPException(404)
+    return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)
 
 
 def _lines(body: str) -> tuple[InvoiceLineOut, ...] | None:
@@ -327,4 +347,5 @@ def _invoice(row: InvoiceSummary) -> InvoiceOut:
         mail_state=row.mail_state,
         mailed_at=row.sent_at,
         has_pdf=row.has_pdf,
+        has_xml=row.has_xml,
     )

@@ -34,10 +34,12 @@ from backend.core.invoice_model import (
     InvoiceDraft,
     InvoiceLine,
     InvoiceTax,
+    Output,
     Party,
     Preceding,
     RatedSession,
     SessionProof,
+    TaxCase,
 )
 from backend.core.rating import Line, Rating
 from backend.core.rounding import Ratio, apportion, cents
@@ -56,10 +58,12 @@ __all__ = [
     "InvoiceDraft",
     "InvoiceLine",
     "InvoiceTax",
+    "Output",
     "Party",
     "Preceding",
     "RatedSession",
     "SessionProof",
+    "TaxCase",
     "draft_documents",
     "draft_invoice",
     "format_number",
@@ -67,6 +71,7 @@ __all__ = [
 ]
 
 _ZERO = Decimal("0.00")
+_NO_VAT = Decimal(0)
 _TICK = timedelta(microseconds=1)
 _WORDS = {
     "de": {
@@ -74,14 +79,20 @@ _WORDS = {
         "again": "Neu berechnet: {text}",
         Scope.CONTRACT: "Vertrag {target}",
         Scope.GROUP: "Gruppe {target}",
+        TaxCase.REVERSE_CHARGE: "Steuerschuldnerschaft des Leistungsempfängers",
+        TaxCase.OUTSIDE_SCOPE: "Nicht steuerbar",
     },
     "en": {
         "credited": "Taken back: {text}",
         "again": "Charged instead: {text}",
         Scope.CONTRACT: "contract {target}",
         Scope.GROUP: "group {target}",
+        TaxCase.REVERSE_CHARGE: "Reverse charge",
+        TaxCase.OUTSIDE_SCOPE: "Outside the scope of VAT",
     },
 }
+_FREE = {TaxCase.REVERSE_CHARGE: "AE", TaxCase.EXEMPT: "E", TaxCase.OUTSIDE_SCOPE: "O"}
+"""Categories of UNTDID 5305."""
 
 
 def draft_documents(account: Account, charges: Charges, now: datetime) -> list[tuple[InvoiceDraft, Charges]]:
@@ -114,13 +125,10 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
     corrections = sorted(charges.corrections, key=lambda correction: _time_of(correction.session))
     shown = [*sessions, *(correction.session for correction in corrections)]
     rating = (shown or charges.fees)[0].rating
-    lines = [line for i, session in enumerate(sessions) for line in _lines(i, session, account)]
-    for i, correction in enumerate(corrections, len(sessions)):
-        lines += _correction_lines(i, correction, account)
-    lines += [_fee_line(i, fee, account) for i, fee in enumerate(charges.fees)]
+    lines = _all_lines(sessions, corrections, charges.fees, account)
     if rating.basis is PriceBasis.GROSS:
         lines = _shared_out(lines)
-    taxes = tuple(_taxes(lines))
+    taxes = tuple(_taxes(lines, account))
     net, vat = sum((t.base for t in taxes), _ZERO), sum((t.vat for t in taxes), _ZERO)
     due = net + vat
     if rating.basis is PriceBasis.GROSS:
@@ -153,6 +161,9 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
         ),
         fees=tuple(_fee_proof(fee, account) for fee in charges.fees),
         preceding=tuple(sorted({one.preceding for one in corrections}, key=lambda one: (one.issued_on, one.number))),
+        output=account.output,
+        buyer_reference=account.buyer_reference or account.buyer.id,
+        order_number=account.order_number,
     )
 
 
@@ -193,6 +204,19 @@ def _period(sessions: Sequence[RatedSession], fees: Sequence[BaseFee], account: 
     begins = [*(session.started_at for session in sessions), *(fee.start for fee in fees)]
     ends = [*(session.ended_at for session in sessions), *(fee.end - _TICK for fee in fees)]
     return min(begins).astimezone(account.zone).date(), max(ends).astimezone(account.zone).date()
+
+
+def _all_lines(
+    sessions: Sequence[RatedSession], corrections: Sequence[Correction], fees: Sequence[BaseFee], account: Account
+) -> list[InvoiceLine]:
+    lines = [line for i, session in enumerate(sessions) for line in _lines(i, session, account)]
+    for i, correction in enumerate(corrections, len(sessions)):
+        lines += _correction_lines(i, correction, account)
+    lines += [_fee_line(i, fee, account) for i, fee in enumerate(fees)]
+    if account.tax_case is TaxCase.STANDARD:
+        return lines
+    # A tariff without VAT and one with 0 % mean the same to whoever is not charged any.
+    return [replace(line, vat=line.vat or _NO_VAT) for line in lines]
 
 
 def _correction_lines(index: int, correction: Correction, account: Account) -> Iterator[InvoiceLine]:
@@ -320,14 +344,15 @@ def _shared_out(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     ]
 
 
-def _taxes(lines: Iterable[InvoiceLine]) -> Iterator[InvoiceTax]:
+def _taxes(lines: Iterable[InvoiceLine], account: Account) -> Iterator[InvoiceTax]:
     bases: dict[Decimal | None, Decimal] = defaultdict(lambda: _ZERO)
     for line in lines:
         bases[line.vat] += line.net
+    reason = account.tax_reason or _WORDS[account.language].get(account.tax_case, "")
     for rate in sorted(bases, key=lambda vat: -1 if vat is None else vat, reverse=True):
-        yield InvoiceTax(
-            rate, "S" if rate else "Z", bases[rate], cents(Ratio(bases[rate] * (rate or _ZERO), Decimal(100)))
-        )
+        category = _FREE.get(account.tax_case, "S" if rate else "Z")
+        vat = cents(Ratio(bases[rate] * (rate or _ZERO), Decimal(100)))
+        yield InvoiceTax(rate, category, bases[rate], vat, reason if category in _FREE.values() else "")
 
 
 def _proof(session: RatedSession, account: Account, preceding: Preceding | None = None) -> SessionProof:

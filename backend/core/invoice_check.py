@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
 
+from backend.core.einvoice_check import einvoice_problems
 from backend.core.invoice import CREDIT_NOTE, InvoiceDraft, InvoiceLine, Party
 from backend.core.rounding import Ratio, cents
 from backend.core.tariff import PriceBasis
@@ -34,7 +35,8 @@ def problems(draft: InvoiceDraft) -> tuple[str, ...]:
         *_fees(draft),
         *_corrections(draft),
         *(f"line {i}: {reason}" for i, line in enumerate(draft.lines, 1) for reason in _line(line, draft)),
-        *_sums(draft),
+        *sum_problems(draft),
+        *einvoice_problems(draft),
     )
 
 
@@ -55,6 +57,10 @@ def is_printable(character: str) -> bool:
 def _parties(draft: InvoiceDraft) -> Iterator[str]:
     yield from _party("seller", draft.seller, ("vat_id", "phone"))
     yield from _party("buyer", draft.buyer, ("id",))
+    for name in ("buyer_reference", "order_number"):
+        yield from _unprintable(f"buyer: {name}", getattr(draft, name))
+    for tax in draft.tax_lines:
+        yield from _unprintable("tax_reason", tax.reason)
     if sum(c.isdigit() for c in draft.seller.phone) < 3:
         yield "seller: the phone number has fewer than three digits"
     if not is_iban(draft.iban):
@@ -84,6 +90,8 @@ def _unprintable(name: str, text: str) -> Iterator[str]:
 def _sessions(draft: InvoiceDraft) -> Iterator[str]:
     if not (draft.sessions or draft.fees):
         yield "it has neither sessions nor base fees"
+    if not draft.lines:
+        yield "it charges nothing"
     ids = [session.transaction_id for session in draft.sessions]
     if len(set(ids)) < len(ids):
         yield "a session is on it twice"
@@ -151,7 +159,8 @@ def _line(line: InvoiceLine, draft: InvoiceDraft) -> Iterator[str]:
         yield "its gross amount does not fit the price basis"
 
 
-def _sums(draft: InvoiceDraft) -> Iterator[str]:
+def sum_problems(draft: InvoiceDraft) -> Iterator[str]:
+    """Tell which sums don't follow from the lines. What was once issued is held to these, too."""
     for tax in draft.tax_lines:
         base = sum((line.net for line in draft.lines if line.vat == tax.rate), Decimal(0))
         if tax.base != base:

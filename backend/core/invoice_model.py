@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from backend.core.base_fee import BaseFee
@@ -15,10 +16,34 @@ INVOICE = "380"
 CREDIT_NOTE = "381"
 """Kinds of document (UNTDID 1001)."""
 
+SERIES = {INVOICE: "invoice", CREDIT_NOTE: "credit"}
+"""Series of numbers by kind of document."""
+
+
+class Output(StrEnum):
+    """What a customer gets: a PDF with the e-invoice inside, the e-invoice of public bodies alone, or paper alone."""
+
+    HYBRID = "hybrid"
+    XRECHNUNG = "xrechnung"
+    PDF = "pdf"
+
+
+class TaxCase(StrEnum):
+    """Why a customer pays VAT or not. All but `STANDARD` make every line free of VAT."""
+
+    STANDARD = "standard"
+    REVERSE_CHARGE = "reverse_charge"
+    EXEMPT = "exempt"
+    OUTSIDE_SCOPE = "outside_scope"
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Seller or buyer. `id` is the customer number of a buyer; `vat_id` and `phone` may be empty for one."""
+    """Seller or buyer. `id` is the customer number of a buyer; `vat_id` and `phone` may be empty for one.
+
+    Of a seller only: `tax_number` (BT-32), `register_id` (BT-30), `contact` (BT-41), and `legal_note`, which names the
+    court of registration and the managing directors (BT-33).
+    """
 
     id: str
     name: str
@@ -29,6 +54,10 @@ class Party:
     vat_id: str
     email: str
     phone: str
+    tax_number: str = ""
+    register_id: str = ""
+    contact: str = ""
+    legal_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +113,11 @@ class Charges:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the billing of one customer needs besides sessions: who sells, who buys, and on what terms."""
+    """What the billing of one customer needs besides sessions: who sells, who buys, and on what terms.
+
+    `tax_reason` tells on the invoice why it bears no VAT; left empty, the case has its usual words. `buyer_reference`
+    is the Leitweg-ID of a public body (BT-10), `order_number` the customer's order (BT-13).
+    """
 
     seller: Party
     buyer: Party
@@ -93,6 +126,11 @@ class Account:
     zone: ZoneInfo
     language: str
     payment_days: int
+    output: Output = Output.HYBRID
+    tax_case: TaxCase = TaxCase.STANDARD
+    tax_reason: str = ""
+    buyer_reference: str = ""
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +174,17 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceTax:
-    """VAT of one rate: category of UNTDID 5305 (S standard, Z zero), base and tax in cents."""
+    """VAT of one rate, base and tax in cents.
+
+    `category` is of UNTDID 5305: S standard, Z zero rate, AE reverse charge, E exempt, O outside the scope of VAT; the
+    last three have a `reason` in words (BT-120).
+    """
 
     rate: Decimal | None
     category: str
     base: Decimal
     vat: Decimal
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +228,7 @@ class InvoiceDraft:
     """An invoice without its number. Times and dates are the seller's local ones.
 
     A credit note (381) has the signs of one: what the buyer gets back is positive. `preceding` names the invoices that
-    lines take something back of (BG-3).
+    lines take something back of (BG-3). A `sample` is none that anyone has to pay.
     """
 
     type_code: str
@@ -210,6 +253,10 @@ class InvoiceDraft:
     sessions: tuple[SessionProof, ...]
     fees: tuple[FeeProof, ...] = ()
     preceding: tuple[Preceding, ...] = ()
+    output: Output = Output.PDF
+    buyer_reference: str = ""
+    order_number: str = ""
+    sample: bool = False
 
     @property
     def owed(self) -> Decimal:

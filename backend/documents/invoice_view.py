@@ -6,22 +6,23 @@ from decimal import Decimal
 from backend.core.explain import day_text, number_text
 from backend.core.invoice import CREDIT_NOTE, FeeProof, Invoice, InvoiceLine, SessionProof
 from backend.core.tariff import PriceBasis
+from backend.documents.girocode import girocode
 from backend.documents.texts import UNITS, WORDS, moment_text, money_text
 from shared.units import Wh, kwh
 
 Json = dict[str, object]
 
 
-def invoice_view(invoice: Invoice, *, sample: bool) -> Json:
-    """Give every text of the page. `sample` marks the document as none that anyone has to pay."""
+def invoice_view(invoice: Invoice) -> Json:
+    """Give every text of the page, and the GiroCode."""
     words, language = WORDS[invoice.language], invoice.language
     kind = "credit_note" if invoice.type_code == CREDIT_NOTE else "invoice"
     return {
         "language": language,
         "date": invoice.issued_on.isoformat(),
         "title": f"{words[kind]} {invoice.number}",
-        "sample": words["sample"] if sample else "",
-        "sample_note": words["sample_note"] if sample else "",
+        "sample": words["sample"] if invoice.sample else "",
+        "sample_note": words["sample_note"] if invoice.sample else "",
         "seller": _seller(invoice),
         "buyer": _address(invoice),
         "info": list(_info(invoice)),
@@ -54,6 +55,7 @@ def _intro(invoice: Invoice) -> str:
 
 def _closing(invoice: Invoice) -> Iterator[str]:
     words = WORDS[invoice.language]
+    yield from dict.fromkeys(f"{tax.reason}." for tax in invoice.tax_lines if tax.reason)
     yield words["see_proof" if invoice.sessions else "see_reasons"]
     if invoice.due and invoice.type_code != CREDIT_NOTE:
         yield words["default"]
@@ -68,9 +70,15 @@ def _seller(invoice: Invoice) -> Json:
         "sender": " · ".join((seller.name, seller.street, place)),
         "footer": [
             [seller.name, seller.street, place],
-            [seller.phone, seller.email, f"{words['vat_id']} {seller.vat_id}"],
+            [
+                seller.phone,
+                seller.email,
+                f"{words['vat_id']} {seller.vat_id}",
+                *([f"{words['tax_number']} {seller.tax_number}"] if seller.tax_number else []),
+            ],
             [f"IBAN {_in_fours(invoice.iban)}", *([f"BIC {invoice.bic}"] if invoice.bic else [])],
         ],
+        "legal": " · ".join(text for text in (seller.register_id, seller.legal_note) if text),
     }
 
 
@@ -86,6 +94,10 @@ def _info(invoice: Invoice) -> Iterator[list[str]]:
     yield [words["credit_number" if credit else "number"], invoice.number]
     yield [words["credit_issued" if credit else "issued"], day_text(invoice.issued_on, language)]
     yield [words["customer"], invoice.buyer.id]
+    if invoice.buyer_reference not in ("", invoice.buyer.id):
+        yield [words["buyer_reference"], invoice.buyer_reference]
+    if invoice.order_number:
+        yield [words["order_number"], invoice.order_number]
     if invoice.buyer.vat_id:
         yield [words["buyer_vat"], invoice.buyer.vat_id]
     start, end = day_text(invoice.period_start, language), day_text(invoice.period_end, language)
@@ -164,10 +176,10 @@ def _totals(invoice: Invoice) -> Iterator[Json]:
 def _payment(invoice: Invoice) -> Json:
     words, language = WORDS[invoice.language], invoice.language
     if not invoice.due:
-        return {"text": words["nothing_due"], "rows": []}
+        return {"text": words["nothing_due"], "rows": [], "code": ""}
     amount, due = money_text(invoice.due, invoice.currency, language), day_text(invoice.due_on, language)
     if invoice.type_code == CREDIT_NOTE:
-        return {"text": words["refund"].format(amount=amount, due=due), "rows": []}
+        return {"text": words["refund"].format(amount=amount, due=due), "rows": [], "code": ""}
     return {
         "text": words["payment"].format(amount=amount, due=due),
         "rows": [
@@ -176,6 +188,7 @@ def _payment(invoice: Invoice) -> Json:
             *([["BIC", invoice.bic]] if invoice.bic else []),
             [words["reference"], invoice.number],
         ],
+        "code": girocode(invoice),
     }
 
 

@@ -1,46 +1,95 @@
-"""Render an invoice to PDF/A-3b in a short-lived worker process."""
+"""Render invoices to PDF/A-3b, with their e-invoices inside, in a worker process that ends with the batch."""
 
 import asyncio
 import json
 import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from backend.core.invoice import Invoice
+from backend.core.invoice import Invoice, Output
 from backend.documents.invoice_view import invoice_view
 from backend.errors import BackendError
 
 _TIMEOUT_S = 120.0
 """An invoice of some 600 lines takes about 1.5 s on a small server."""
+_EMBEDDED = {Output.HYBRID: ("factur-x.xml", "EN 16931"), Output.XRECHNUNG: ("xrechnung.xml", "XRECHNUNG")}
+"""Name of the file inside the PDF, and its profile as the PDF tells it."""
 
 
 class RenderError(BackendError):
     """The PDF could not be made. Trying again helps only if the machine was short of memory or time."""
 
 
-async def render_pdf(invoice: Invoice, *, sample: bool) -> bytes:
-    """Render an invoice; equal invoices give equal pages. Cancelling ends the worker.
+class Renderer:
+    """Renders one invoice after the other; its worker starts with the first and is replaced when it fails."""
 
-    Args:
-        invoice: the frozen document.
-        sample: mark it as a sample that nobody has to pay.
+    def __init__(self) -> None:
+        self._worker: asyncio.subprocess.Process | None = None
 
-    Raises:
-        RenderError: the worker failed or took too long.
-    """
-    view = json.dumps(invoice_view(invoice, sample=sample), ensure_ascii=False).encode()
-    pipe = asyncio.subprocess.PIPE
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "backend.documents.worker", stdin=pipe, stdout=pipe, stderr=pipe
-    )
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            pdf, complaint = await worker.communicate(view)
-    except TimeoutError as error:
-        raise RenderError(f"invoice {invoice.number}: no PDF within {_TIMEOUT_S:.0f} s") from error
-    finally:
-        if worker.returncode is None:
+    async def render(self, invoice: Invoice, xml: bytes | None) -> bytes:
+        """Render an invoice; equal invoices give equal files. Cancelling ends the worker.
+
+        Args:
+            invoice: the frozen document.
+            xml: its e-invoice, which goes into the PDF if the customer gets one; None if there is none.
+
+        Raises:
+            RenderError: the worker failed or took too long.
+        """
+        name, level = _EMBEDDED.get(invoice.output, ("", ""))
+        inside = b64encode(xml).decode() if xml and name else ""
+        job = {"view": invoice_view(invoice), "xml": inside, "file_name": name, "level": level}
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                answer, pdf = await self._ask(json.dumps(job).encode() + b"\n")
+        except TimeoutError as error:
+            await self.close()
+            raise RenderError(f"invoice {invoice.number}: no PDF within {_TIMEOUT_S:.0f} s") from error
+        except (EOFError, OSError, ValueError) as error:  # it ended, or said what is no answer
+            status = await self.close()
+            raise RenderError(f"invoice {invoice.number}: no PDF, exit status {status}") from error
+        except BaseException:
+            await self.close()
+            raise
+        if not pdf.startswith(b"%PDF"):
+            raise RenderError(f"invoice {invoice.number}: no PDF: {answer.get('error')}")
+        return pdf
+
+    async def close(self) -> int | None:
+        """End the worker and give its exit status, None if there was none."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return None
+        if worker.returncode is None and worker.stdin is not None:
+            worker.stdin.close()  # it ends by itself when its work is done
+        try:
+            async with asyncio.timeout(1.0):
+                return await worker.wait()
+        except TimeoutError:
             worker.kill()
-            await worker.wait()
-    if worker.returncode != 0 or not pdf.startswith(b"%PDF"):
-        last = complaint.decode(errors="replace").strip().splitlines()[-1:] or ["the worker said nothing"]
-        raise RenderError(f"invoice {invoice.number}: no PDF, exit status {worker.returncode}: {last[0]}")
-    return pdf
+            return await worker.wait()
+
+    async def _ask(self, job: bytes) -> tuple[dict[str, object], bytes]:
+        if self._worker is None:
+            pipe = asyncio.subprocess.PIPE
+            self._worker = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "backend.documents.worker", stdin=pipe, stdout=pipe
+            )
+        stdin, stdout = self._worker.stdin, self._worker.stdout
+        assert stdin is not None and stdout is not None  # noqa: S101, PT018  both are pipes
+        stdin.write(job)
+        await stdin.drain()
+        answer: dict[str, object] = json.loads(await stdout.readuntil())
+        size = answer.get("size", 0)
+        return answer, await stdout.readexactly(size) if isinstance(size, int) else b""
+
+
+@asynccontextmanager
+async def open_renderer() -> AsyncIterator[Renderer]:
+    """Give a renderer whose worker ends with the block."""
+    renderer = Renderer()
+    try:
+        yield renderer
+    finally:
+        await renderer.close()

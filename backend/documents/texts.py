@@ -18,6 +18,8 @@ WORDS: dict[str, dict[str, str]] = {
         "due": "Zahlbar bis",
         "refund_by": "Erstattung bis",
         "buyer_vat": "Ihre USt-IdNr.",
+        "buyer_reference": "Ihre Referenz",
+        "order_number": "Ihre Bestellnummer",
         "intro": "für Ladevorgänge an unseren Ladepunkten berechnen wir Ihnen:",
         "intro_fees": "für Ihren Tarif berechnen wir Ihnen:",
         "intro_corrections": "wir berichtigen, was wir Ihnen berechnet haben:",
@@ -71,6 +73,7 @@ WORDS: dict[str, dict[str, str]] = {
         "ermittelt; die Summe entspricht genau den Zählerständen.",
         "page": "Seite {page} von {pages}",
         "vat_id": "USt-IdNr.",
+        "tax_number": "Steuernr.",
         "mail_subject": "Rechnung {number} von {seller}",
         "mail_subject_credit": "Rechnungskorrektur {number} von {seller}",
         "mail": "Guten Tag {buyer},\n\n"
@@ -98,6 +101,8 @@ WORDS: dict[str, dict[str, str]] = {
         "due": "Payable by",
         "refund_by": "Refund by",
         "buyer_vat": "Your VAT ID",
+        "buyer_reference": "Your reference",
+        "order_number": "Your order number",
         "intro": "for charging at our charge points we invoice:",
         "intro_fees": "for your tariff we invoice:",
         "intro_corrections": "we correct what we invoiced:",
@@ -151,6 +156,7 @@ WORDS: dict[str, dict[str, str]] = {
         "exactly that of the registers.",
         "page": "Page {page} of {pages}",
         "vat_id": "VAT ID",
+        "tax_number": "Tax no.",
         "mail_subject": "Invoice {number} from {seller}",
         "mail_subject_credit": "Credit note {number} from {seller}",
         "mail": "Hello {buyer},\n\n"

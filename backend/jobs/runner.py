@@ -70,7 +70,7 @@ async def run_jobs(
     policy = Policy(settings.billing.flat_needs_energy)
     teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
     recomputer = Recomputer(store, clock)
-    issuer = InvoiceIssuer(store, clock, settings.billing)
+    issuer = InvoiceIssuer(store, clock, settings.billing, sample=settings.clock.lapse_rate != 1.0)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
 
     async def rating() -> None:

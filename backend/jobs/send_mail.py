@@ -13,7 +13,7 @@ import aiosmtplib
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.documents.mail_message import invoice_mail
-from backend.documents.render import RenderError, render_pdf
+from backend.documents.render import Renderer, RenderError, open_renderer
 from backend.store import outbox
 from backend.store.outbox import Mail
 from backend.store.writer import Store
@@ -72,26 +72,25 @@ class Mailer:
         now = self._clock.utc()
         async with self._store.read() as connection:
             mails = await outbox.waiting(connection, now)
+        pdfs = {mail.id: mail.pdf for mail in mails}
+        async with open_renderer() as renderer:
+            for mail in mails:
+                pdfs[mail.id] = mail.pdf or await self._render(mail, renderer)
         for mail in mails:
-            pdf = mail.pdf or await self._render(mail)
+            pdf = pdfs[mail.id]
             if pdf and self._settings.host:
                 await self._try(mail, pdf)
         async with self._store.read() as connection:
             return await outbox.next_try(connection, rendered=bool(self._settings.host))
-
-    @property
-    def _sample(self) -> bool:
-        """A document made in accelerated time is none that anyone has to pay."""
-        return self._lapse_rate != 1.0
 
     def _pause(self, attempts: int) -> timedelta:
         """Give the pause after so many tries, in world time: retries are paced by real time."""
         times = _PAUSES[min(attempts, len(_PAUSES) - 1)]
         return timedelta(seconds=self._settings.retry_s * times * self._lapse_rate)
 
-    async def _render(self, mail: Mail) -> bytes | None:
+    async def _render(self, mail: Mail, renderer: Renderer) -> bytes | None:
         try:
-            pdf = await render_pdf(mail.invoice, sample=self._sample)
+            pdf = await renderer.render(mail.invoice, mail.xml)
         except RenderError as error:
             reason = str(error)
             log.error("invoice_not_rendered", number=mail.invoice.number, reason=reason)
@@ -115,11 +114,11 @@ class Mailer:
         message = invoice_mail(
             mail.invoice,
             pdf,
+            mail.xml,
             message_id=mail.message_id,
             sender=sender,
             recipient=mail.recipient,
             at=now,
-            sample=self._sample,
         )
         try:
             await _send(message, sender, mail.recipient, self._settings)

@@ -12,20 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
 from backend.core.invoice import (
     CREDIT_NOTE,
-    INVOICE,
     Account,
     Correction,
     Invoice,
     InvoiceDraft,
+    Output,
     Party,
     Preceding,
     RatedSession,
+    TaxCase,
     format_number,
     with_number,
 )
+from backend.core.invoice_model import SERIES
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.transaction import State
+from backend.store import invoice_chain
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
 from backend.store.tables import (
     cdr,
@@ -52,8 +55,6 @@ from shared.units import Wh
 
 _T = charging_transaction.c
 _TICK = timedelta(milliseconds=1)
-_KINDS = {INVOICE: "invoice", CREDIT_NOTE: "credit"}
-"""Series of numbers by kind of document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +164,18 @@ async def load_debtor(connection: AsyncConnection, customer_id: str) -> Debtor:
     query = query.where(customer.c.id == customer_id)
     row = (await connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL))).one()
     account = Account(
-        seller=_party(row, "operator", row.operator_phone),
-        buyer=_party(row, "customer", ""),
+        seller=_party(row, "operator", ("phone", "tax_number", "register_id", "contact", "legal_note")),
+        buyer=_party(row, "customer"),
         iban=row.operator_iban,
         bic=row.operator_bic,
         zone=ZoneInfo(row.operator_timezone),
         language=row.customer_language,
         payment_days=row.customer_payment_days,
+        output=Output(row.customer_output),
+        tax_case=TaxCase(row.customer_tax_case),
+        tax_reason=row.customer_tax_reason,
+        buyer_reference=row.customer_buyer_reference,
+        order_number=row.customer_order_number,
     )
     return Debtor(row.operator_id, row.customer_id, row.operator_invoice_prefix, account)
 
@@ -246,6 +252,8 @@ async def load_bearing(
 ) -> Bearing:
     """Tell which ratings of CDRs count now, and which were charged before."""
     first, again = list(sessions), list(corrections)
+    if not (first or again):
+        return Bearing({}, {}, tuple(fees))
     rows = await connection.execute(
         select(cdr.c.id, BILLED_RATING.label("billed"), CURRENT_RATING.label("now")).where(cdr.c.id.in_(first + again))
     )
@@ -256,7 +264,7 @@ async def load_bearing(
 async def issue(
     connection: AsyncConnection, debtor: Debtor, draft: InvoiceDraft, bears: Bearing, now: datetime
 ) -> Invoice | None:
-    """Draw the number, freeze the document, mark what it charges as billed and order its mail.
+    """Draw the number, freeze the document, write its e-invoice, chain both, mark it billed and order its mail.
 
     Runs inside one unit of work of `Store.write`: all of it or nothing, so that no number is left out. None if somebody
     else has billed a part of it, or a session was rated again since the draft: then it must be drafted again.
@@ -270,36 +278,45 @@ async def issue(
     """
     if not await _stands(connection, bears):
         return None
-    year, kind = draft.issued_on.year, _KINDS[draft.type_code]
+    year, kind = draft.issued_on.year, SERIES[draft.type_code]
     count = await _draw(connection, debtor.operator_id, kind, year)
     number = format_number(debtor.prefix, year, count, credit_note=draft.type_code == CREDIT_NOTE)
     document = with_number(draft, number)
-    start, end = _extent(document)
-    sign = -1 if draft.type_code == CREDIT_NOTE else 1
-    stored = await connection.execute(
-        insert(invoice)
-        .values(
-            operator_id=debtor.operator_id,
-            customer_id=debtor.customer_id,
-            number=number,
-            type_code=document.type_code,
-            issued_at=now,
-            period_start=start,
-            period_end=end,
-            currency=document.currency,
-            total_net=sign * document.total_net,
-            total_gross=sign * document.due,
-            body=to_json(document),
-        )
-        .returning(invoice.c.id)
-    )
+    row = _row(debtor, document, now)
+    stored = await connection.execute(insert(invoice).values(row).returning(invoice.c.id))
     invoice_id = stored.scalar_one()
+    await invoice_chain.append(connection, invoice_id, row, document)
     await _mark_billed(connection, bears, invoice_id)
+    await _order_mail(connection, debtor.operator_id, invoice_id, document, now)
+    return document
+
+
+def _row(debtor: Debtor, document: Invoice, now: datetime) -> dict[str, object]:
+    start, end = _extent(document)
+    sign = -1 if document.type_code == CREDIT_NOTE else 1
+    return {
+        "operator_id": debtor.operator_id,
+        "customer_id": debtor.customer_id,
+        "number": document.number,
+        "type_code": document.type_code,
+        "issued_at": now,
+        "period_start": start,
+        "period_end": end,
+        "currency": document.currency,
+        "total_net": sign * document.total_net,
+        "total_gross": sign * document.due,
+        "body": to_json(document),
+    }
+
+
+async def _order_mail(
+    connection: AsyncConnection, operator_id: str, invoice_id: int, document: Invoice, now: datetime
+) -> None:
     domain = document.seller.email.rpartition("@")[2]
     await connection.execute(
         insert(mail_outbox).values(
             invoice_id=invoice_id,
-            message_id=f"<{number}.{debtor.operator_id}@{domain}>",
+            message_id=f"<{document.number}.{operator_id}@{domain}>",
             recipient=document.buyer.email,
             state="pending",
             attempts=0,
@@ -307,7 +324,6 @@ async def issue(
             last_error="",
         )
     )
-    return document
 
 
 async def _stands(connection: AsyncConnection, bears: Bearing) -> bool:
@@ -322,6 +338,8 @@ async def _stands(connection: AsyncConnection, bears: Bearing) -> bool:
 
 
 async def _count(connection: AsyncConnection, column: "Column[int]", ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
     return int((await connection.execute(select(func.count()).where(column.in_(ids)))).scalar_one())
 
 
@@ -336,9 +354,10 @@ async def _mark_billed(connection: AsyncConnection, bears: Bearing, invoice_id: 
         [{"cdr_id": i, "credited_rating_id": old, "rating_id": new} for i, (old, new) in bears.corrections.items()],
     )
     await add(invoice_fee, [{"fee_id": i} for i in bears.fees])
-    cdr_ids = [*bears.sessions, *bears.corrections]
-    await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
-    await connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
+    if cdr_ids := [*bears.sessions, *bears.corrections]:
+        await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
+    if bears.fees:
+        await connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
 
 
 def _extent(document: Invoice) -> tuple[datetime, datetime]:
@@ -368,6 +387,6 @@ async def _draw(connection: AsyncConnection, operator_id: str, kind: str, year: 
     return 1
 
 
-def _party(row: Row[Any], table: str, phone: str) -> Party:
-    names = ("id", "name", "street", "postcode", "city", "country", "vat_id", "email")
-    return Party(**{name: getattr(row, f"{table}_{name}") for name in names}, phone=phone)
+def _party(row: Row[Any], table: str, more: Sequence[str] = ()) -> Party:
+    names = ("id", "name", "street", "postcode", "city", "country", "vat_id", "email", *more)
+    return Party(**{"phone": "", **{name: getattr(row, f"{table}_{name}") for name in names}})

@@ -11,14 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.invoice import Invoice
 from backend.core.record import from_json
-from backend.store.tables import invoice, mail_outbox
+from backend.store.tables import invoice, invoice_document, mail_outbox
 
 _M = mail_outbox.c
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail that waits. `pdf` is None until it was rendered; `attempts` counts the tries begun."""
+    """A mail that waits.
+
+    `pdf` is None until it was rendered, `xml` for invoices without e-invoice; `attempts` counts the tries begun.
+    """
 
     id: int
     invoice: Invoice
@@ -26,19 +29,29 @@ class Mail:
     recipient: str
     attempts: int
     pdf: bytes | None
+    xml: bytes | None
 
 
 async def waiting(connection: AsyncConnection, now: datetime) -> list[Mail]:
     """List the mails whose next try is due, in the order of their invoices."""
     rows = await connection.execute(
-        select(mail_outbox, invoice.c.body)
+        select(mail_outbox, invoice.c.body, invoice_document.c.xml)
         .join(invoice, invoice.c.id == _M.invoice_id)
+        .outerjoin(invoice_document, invoice_document.c.invoice_id == _M.invoice_id)
         .where(_M.state == "pending", _M.next_try_at <= now)
         .order_by(_M.id)
         .limit(100)
     )
     return [
-        Mail(row.id, from_json(Invoice, row.body), row.message_id, row.recipient, row.attempts, row.attachment)
+        Mail(
+            row.id,
+            from_json(Invoice, row.body),
+            row.message_id,
+            row.recipient,
+            row.attempts,
+            row.attachment,
+            row.xml,
+        )
         for row in rows
     ]
 

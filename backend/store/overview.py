@@ -20,6 +20,7 @@ from backend.store.tables import (
     invoice,
     invoice_cdr,
     invoice_correction,
+    invoice_document,
     mail_outbox,
     meter_value,
     operator,
@@ -193,6 +194,7 @@ class InvoiceSummary:
     sent_at: datetime | None
     last_error: str
     has_pdf: bool
+    has_xml: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,13 +342,6 @@ async def find_invoice(connection: AsyncConnection, number: str) -> InvoiceDetai
     return InvoiceDetail(_invoice(row), row.body, tuple(sorted(await connection.scalars(billed))))
 
 
-async def read_pdf(connection: AsyncConnection, invoice_id: int) -> bytes | None:
-    """Give an invoice's PDF, None until it has been rendered."""
-    query = select(mail_outbox.c.attachment).where(mail_outbox.c.invoice_id == invoice_id)
-    pdf: bytes | None = await connection.scalar(query)
-    return pdf
-
-
 async def usable_tokens(
     connection: AsyncConnection, charge_point_id: str, now: datetime, longest: int
 ) -> tuple[TokenChoice, ...]:
@@ -447,13 +442,18 @@ def _charge_point(row: Row[Any], evses: Sequence[EvseSummary]) -> ChargePointSum
 
 
 def _invoice_query() -> Select[Any]:
-    i, m = invoice, mail_outbox
+    i, m, d = invoice, mail_outbox, invoice_document
     return select(
         *(i.c[name] for name in ("id", "number", "type_code", "issued_at", "period_start", "period_end", "currency")),
         *(i.c.total_net, i.c.total_gross, customer.c.name.label("customer")),
         *(m.c.state, m.c.recipient, m.c.attempts, m.c.sent_at, m.c.last_error),
         m.c.attachment.is_not(None).label("has_pdf"),
-    ).select_from(i.join(customer, customer.c.id == i.c.customer_id).outerjoin(m, m.c.invoice_id == i.c.id))
+        d.c.invoice_id.label("xml_of"),
+    ).select_from(
+        i.join(customer, customer.c.id == i.c.customer_id)
+        .outerjoin(m, m.c.invoice_id == i.c.id)
+        .outerjoin(d, d.c.invoice_id == i.c.id)
+    )
 
 
 def _invoice(row: Row[Any]) -> InvoiceSummary:
@@ -474,4 +474,5 @@ def _invoice(row: Row[Any]) -> InvoiceSummary:
         sent_at=row.sent_at,
         last_error=row.last_error or "",
         has_pdf=bool(row.has_pdf),
+        has_xml=row.xml_of is not None,
     )

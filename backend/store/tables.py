@@ -42,6 +42,8 @@ APPEND_ONLY = (
     "invoice_cdr",
     "invoice_correction",
     "invoice_fee",
+    "invoice_document",
+    "invoice_chain",
 )
 
 
@@ -102,6 +104,10 @@ operator = Table(
     Column("timezone", Text, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("invoice_prefix", Text, nullable=False),
+    Column("tax_number", Text, nullable=False, server_default=""),
+    Column("register_id", Text, nullable=False, server_default=""),
+    Column("contact", Text, nullable=False, server_default=""),
+    Column("legal_note", Text, nullable=False, server_default=""),
 )
 
 # A group of contracts or users that shares a tariff and its quotas, for instance the employees of a company.
@@ -131,6 +137,11 @@ customer = Table(
     Column("group_id", ForeignKey("customer_group.id")),
     Column("partner_id", String(36), nullable=False, server_default=""),  # a roaming partner pays for its drivers
     Column("relationship", String(36), nullable=False, server_default=""),  # names the tax rule in tariffs' x_tax
+    Column("output", Text, nullable=False, server_default="hybrid"),  # see backend.core.invoice_model.Output
+    Column("buyer_reference", Text, nullable=False, server_default=""),
+    Column("order_number", Text, nullable=False, server_default=""),
+    Column("tax_case", Text, nullable=False, server_default="standard"),  # see backend.core.invoice_model.TaxCase
+    Column("tax_reason", Text, nullable=False, server_default=""),
 )
 
 # A customer without one of these has one contract, which bears the customer's id.
@@ -500,6 +511,24 @@ invoice_fee = Table(
     metadata,
     Column("fee_id", ForeignKey("fee.id"), primary_key=True),  # a fee is on one invoice
     Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+)
+
+# The e-invoice, written with its invoice. Invoices from before revision 0006 have none.
+invoice_document = Table(
+    "invoice_document",
+    metadata,
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
+    Column("writer", Integer, nullable=False),  # see backend.core.einvoice.WRITER
+    Column("xml", LargeBinary, nullable=False),
+)
+
+invoice_chain = Table(
+    "invoice_chain",
+    metadata,
+    Column("operator_id", ForeignKey("operator.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),  # 1, 2, ... without a gap
+    Column("invoice_id", ForeignKey("invoice.id"), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),  # see backend.core.invoice_chain
 )
 
 # CDRs whose price is on no invoice, or not as it is now: a row comes with the rating and goes with the invoice, so that

@@ -87,6 +87,7 @@ def _add_pages(app: FastAPI, views: Views, remote: Remote) -> None:
         "invoices/{number:path}": ("/invoices/{number:path}", views.invoice),
     }
     app.add_route("/invoices/{number:path}/pdf", views.invoice_pdf)
+    app.add_route("/invoices/{number:path}/xml", views.invoice_xml)
     for name, (path, page) in live.items():
         app.add_route(path, page)
         app.add_route(f"/fragments/{name}", page)

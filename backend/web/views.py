@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from backend.core.record import RecordError, from_json
 from backend.core.turns import turn_text
 from backend.jobs.live_price import LivePrices
 from backend.store import overview as queries
+from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID, EventRow, TransactionDetail
 from backend.store.tariffs import find_rule
 from backend.web.chart import chart
@@ -131,13 +131,18 @@ class Views:
 
     async def invoice_pdf(self, request: Request) -> Response:
         """Give an invoice's PDF for download."""
+        return await self._file(request, "pdf")
+
+    async def invoice_xml(self, request: Request) -> Response:
+        """Give an e-invoice for download."""
+        return await self._file(request, "xml")
+
+    async def _file(self, request: Request, kind: str) -> Response:
         async with self._site.store.read() as connection:
-            detail = await queries.find_invoice(connection, request.path_params["number"])
-            pdf = await queries.read_pdf(connection, detail.summary.id) if detail else None
-        if detail is None or pdf is None:
+            file = await invoice_file(connection, request.path_params["number"], kind)
+        if file is None:
             raise HTTPException(404)
-        name = quote(f"{detail.summary.number}.pdf", safe="")
-        return Response(pdf, 200, {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, "application/pdf")
+        return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)
 
 
 def parse_id(text: str) -> int:

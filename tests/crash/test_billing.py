@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
+from backend.audit import verify
 from backend.core.invoice import Invoice
 from backend.core.record import from_json
 from backend.store.writer import Store, Work
@@ -80,6 +81,7 @@ async def _check(path: Path, box: Mailbox) -> None:
         assert billed == [1, 2]
         mails = await outbox(store)
         assert [mail.state for mail in mails] == ["sent", "sent"]
+        assert [good async for good, _ in verify(store)] == [True]
     # At least once each: a mailbox tells repeats by their Message-ID, and they bring the very same PDF.
     assert set(box.message_ids) == {mail.message_id for mail in mails}
     assert len(box.mails) - len(mails) in (0, 1)

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from sqlalchemy import insert, text
 
+from backend.audit import verify
 from backend.core.invoice import Invoice
 from backend.core.rating import Policy
 from backend.core.record import from_json
@@ -58,6 +59,7 @@ async def run(path: Path, clock: ManualClock, steps: int | None) -> bool:
 async def check(path: Path) -> None:
     async with billing_store(path) as store:
         rows = await invoices(store)
+        assert [good async for good, _ in verify(store)] == [True]
         assert sorted(row.number for row in rows) == ["RE-2026-000001", "RE-2026-000002", "RE-K-2026-000001"]
         documents = [from_json(Invoice, row.body) for row in rows]
         fees = [fee.first.month for document in documents for fee in document.fees]

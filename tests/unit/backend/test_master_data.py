@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from backend.errors import ApplyError
@@ -35,3 +37,24 @@ def test_an_iban_is_checked_by_its_digits() -> None:
     assert is_iban("DE02120300000000202051")
     assert not is_iban("DE02120300000000202015")
     assert not is_iban("DE02 1203 0000 0000 2020 51")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('tax_case = "reverse_charge"', "customer[0].vat_id is missing"),
+        ('tax_case = "exempt"', "customer[0].tax_reason is missing"),
+        ('tax_case = "none"', "customer[0].tax_case"),
+        ('output = "paper"', "customer[0].output"),
+    ],
+)
+def test_what_an_einvoice_needs_of_a_customer_is_asked_for(line: str, told: str) -> None:
+    with pytest.raises(ApplyError, match=re.escape(told)):
+        parse_master_data(MASTER.replace("[[customer]]\n", f"[[customer]]\n{line}\n", 1))
+
+
+def test_what_einvoices_tell_of_seller_and_buyer_is_read() -> None:
+    text = MASTER.replace("[[operator]]\n", '[[operator]]\nregister_id = "HRB 1"\ncontact = "Buchhaltung"\n', 1)
+    data = parse_master_data(text.replace("[[customer]]\n", '[[customer]]\noutput = "xrechnung"\n', 1))
+    assert (data.operators[0].register_id, data.operators[0].contact) == ("HRB 1", "Buchhaltung")
+    assert (data.customers[0].output, data.customers[0].tax_case) == ("xrechnung", "standard")

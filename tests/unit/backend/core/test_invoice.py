@@ -206,7 +206,7 @@ def test_any_corrections_pass_the_check_and_sum_to_what_is_right(
     )
     right = sum((one.session.rating.total_gross - one.before.total_gross for one in corrections), Decimal(0))
     for document, _ in draft_documents(account(), Charges(corrections=corrections), LATER):
-        assert problems(document) == ()
+        assert problems(document) == (() if document.lines else ("it charges nothing",))
         assert document.due >= 0
         cents = Decimal("0.02") * len(corrections) if document.basis is PriceBasis.NET else 0
         assert abs(document.owed - right) <= cents

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from backend.core.invoice import Charges, Correction, Invoice, Preceding, draft_documents, draft_invoice, with_number
 from backend.core.invoice_check import is_printable, problems
 from backend.documents.mail_message import invoice_mail
-from backend.documents.render import RenderError, render_pdf
+from backend.documents.render import RenderError, open_renderer
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
 
 
@@ -22,8 +22,16 @@ def invoice(count: int = 2, language: str = "de", *, net: bool = False) -> Invoi
     return with_number(draft, "RE-2026-000042")
 
 
-def pages(document: Invoice, *, sample: bool = False) -> list[str]:
-    pdf = asyncio.run(render_pdf(document, sample=sample))
+def render(document: Invoice, xml: bytes | None = None) -> bytes:
+    async def run() -> bytes:
+        async with open_renderer() as renderer:
+            return await renderer.render(document, xml)
+
+    return asyncio.run(run())
+
+
+def pages(document: Invoice) -> list[str]:
+    pdf = render(document)
     return [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
@@ -109,7 +117,7 @@ def test_a_base_fee_alone_is_an_invoice_with_its_span_and_reason() -> None:
 def test_mails_tell_a_credit_note_from_an_invoice() -> None:
     def mail(invoice: Invoice) -> tuple[str, str]:
         message = invoice_mail(
-            invoice, b"%PDF", message_id="<1@example.com>", sender="a@b.c", recipient="d@e.f", at=EVENING, sample=False
+            invoice, b"%PDF", None, message_id="<1@example.com>", sender="a@b.c", recipient="d@e.f", at=EVENING
         )
         body = message.get_body()
         assert body is not None
@@ -124,7 +132,7 @@ def test_mails_tell_a_credit_note_from_an_invoice() -> None:
 
 
 def test_demonstration_is_marked_on_every_page() -> None:
-    first, second = pages(invoice(), sample=True)
+    first, second = pages(replace(invoice(), sample=True))
     assert "MUSTER / SAMPLE" in first
     assert "keine Rechnung" in first
     assert "MUSTER / SAMPLE" in second
@@ -132,8 +140,8 @@ def test_demonstration_is_marked_on_every_page() -> None:
 
 def test_pdf_is_archival_and_the_same_each_time() -> None:
     document = invoice(1)
-    pdf = asyncio.run(render_pdf(document, sample=False))
-    assert pdf == asyncio.run(render_pdf(document, sample=False))
+    pdf = render(document)
+    assert pdf == render(document)
     reader = PdfReader(io.BytesIO(pdf))
     catalog: Any = reader.trailer["/Root"]
     metadata = catalog["/Metadata"].get_data().decode()
@@ -167,4 +175,4 @@ def test_whatever_passes_the_check_can_be_printed() -> None:
 def test_worker_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RenderError, match="RE-2026-000042: no PDF, exit status 1"):
-        asyncio.run(render_pdf(invoice(1), sample=False))
+        render(invoice(1))

@@ -1,10 +1,13 @@
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import aiosmtplib
+import facturx
 import pytest
+from pypdf import PdfReader
 
 from backend.core.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
@@ -21,19 +24,26 @@ from tests.unit.backend.billing_store import (
     open_mailbox,
     outbox,
 )
+from tests.unit.backend.einvoice_rules import german_findings, official_findings
 
 NEXT_DAY = EVENING + timedelta(days=1)
 
 
-def with_invoice(tmp_path: Path, test: Callable[[Store, ManualClock, Mailbox], Awaitable[None]]) -> None:
+def with_invoice(
+    tmp_path: Path,
+    test: Callable[[Store, ManualClock, Mailbox], Awaitable[None]],
+    *,
+    sample: bool = False,
+    **customer: str,
+) -> None:
     """Run a test with an issued invoice and an empty mailbox."""
 
     async def run() -> None:
         clock = ManualClock(NEXT_DAY)
-        async with billing_store(tmp_path / "emops.db") as store, open_mailbox(Mailbox()) as box:
+        async with billing_store(tmp_path / "emops.db", customer=customer) as store, open_mailbox(Mailbox()) as box:
             await add_transaction(store)
             await rate_ended(store, clock, Policy())
-            await InvoiceIssuer(store, clock, BillingSettings()).run()
+            await InvoiceIssuer(store, clock, BillingSettings(), sample=sample).run()
             await test(store, clock, box)
 
     asyncio.run(run())
@@ -64,7 +74,7 @@ def test_demonstration_is_marked(tmp_path: Path) -> None:
         await Mailer(store, clock, mail_settings(box), 60.0).run()
         assert box.mails[0]["Subject"].startswith("[MUSTER / SAMPLE] ")
 
-    with_invoice(tmp_path, check)
+    with_invoice(tmp_path, check, sample=True)
 
 
 def test_without_mail_server_the_pdf_is_made_and_the_mail_waits(tmp_path: Path) -> None:
@@ -172,3 +182,27 @@ def test_two_mailers_send_it_once(tmp_path: Path) -> None:
 )
 def test_only_a_refusal_of_this_mail_is_final(error: Exception, refusal: Refusal) -> None:
     assert refusal_of(error) is refusal
+
+
+def test_a_public_body_gets_its_xrechnung_and_no_pdf(tmp_path: Path) -> None:
+    async def check(store: Store, clock: ManualClock, box: Mailbox) -> None:
+        await Mailer(store, clock, mail_settings(box), 1.0).run()
+        (attachment,) = box.mails[0].iter_attachments()
+        assert (attachment.get_filename(), attachment.get_content_type()) == ("RE-2026-000001.xml", "application/xml")
+        xml = attachment.get_content()
+        assert official_findings(xml) == []
+        assert german_findings(xml) == []
+        (row,) = await outbox(store)
+        assert facturx.get_xml_from_pdf(bytes(row.attachment), False, False) == ("xrechnung.xml", xml)
+
+    with_invoice(tmp_path, check, output="xrechnung")
+
+
+@pytest.mark.parametrize(("output", "files"), [("hybrid", 1), ("pdf", 0)])
+def test_the_pdf_has_the_einvoice_inside_unless_paper_is_wanted(tmp_path: Path, output: str, files: int) -> None:
+    async def check(store: Store, clock: ManualClock, box: Mailbox) -> None:
+        await Mailer(store, clock, mail_settings(box), 1.0).run()
+        (attachment,) = box.mails[0].iter_attachments()
+        assert len(PdfReader(io.BytesIO(attachment.get_content())).attachments) == files
+
+    with_invoice(tmp_path, check, output=output)

@@ -9,6 +9,7 @@ import pytest
 from shared.clock import ManualClock
 from tests.crash.test_billing_fees import prepare, run
 from tests.unit.backend.billing_example import EVENING
+from tests.unit.backend.einvoice_rules import official_findings
 from tests.unit.backend.web.installation import Installation
 from tests.unit.backend.web.test_pages import read
 
@@ -62,3 +63,22 @@ def test_programs_read_kind_lines_and_what_they_correct(place: Installation) -> 
     assert sum(Decimal(line["net"]) for line in credit["lines"]) == -Decimal(summary["total_net"])
     assert fee["summary"]["type_code"] == "380"
     assert [(line["transaction_id"], line["net"], line["corrects"]) for line in fee["lines"]] == [(None, "4.99", "")]
+
+
+def test_the_einvoice_is_downloaded_from_the_page_and_by_programs(place: Installation) -> None:
+    with place.client() as client:
+        page = client.get(f"/invoices/{CREDIT}/xml")
+        program = client.get(f"/api/v1/invoices/{CREDIT}/xml")
+        linked, english = read(client, f"/invoices/{CREDIT}"), read(client, f"/invoices/{CREDIT}", "en")
+        summary = client.get(f"/api/v1/invoices/{CREDIT}").json()["summary"]
+        missing = [client.get(f"{root}/invoices/none/{kind}") for root in ("", "/api/v1") for kind in ("pdf", "xml")]
+        unrendered = client.get(f"/api/v1/invoices/{CREDIT}/pdf")
+    assert page.content == program.content
+    assert official_findings(page.content) == []
+    assert f"<ram:ID>{CREDIT}</ram:ID>" in page.text
+    assert page.headers["Content-Type"] == "application/xml"
+    assert page.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{CREDIT}.xml"
+    assert "E-Rechnung (XML) herunterladen" in linked
+    assert "Download e-invoice (XML)" in english
+    assert (summary["has_pdf"], summary["has_xml"]) == (False, True)
+    assert [answer.status_code for answer in (*missing, unrendered)] == [404] * 5

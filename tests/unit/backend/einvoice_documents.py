@@ -1,0 +1,144 @@
+"""One frozen document of every kind that we issue."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from backend.core.invoice import (
+    Charges,
+    Correction,
+    Invoice,
+    Output,
+    Preceding,
+    RatedSession,
+    TaxCase,
+    draft_documents,
+    draft_invoice,
+    with_number,
+)
+from backend.core.invoice_check import problems
+from tests.unit.backend.billing_example import (
+    BUYER,
+    DAY_NIGHT,
+    DAY_NIGHT_NET,
+    EVENING,
+    SELLER,
+    account,
+    base_fee,
+    session,
+)
+
+ISSUED = EVENING + timedelta(days=20)
+PARTS: dict[str, Any] = {
+    "id": "parts",
+    "currency": "EUR",
+    "tax_included": "NO",
+    "min_price": {"excl_vat": 30},
+    "elements": [
+        {
+            "price_components": [
+                {"type": "FLAT", "price": 1.5, "vat": 7},
+                {"type": "ENERGY", "price": 0.4321, "vat": 19},
+                {"type": "TIME", "price": 1.37, "vat": 19},
+                {"type": "PARKING_TIME", "price": 6, "vat": 0},
+            ]
+        }
+    ],
+}
+BUSINESS = replace(BUYER, vat_id="ATU12345678", country="AT")
+
+
+def free(vat: int | None) -> dict[str, Any]:
+    """A tariff with 0 % or without VAT."""
+    price = {"type": "ENERGY", "price": 0.45} | ({} if vat is None else {"vat": vat})
+    return {"id": "free", "currency": "EUR", "tax_included": "NO", "elements": [{"price_components": [price]}]}
+
+
+def sessions(count: int, tariff: dict[str, Any] = DAY_NIGHT) -> tuple[RatedSession, ...]:
+    """Sessions of different energy, one after the other."""
+    return tuple(
+        session(
+            i + 1,
+            ((0, 1_000_000), (50 + i, 1_009_167 + 13 * i), (150 + i, 1_027_500 + 97 * i)),
+            tariff,
+            EVENING + timedelta(hours=4 * i % 96, minutes=i),
+        )
+        for i in range(count)
+    )
+
+
+def make(charges: Charges, number: str = "RE-2026-000042", **changes: Any) -> Invoice:
+    draft, _ = draft_documents(account(**({"output": Output.HYBRID} | changes)), charges, ISSUED)[0]
+    document = with_number(draft, number)
+    assert problems(document) == ()
+    return document
+
+
+def correction(number: int = 1, preceding: str = "RE-2026-000001") -> Correction:
+    """A session that turned out smaller than it was billed."""
+    smaller = session(number, ((0, 1_000_000), (50, 1_009_167), (150, 1_020_000)))
+    return Correction(smaller, session(number).rating, Preceding(preceding, date(2026, 10, 17)))
+
+
+def rounded() -> Invoice:
+    """Gross prices whose VAT misses the promised total by a cent."""
+    for count in range(1, 40):
+        draft = draft_invoice(account(output=Output.HYBRID), Charges(sessions(count)), ISSUED)
+        if draft.rounding:
+            return with_number(draft, "RE-2026-000042")
+    raise AssertionError("no such invoice")
+
+
+KINDS: dict[str, Callable[[Output], Invoice]] = {
+    "gross prices": lambda output: make(Charges(sessions(3)), output=output),
+    "gross prices with rounding": lambda output: replace(rounded(), output=output),
+    "net prices": lambda output: make(Charges(sessions(3, DAY_NIGHT_NET)), output=output),
+    "several rates, units and a minimum": lambda output: make(Charges(sessions(3, PARTS)), output=output),
+    "zero rate": lambda output: make(Charges(sessions(2, free(0))), output=output),
+    "base fee alone": lambda output: make(Charges(fees=(base_fee(),)), output=output),
+    "sessions and base fee": lambda output: make(
+        Charges(sessions(2), fees=(base_fee({"tax_included": "YES"}),)), output=output
+    ),
+    "corrections beside sessions": lambda output: make(
+        Charges((session(3, start=EVENING + timedelta(days=9)),), (correction(), correction(2, "RE-2026-000002"))),
+        output=output,
+    ),
+    "credit note": lambda output: make(
+        Charges(corrections=(correction(), correction(2, "RE-2026-000002"))), "RE-K-2026-000001", output=output
+    ),
+    "English": lambda output: make(Charges(sessions(2), (correction(9),)), output=output, language="en"),
+    "one session": lambda output: make(Charges(sessions(1)), output=output),
+    "300 sessions": lambda output: make(Charges(sessions(300)), output=output),
+    "reverse charge": lambda output: make(
+        Charges(sessions(2, free(0))), output=output, tax_case=TaxCase.REVERSE_CHARGE, buyer=BUSINESS
+    ),
+    "exempt": lambda output: make(
+        Charges(sessions(2, free(None))),
+        output=output,
+        tax_case=TaxCase.EXEMPT,
+        tax_reason="Kleinunternehmer, § 19 UStG",
+    ),
+    "outside the scope of VAT": lambda output: make(
+        Charges(sessions(2, free(None))),
+        output=output,
+        tax_case=TaxCase.OUTSIDE_SCOPE,
+        seller=replace(SELLER, register_id="HRB 12345 B"),
+        buyer=replace(BUSINESS, country="CH", vat_id=""),
+    ),
+    "every optional field": lambda output: make(
+        Charges(sessions(2)),
+        output=output,
+        buyer_reference="04011000-12345-03",
+        order_number="4711/2026",
+        seller=replace(
+            SELLER,
+            tax_number="27/123/45678",
+            register_id="HRB 12345 B",
+            contact="Buchhaltung",
+            legal_note="Amtsgericht Charlottenburg, Geschäftsführung: Jutta Licht",
+        ),
+        buyer=replace(BUYER, vat_id="DE987654321"),
+    ),
+    "a demonstration": lambda output: replace(make(Charges(sessions(1)), output=output), sample=True),
+}
