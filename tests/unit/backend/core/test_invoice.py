@@ -23,6 +23,7 @@ from backend.core.invoice import (
 )
 from backend.core.invoice_check import is_iban, problems
 from backend.core.record import RecordError, from_json, to_json
+from backend.core.rounding import cents
 from backend.core.tariff import PriceBasis
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
 
@@ -204,12 +205,20 @@ def test_any_corrections_pass_the_check_and_sum_to_what_is_right(
     corrections = tuple(
         replace(one, session=replace(one.session, transaction_id=i)) for i, one in enumerate(corrections)
     )
-    right = sum((one.session.rating.total_gross - one.before.total_gross for one in corrections), Decimal(0))
     for document, _ in draft_documents(account(), Charges(corrections=corrections), LATER):
         assert problems(document) == (() if document.lines else ("it charges nothing",))
         assert document.due >= 0
-        cents = Decimal("0.02") * len(corrections) if document.basis is PriceBasis.NET else 0
-        assert abs(document.owed - right) <= cents
+        if document.basis is PriceBasis.GROSS:
+            assert document.owed == sum(one.session.rating.total_gross - one.before.total_gross for one in corrections)
+        else:
+            before = [billed_net(replace(one.session, rating=one.before)) for one in corrections]
+            net = sum(map(billed_net, (one.session for one in corrections)), Decimal(0)) - sum(before, Decimal(0))
+            assert document.owed == net + cents(net * 19 / 100)
+
+
+def billed_net(session: RatedSession) -> Decimal:
+    """What the lines of an invoice charge for a session, each rounded to the cent."""
+    return sum((line.net for line in draft_invoice(account(), Charges(sessions=(session,)), LATER).lines), Decimal(0))
 
 
 def test_other_units_and_price_limits_stand_on_lines_of_their_own() -> None:
