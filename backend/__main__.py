@@ -99,8 +99,9 @@ def _transactions(settings: Settings, options: argparse.Namespace) -> None:
     migrate(settings.store.path)
 
     async def run() -> None:
-        async with open_store(settings.store.path) as store, store.read() as unit:
-            rows = await list_transactions(unit, State(options.state) if options.state else None, options.limit)
+        state = State(options.state) if options.state else None
+        async with open_store(settings.store.path) as store:
+            rows = await store.read(lambda unit: list_transactions(unit, state, options.limit))
         for row in rows:
             fields: dict[str, object] = {
                 "id": row.id,

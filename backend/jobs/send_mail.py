@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from enum import Enum
 
 import aiosmtplib
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.documents.mail_message import invoice_mail
 from backend.documents.render import RenderError, render_pdf
@@ -70,14 +70,14 @@ class Mailer:
     async def run(self) -> datetime | None:
         """Render and send what is due, and tell when the next mail is. Cancelling is safe: its try comes again."""
         now = self._clock.utc()
-        async with self._store.read() as connection:
-            mails = await outbox.waiting(connection, now)
+        mails = await self._store.read(lambda connection: outbox.waiting(connection, now))
         for mail in mails:
             pdf = mail.pdf or await self._render(mail)
             if pdf and self._settings.host:
                 await self._try(mail, pdf)
-        async with self._store.read() as connection:
-            return await outbox.next_try(connection, rendered=bool(self._settings.host))
+        return await self._store.read(
+            lambda connection: outbox.next_try(connection, rendered=bool(self._settings.host))
+        )
 
     @property
     def _sample(self) -> bool:
@@ -98,16 +98,16 @@ class Mailer:
             await self._postpone(mail, reason)
             return None
 
-        async def keep(connection: AsyncConnection) -> bytes:
-            return await outbox.store_pdf(connection, mail, pdf)
+        def keep(connection: Connection) -> bytes:
+            return outbox.store_pdf(connection, mail, pdf)
 
         return await self._store.write(keep)
 
     async def _try(self, mail: Mail, pdf: bytes) -> None:
         now = self._clock.utc()
 
-        async def begin(connection: AsyncConnection) -> bool:
-            return await outbox.claim(connection, mail, now + self._pause(mail.attempts))
+        def begin(connection: Connection) -> bool:
+            return outbox.claim(connection, mail, now + self._pause(mail.attempts))
 
         if not await self._store.write(begin):
             return
@@ -131,8 +131,8 @@ class Mailer:
     async def _told_yes(self, mail: Mail) -> None:
         now = self._clock.utc()
 
-        async def work(connection: AsyncConnection) -> None:
-            await outbox.mark_sent(connection, mail, now)
+        def work(connection: Connection) -> None:
+            outbox.mark_sent(connection, mail, now)
 
         await self._store.write(work)
         if self._down:
@@ -149,8 +149,8 @@ class Mailer:
             await self._postpone(mail, reason)
             return
 
-        async def work(connection: AsyncConnection) -> None:
-            await outbox.mark_failed(connection, mail, reason)
+        def work(connection: Connection) -> None:
+            outbox.mark_failed(connection, mail, reason)
 
         await self._store.write(work)
         log.error("mail_failed", number=mail.invoice.number, reason=reason)
@@ -158,8 +158,8 @@ class Mailer:
     async def _postpone(self, mail: Mail, reason: str) -> None:
         until = self._clock.utc() + self._pause(mail.attempts)
 
-        async def work(connection: AsyncConnection) -> None:
-            await outbox.postpone(connection, mail, until, reason)
+        def work(connection: Connection) -> None:
+            outbox.postpone(connection, mail, until, reason)
 
         await self._store.write(work)
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.store.tables import charge_point, evse
 from shared.ids import ChargePointId, EvseId
@@ -43,11 +42,11 @@ class EvseStatus:
     at: datetime
 
 
-async def find_charge_point(connection: AsyncConnection, charge_point_id: ChargePointId) -> ChargePoint | None:
+def find_charge_point(connection: Connection, charge_point_id: ChargePointId) -> ChargePoint | None:
     """Look a charge point up; None for one that no operator has."""
     table = charge_point.c
     row = (
-        await connection.execute(
+        connection.execute(
             select(table.id, table.operator_id, table.name, table.password_hash, table.booted_at, table.seen_at).where(
                 table.id == charge_point_id
             )
@@ -56,9 +55,9 @@ async def find_charge_point(connection: AsyncConnection, charge_point_id: Charge
     return ChargePoint(*row) if row else None
 
 
-async def store_boot(connection: AsyncConnection, charge_point_id: ChargePointId, boot: Boot, now: datetime) -> None:
+def store_boot(connection: Connection, charge_point_id: ChargePointId, boot: Boot, now: datetime) -> None:
     """Keep what a charge point said when it booted."""
-    await connection.execute(
+    connection.execute(
         update(charge_point)
         .where(charge_point.c.id == charge_point_id)
         .values(
@@ -72,16 +71,16 @@ async def store_boot(connection: AsyncConnection, charge_point_id: ChargePointId
     )
 
 
-async def store_seen(connection: AsyncConnection, charge_point_id: ChargePointId, now: datetime) -> None:
+def store_seen(connection: Connection, charge_point_id: ChargePointId, now: datetime) -> None:
     """Keep that a charge point was heard."""
-    await connection.execute(update(charge_point).where(charge_point.c.id == charge_point_id).values(seen_at=now))
+    connection.execute(update(charge_point).where(charge_point.c.id == charge_point_id).values(seen_at=now))
 
 
-async def store_evse_status(connection: AsyncConnection, charge_point_id: ChargePointId, status: EvseStatus) -> bool:
+def store_evse_status(connection: Connection, charge_point_id: ChargePointId, status: EvseStatus) -> bool:
     """Keep the state of an EVSE unless a later one is known. Tell whether the EVSE was new."""
-    new = not await is_evse_known(connection, charge_point_id, status.evse_id)
+    new = not is_evse_known(connection, charge_point_id, status.evse_id)
     values = {"status": status.status, "error_code": status.error_code, "status_at": status.at}
-    await connection.execute(
+    connection.execute(
         insert(evse)
         .values(charge_point_id=charge_point_id, evse_id=status.evse_id, **values)
         .on_conflict_do_update(
@@ -91,9 +90,9 @@ async def store_evse_status(connection: AsyncConnection, charge_point_id: Charge
     return new
 
 
-async def is_evse_known(connection: AsyncConnection, charge_point_id: ChargePointId, evse_id: EvseId) -> bool:
+def is_evse_known(connection: Connection, charge_point_id: ChargePointId, evse_id: EvseId) -> bool:
     """Tell whether a charge point has ever reported this EVSE."""
-    found = await connection.execute(
+    found = connection.execute(
         select(evse.c.evse_id).where(evse.c.charge_point_id == charge_point_id, evse.c.evse_id == evse_id)
     )
     return found.first() is not None

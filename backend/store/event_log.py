@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Connection, func, literal, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.transaction import State
 from backend.store.tables import charging_transaction, meter_value, signed_value, transaction_event
@@ -41,9 +40,7 @@ class StoredSignedValue:
     received_at: datetime
 
 
-async def append_event(
-    connection: AsyncConnection, row_id: int, kind: str, received: Received, seq_no: int | None = None
-) -> None:
+def append_event(connection: Connection, row_id: int, kind: str, received: Received, seq_no: int | None = None) -> None:
     """Append a message to a transaction's unless the very same one is there."""
     same = select(_E.id).where(_E.transaction_id == row_id, _E.kind == kind, _E.payload == received.payload)
     row = {
@@ -55,26 +52,24 @@ async def append_event(
         _E.seq_no: seq_no,
     }
     values = select(*(literal(value, column.type) for column, value in row.items())).where(~same.exists())
-    await connection.execute(insert(transaction_event).from_select(list(row), values))
+    connection.execute(insert(transaction_event).from_select(list(row), values))
 
 
-async def store_meter_values(connection: AsyncConnection, row_id: int, values: Sequence[MeterValue]) -> None:
+def store_meter_values(connection: Connection, row_id: int, values: Sequence[MeterValue]) -> None:
     """Keep readings. New ones that lie inside a session that is rated already let it be rated again."""
     if not values:
         return
     inside = select(func.count()).select_from(meter_value).join(charging_transaction, _T.id == row_id)
     inside = inside.where(meter_value.c.transaction_id == row_id, meter_value.c.at.between(_T.started_at, _T.ended_at))
-    rated = (await connection.execute(select(_T.id).where(_T.id == row_id, _T.state == State.RATED))).first()
-    before = await connection.scalar(inside) if rated else None
+    rated = connection.execute(select(_T.id).where(_T.id == row_id, _T.state == State.RATED)).first()
+    before = connection.scalar(inside) if rated else None
     rows = [_meter_value_row(row_id, value) for value in values]
-    await connection.execute(insert(meter_value).on_conflict_do_nothing(), rows)
-    if rated and await connection.scalar(inside) != before:
-        await connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
+    connection.execute(insert(meter_value).on_conflict_do_nothing(), rows)
+    if rated and connection.scalar(inside) != before:
+        connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
 
 
-async def store_signed_values(
-    connection: AsyncConnection, row_id: int, signed: Sequence[SignedReading], at: datetime
-) -> None:
+def store_signed_values(connection: Connection, row_id: int, signed: Sequence[SignedReading], at: datetime) -> None:
     """Keep what was signed, byte for byte; what is there already, with its time and its reason, is not kept twice.
 
     Args:
@@ -85,7 +80,7 @@ async def store_signed_values(
     """
     if not signed:
         return
-    known = {stored.reading for stored in await signed_values(connection, row_id)}
+    known = {stored.reading for stored in signed_values(connection, row_id)}
     rows = [
         {
             "transaction_id": row_id,
@@ -101,12 +96,12 @@ async def store_signed_values(
         if one not in known
     ]
     if rows:
-        await connection.execute(plain_insert(signed_value), rows)
+        connection.execute(plain_insert(signed_value), rows)
 
 
-async def signed_values(connection: AsyncConnection, row_id: int) -> tuple[StoredSignedValue, ...]:
+def signed_values(connection: Connection, row_id: int) -> tuple[StoredSignedValue, ...]:
     """List what was signed in a transaction, in the order of its time."""
-    rows = await connection.execute(select(signed_value).where(_S.transaction_id == row_id).order_by(_S.at, _S.id))
+    rows = connection.execute(select(signed_value).where(_S.transaction_id == row_id).order_by(_S.at, _S.id))
     return tuple(
         StoredSignedValue(
             row.id,

@@ -8,8 +8,7 @@ work of `Store.write`.
 import hashlib
 from typing import cast
 
-from sqlalchemy import Row, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, func, insert, select
 
 from backend.core.transaction import State
 from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, same_meaning
@@ -28,9 +27,7 @@ _DIGEST_LENGTH = 20
 """Characters of `foreign_id`."""
 
 
-async def store_message(
-    connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
-) -> int:
+def store_message(connection: Connection, message: TransactionMessage, received: Received, version: Version) -> int:
     """Keep a message and give the number of its transaction.
 
     Args:
@@ -39,42 +36,40 @@ async def store_message(
         received: the payload as it came, and from whom.
         version: that it came by.
     """
-    row = await _find(connection, received.charge_point_id, message.key)
+    row = _find(connection, received.charge_point_id, message.key)
     if row is None:
-        await _insert(connection, message, received, version)
-        row = await _find(connection, received.charge_point_id, message.key)
+        _insert(connection, message, received, version)
+        row = _find(connection, received.charge_point_id, message.key)
         assert row is not None  # noqa: S101  just inserted
-    elif await _is_known(connection, row.id, message):
+    elif _is_known(connection, row.id, message):
         return int(row.id)
     row_id = int(row.id)
-    tells_more = await _tells_more(connection, row, message)
-    await append_event(connection, row_id, message.kind, received, message.seq_no)
-    await store_meter_values(connection, row_id, message.values)
-    await store_signed_values(connection, row_id, message.signed, received.at)
+    tells_more = _tells_more(connection, row, message)
+    append_event(connection, row_id, message.kind, received, message.seq_no)
+    store_meter_values(connection, row_id, message.values)
+    store_signed_values(connection, row_id, message.signed, received.at)
     if tells_more:
-        await settle(connection, row_id)
+        settle(connection, row_id)
     return row_id
 
 
 # Row[...] here and below: SQLAlchemy does not type the columns of a whole table.
-async def _find(
-    connection: AsyncConnection, charge_point_id: ChargePointId, key: TransactionKey
+def _find(
+    connection: Connection, charge_point_id: ChargePointId, key: TransactionKey
 ) -> "Row[tuple[object, ...]] | None":
     """Find a transaction by the name that its station gave it."""
     query = select(charging_transaction).where(
         _T.charge_point_id == charge_point_id, _T.station_key == key, _T.ocpp != Version.V16.value
     )
-    return (await connection.execute(query)).first()
+    return connection.execute(query).first()
 
 
-async def evse_of(connection: AsyncConnection, transaction_id: int) -> EvseId:
+def evse_of(connection: Connection, transaction_id: int) -> EvseId:
     """Tell where a transaction is, as far as it is known: EVSE 0 else."""
-    return EvseId(await connection.scalar(select(_T.evse_id).where(_T.id == transaction_id)) or 0)
+    return EvseId(connection.scalar(select(_T.evse_id).where(_T.id == transaction_id)) or 0)
 
 
-async def _insert(
-    connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
-) -> None:
+def _insert(connection: Connection, message: TransactionMessage, received: Received, version: Version) -> None:
     operator = select(charge_point.c.operator_id).where(charge_point.c.id == received.charge_point_id)
     statement = insert(charging_transaction).values(
         charge_point_id=received.charge_point_id,
@@ -88,16 +83,16 @@ async def _insert(
         station_key=message.key,
         foreign_id=hashlib.sha256(message.key.encode()).hexdigest()[:_DIGEST_LENGTH],
     )
-    await connection.execute(statement)
+    connection.execute(statement)
 
 
-async def _is_known(connection: AsyncConnection, row_id: int, message: TransactionMessage) -> bool:
+def _is_known(connection: Connection, row_id: int, message: TransactionMessage) -> bool:
     query = select(_E.payload).where(_E.transaction_id == row_id, _E.seq_no == message.seq_no)
-    payloads = (await connection.execute(query)).scalars()
+    payloads = connection.execute(query).scalars()
     return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(one)))) for one in payloads)
 
 
-async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]", message: TransactionMessage) -> bool:
+def _tells_more(connection: Connection, row: "Row[tuple[object, ...]]", message: TransactionMessage) -> bool:
     """Tell whether a message may change what is derived; readings in order while the transaction runs don't."""
     if message.kind is not EventType.UPDATED or row.state == State.RATED or row.ended_at is not None:
         return True
@@ -107,5 +102,5 @@ async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]
         return True
     last = select(func.max(_E.seq_no)).where(_E.transaction_id == row.id).scalar_subquery()
     has_value = select(meter_value.c.id).where(meter_value.c.transaction_id == row.id).exists()
-    known = (await connection.execute(select(last.label("last"), has_value.label("has_value")))).one()
+    known = connection.execute(select(last.label("last"), has_value.label("has_value"))).one()
     return known.last is None or message.seq_no != known.last + 1 or not known.has_value

@@ -5,11 +5,9 @@ invoice.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import pytest
 
@@ -53,11 +51,9 @@ class MortalStore:
         self._step()
         return result
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Any]:
+    async def read(self, query: Work[T]) -> T:
         self._step()
-        async with self._store.read() as connection:
-            yield connection
+        return await self._store.read(query)
 
 
 async def _bill(path: Path, box: Mailbox, clock: ManualClock, steps: int | None) -> bool:

@@ -62,13 +62,12 @@ async def check(path: Path) -> None:
         documents = [from_json(Invoice, row.body) for row in rows]
         fees = [fee.first.month for document in documents for fee in document.fees]
         assert fees == [10, 11]
-        async with store.read() as unit:
-            right = Decimal(
-                (await unit.execute(text("SELECT total_gross FROM rating ORDER BY id"))).scalars().all()[-1]
-            )
-            assert (await unit.execute(text("SELECT count(*) FROM unbilled_cdr"))).scalar() == 0
-            assert (await unit.execute(text("SELECT count(*) FROM unbilled_fee"))).scalar() == 0
-            assert (await unit.execute(text("SELECT count(*) FROM mail_outbox"))).scalar() == 3
+        right = Decimal(
+            await store.read(lambda unit: unit.scalar(text("SELECT total_gross FROM rating ORDER BY id DESC")))
+        )
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_cdr")).scalar()) == 0
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_fee")).scalar()) == 0
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM mail_outbox")).scalar()) == 3
         # To a cent: net prices are taxed once for each document.
         assert abs(sum(row.total_gross for row in rows) - right - 2 * Decimal("5.94")) <= Decimal("0.01")
 
