@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from backend.core.id_token import Authorization, authorize
 from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_report, on_security_event, received
-from backend.store.charge_points import Boot, EvseStatus, is_evse_known, store_boot, store_evse_status
+from backend.store.charge_points import Boot, EvseStatus, note_charging_state, store_boot, store_evse_status
 from backend.store.id_tokens import find_token
 from backend.store.ratings import current_rating
-from backend.store.transaction_messages import evse_of, store_message
+from backend.store.transaction_messages import store_message
 from backend.store.transactions import release_held
 from shared.ids import ChargePointId, EvseId
 from shared.money import Money
@@ -171,13 +171,11 @@ def _id_token_info(connection: Connection, sender: Sender, told: object, at: dat
 def _note_charging_state(
     connection: Connection, sender: Sender, transaction_id: int, message: TransactionMessage, now: datetime
 ) -> None:
-    """Show an EVSE as charging while it does. What was never reported as an EVSE does not become one by this."""
+    """Show an EVSE as charging while it does."""
     state = "Occupied" if message.kind is EventType.ENDED else message.charging_state
     if message.offline or state not in (*_CHARGING, "Occupied"):
         return
-    evse_id = evse_of(connection, transaction_id)
-    if is_evse_known(connection, sender.charge_point_id, evse_id):
-        _store_status(connection, sender.charge_point_id, evse_id, state, min(message.at, now))
+    note_charging_state(connection, sender.charge_point_id, transaction_id, state, min(message.at, now))
 
 
 def _store_status(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from backend.core.assignment import (
     Assignment,
@@ -22,6 +22,7 @@ from backend.core.assignment import (
 from backend.core.rating_model import VersionSwitch
 from backend.core.record import RecordError, from_json
 from backend.core.tariff_model import TariffType
+from backend.store.sql import Statement
 from backend.store.tables import (
     charge_point,
     charging_transaction,
@@ -33,6 +34,19 @@ from backend.store.tables import (
 )
 
 _T = charging_transaction.c
+_K = id_token.c
+
+_FACTS = Statement(
+    select(_T.charge_point_id, _T.evse_id, _T.operator_id, charge_point.c.location_id)
+    .add_columns(_K.user_id, _K.customer_id, customer.c.partner_id)
+    .add_columns(func.coalesce(_K.contract_id, _K.customer_id).label("contract"))
+    .add_columns(func.coalesce(_K.group_id, contract.c.group_id, customer.c.group_id, "").label("group"))
+    .join(charge_point, charge_point.c.id == _T.charge_point_id)
+    .join(id_token, (_K.token == _T.id_token) & (_K.operator_id == _T.operator_id))
+    .join(customer, customer.c.id == _K.customer_id)
+    .outerjoin(contract, contract.c.id == _K.contract_id)
+    .where(_T.id == bindparam("number"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +62,7 @@ class StoredTariff:
 
 def facts_of(connection: Connection, transaction_id: int) -> Facts | None:
     """Tell who charges where in a transaction; None where its token is none of the operator's."""
-    k = id_token.c
-    query = (
-        select(_T.charge_point_id, _T.evse_id, _T.operator_id, charge_point.c.location_id)
-        .add_columns(k.user_id, k.customer_id, customer.c.partner_id)
-        .add_columns(func.coalesce(k.contract_id, k.customer_id).label("contract"))
-        .add_columns(func.coalesce(k.group_id, contract.c.group_id, customer.c.group_id, "").label("group"))
-        .join(charge_point, charge_point.c.id == _T.charge_point_id)
-        .join(id_token, (k.token == _T.id_token) & (k.operator_id == _T.operator_id))
-        .join(customer, customer.c.id == k.customer_id)
-        .outerjoin(contract, contract.c.id == k.contract_id)
-        .where(_T.id == transaction_id)
-    )
-    row = connection.execute(query).one_or_none()
+    row = _FACTS.first(connection, number=transaction_id)
     if row is None:
         return None
     evse = f"{row.charge_point_id}/{row.evse_id}"

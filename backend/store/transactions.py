@@ -6,9 +6,9 @@ Every function runs inside one unit of work of `Store.write`; what it did is dur
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from backend.core.assignment import Scope, rule_text
@@ -21,6 +21,7 @@ from backend.store.charge_points import is_evse_known
 from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.session_tariffs import keep_further
+from backend.store.sql import Statement
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.tariffs import choose_tariff, facts_of
 from shared.ids import ChargePointId, EvseId, IdToken
@@ -37,6 +38,55 @@ LATE_MESSAGES = "messages came after the rating that move its begin or end"
 """Why a session is rated again."""
 
 _T = charging_transaction.c
+
+_E = transaction_event.c
+
+_ROW = Statement(select(charging_transaction).where(_T.id == bindparam("number")))
+_OWN = Statement(
+    select(_T.id).where(
+        _T.id == bindparam("number"), _T.charge_point_id == bindparam("charge_point_id"), _T.foreign_id == ""
+    )
+)
+_STATE = Statement(select(_T.state, _T.ended_at).where(_T.id == bindparam("number")))
+_IDENTITY = ("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id")
+_SAME = Statement(select(_T.id).where(*(_T[name] == bindparam(name) for name in _IDENTITY)))
+_OPERATOR = select(charge_point.c.operator_id).where(charge_point.c.id == bindparam("charge_point_id"))
+_INSERT = Statement(
+    insert(charging_transaction)
+    .values(
+        **{name: bindparam(name) for name in _IDENTITY},
+        operator_id=_OPERATOR.scalar_subquery(),
+        state=State.RUNNING,
+    )
+    .returning(_T.id)
+)
+_DERIVED = ("state", "held_reason", "ended_at", "meter_stop", "stop_reason", "notes")
+_DERIVE = Statement(
+    update(charging_transaction)
+    .where(_T.id == bindparam("number"))
+    .values({name: bindparam(name, type_=_T[name].type) for name in _DERIVED})
+)
+_CHOSEN = (
+    "tariff_version_id",
+    "tariff_reason",
+    "tariff_rule",
+    "version_switch",
+    "location_id",
+    "contract_id",
+    "group_id",
+)
+_CHOOSE = Statement(
+    update(charging_transaction)
+    .where(_T.id == bindparam("number"))
+    .values({name: bindparam(name, type_=_T[name].type) for name in _CHOSEN})
+)
+_PAYLOADS = Statement(select(_E.payload).where(_E.transaction_id == bindparam("number")).order_by(_E.id))
+_ENDS = Statement(
+    select(_E.payload).where(_E.transaction_id == bindparam("number"), _E.kind == "Ended").order_by(_E.id)
+)
+_READINGS = Statement(
+    select(meter_value.c.at, meter_value.c.energy_wh).where(meter_value.c.transaction_id == bindparam("number"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +116,7 @@ def store_start(connection: Connection, start: Start, received: Received) -> int
         "meter_start": start.reading.energy,
         "foreign_id": "",
     }
-    conditions = [_T[name] == value for name, value in identity.items()]
-    known = connection.execute(select(_T.id).where(*conditions)).scalar()
+    known = _SAME.scalar(connection, **identity)
     transaction_id = int(known) if known is not None else _insert(connection, identity)
     append_event(connection, transaction_id, "Started", received)
     if known is None:
@@ -99,11 +148,12 @@ def store_values(
         if row_id is None:
             row_id = _insert_foreign(connection, charge_point_id, transaction_id, _earliest(readings), evse_id)
             settle(connection, row_id)
+    row = _STATE.first(connection, number=row_id)
+    assert row  # noqa: S101  found or made above
     append_event(connection, row_id, "Updated", received)
-    store_meter_values(connection, row_id, values)
+    store_meter_values(connection, row_id, values, State(row.state))
     store_signed_values(connection, row_id, signed, received.at)
-    late = select(_T.id).where(_T.id == row_id, _T.ended_at.is_not(None), _T.state != State.RATED)
-    if connection.execute(late).first():
+    if row.ended_at is not None and row.state != State.RATED:
         settle(connection, row_id)
     return row_id
 
@@ -127,7 +177,7 @@ def store_stop(
             first = _earliest(readings)
             row_id = _insert_foreign(connection, charge_point_id, transaction_id, first, token=stop.id_token)
     append_event(connection, row_id, "Ended", received)
-    store_meter_values(connection, row_id, values)
+    store_meter_values(connection, row_id, values, State(str(_STATE.scalar(connection, number=row_id))))
     store_signed_values(connection, row_id, signed, received.at)
     settle(connection, row_id)
     return row_id
@@ -167,11 +217,7 @@ def list_transactions(connection: Connection, state: State | None = None, limit:
 
 
 def _insert(connection: Connection, identity: Mapping[str, object]) -> int:
-    operator = select(charge_point.c.operator_id).where(charge_point.c.id == identity["charge_point_id"])
-    statement = insert(charging_transaction).values(
-        **identity, operator_id=operator.scalar_subquery(), state=State.RUNNING
-    )
-    return int(connection.execute(statement.returning(_T.id)).scalar_one())
+    return cast(int, _INSERT.scalar(connection, **identity))
 
 
 def _insert_foreign(
@@ -200,8 +246,7 @@ def _earliest(readings: Iterable[Reading]) -> Reading:
 
 def _find_own(connection: Connection, charge_point_id: ChargePointId, transaction_id: int) -> int | None:
     """Find a transaction by the id that we gave. Another charge point's is not its own: it can't end that."""
-    query = select(_T.id).where(_T.id == transaction_id, _T.charge_point_id == charge_point_id, _T.foreign_id == "")
-    return cast("int | None", connection.execute(query).scalar())
+    return _OWN.scalar(connection, number=transaction_id, charge_point_id=charge_point_id)
 
 
 def _find_foreign(
@@ -229,31 +274,34 @@ def _find_foreign(
 
 def settle(connection: Connection, row_id: int) -> State:
     """Derive a transaction from all that is stored of it, choose its tariff if it has none, and give its state."""
-    row = connection.execute(select(charging_transaction).where(_T.id == row_id)).one()
+    row = _ROW.first(connection, number=row_id)
+    assert row  # noqa: S101  the caller has found it
     told = _told(connection, row)
     if row.state == State.RATED:
         values = _after_rating(connection, row, told)
-    else:
-        columns = {**_begin_columns(row, told), "notes": told.notes}
-        connection.execute(update(charging_transaction).where(_T.id == row_id).values(**columns))
-        values = _columns(derive(_known(connection, row, told)))
-        if row.tariff_version_id is None and _may_choose_tariff(row, told):
-            values |= _tariff(connection, row_id, told.start.reading.at)
-    connection.execute(update(charging_transaction).where(_T.id == row_id).values(**values))
-    return State(cast(str, values.get("state", row.state)))
+        connection.execute(update(charging_transaction).where(_T.id == row_id).values(**values))
+        return State.RATED
+    begin = _begin_columns(row, told)
+    if begin:
+        connection.execute(update(charging_transaction).where(_T.id == row_id).values(**begin))
+    derived = derive(_known(connection, row, told))
+    _DERIVE.run(connection, number=row_id, notes=told.notes, **_columns(derived))
+    if row.tariff_version_id is None and _may_choose_tariff(row, told):
+        _CHOOSE.run(connection, number=row_id, **_tariff(connection, row_id, told.start.reading.at))
+    return derived.state
 
 
-# Row[...] here and below: SQLAlchemy does not type the columns of a whole table.
-def _told(connection: Connection, row: "Row[tuple[object, ...]]") -> Assembled:
+# Any here and below: a row of `_ROW`.
+def _told(connection: Connection, row: Any) -> Assembled:
     """Put together what a station told of a transaction."""
     if row.ocpp != Version.V16.value:
-        payloads = _payloads(connection, row.id)
+        payloads = _payloads(connection, row.id, _PAYLOADS)
         return assemble([decode_transaction_event(payload) for payload in payloads])
-    stops = tuple(stop_of(payload) for payload in _payloads(connection, row.id, "Ended"))
+    stops = tuple(stop_of(payload) for payload in _payloads(connection, row.id, _ENDS))
     return Assembled(_start(row), stops, _readings(connection, row.id) if stops else (), (), "")
 
 
-def _known(connection: Connection, row: "Row[tuple[object, ...]]", told: Assembled) -> Known:
+def _known(connection: Connection, row: Any, told: Assembled) -> Known:
     """Add what we know ourselves: the worth of the token, and whether the EVSE was ever reported."""
     charge_point_id, start = ChargePointId(row.charge_point_id), told.start
     token = find_token(connection, charge_point_id, start.id_token)
@@ -271,7 +319,7 @@ def _known(connection: Connection, row: "Row[tuple[object, ...]]", told: Assembl
     )
 
 
-def _after_rating(connection: Connection, row: "Row[tuple[object, ...]]", told: Assembled) -> dict[str, object]:
+def _after_rating(connection: Connection, row: Any, told: Assembled) -> dict[str, object]:
     """Tell what contradicts a price that stands. Late messages that move the begin or the end let it be rated again."""
     problems = [*told.problems, conflict(told.stops)]
     if told.start.id_token.value != row.id_token:
@@ -288,7 +336,7 @@ def _after_rating(connection: Connection, row: "Row[tuple[object, ...]]", told: 
     return {**moved, "notes": told.notes, "held_reason": "; ".join(filter(None, problems))}
 
 
-def _begin_columns(row: "Row[tuple[object, ...]]", told: Assembled) -> dict[str, object]:
+def _begin_columns(row: Any, told: Assembled) -> dict[str, object]:
     """Give the columns that OCPP 2.x may tell in any message; of OCPP 1.6 they are the row's identity."""
     if row.ocpp == Version.V16.value:
         return {}
@@ -301,7 +349,7 @@ def _begin_columns(row: "Row[tuple[object, ...]]", told: Assembled) -> dict[str,
     }
 
 
-def _may_choose_tariff(row: "Row[tuple[object, ...]]", told: Assembled) -> bool:
+def _may_choose_tariff(row: Any, told: Assembled) -> bool:
     """Tell whether all that the choice rests on is known: it is made once."""
     if row.ocpp == Version.V16.value:
         return True
@@ -319,17 +367,12 @@ def _columns(derived: Derived) -> dict[str, object]:
     }
 
 
-def _start(row: "Row[tuple[object, ...]]") -> Start:
+def _start(row: Any) -> Start:
     return Start(EvseId(row.evse_id), IdToken(row.id_token), Reading(row.started_at, Wh(row.meter_start)))
 
 
-def _payloads(connection: Connection, row_id: int, kind: str = "") -> list[Payload]:
-    """Read a transaction's messages, those of one kind or all, in the order of arrival."""
-    event = transaction_event.c
-    query = select(event.payload).where(event.transaction_id == row_id).order_by(event.id)
-    if kind:
-        query = query.where(event.kind == kind)
-    return [cast(Payload, loads(payload)) for payload in connection.execute(query).scalars()]
+def _payloads(connection: Connection, row_id: int, query: Statement) -> list[Payload]:
+    return [cast(Payload, loads(row.payload)) for row in query.all(connection, number=row_id)]
 
 
 def stop_of(payload: Payload) -> Stop:
@@ -344,8 +387,7 @@ def stop_of(payload: Payload) -> Stop:
 
 
 def _readings(connection: Connection, row_id: int) -> tuple[Reading, ...]:
-    query = select(meter_value.c.at, meter_value.c.energy_wh).where(meter_value.c.transaction_id == row_id)
-    return tuple(Reading(row.at, Wh(row.energy_wh)) for row in connection.execute(query))
+    return tuple(Reading(row.at, Wh(row.energy_wh)) for row in _READINGS.all(connection, number=row_id))
 
 
 def _tariff(connection: Connection, row_id: int, at: datetime) -> dict[str, object]:
