@@ -205,12 +205,12 @@ def loads(text: str) -> object:
     Raises:
         ValueError: it is not JSON. NaN and Infinity are not JSON either; numbers beyond a double are refused.
     """
-    return json.loads(text, parse_float=_decimal, parse_constant=_no_constant)
+    return _DECODER.decode(text)
 
 
 def dumps(value: object) -> str:
     """Write JSON without blanks; a Decimal leaves with its own digits."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return _ENCODER.encode(value)
 
 
 def _is_unicode(message: object) -> bool:
@@ -239,3 +239,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_DECODER = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)
