@@ -43,11 +43,11 @@ _E = transaction_event.c
 
 _ROW = Statement(select(charging_transaction).where(_T.id == bindparam("number")))
 _OWN = Statement(
-    select(_T.id).where(
+    select(_T.id, _T.state, _T.ended_at).where(
         _T.id == bindparam("number"), _T.charge_point_id == bindparam("charge_point_id"), _T.foreign_id == ""
     )
 )
-_STATE = Statement(select(_T.state, _T.ended_at).where(_T.id == bindparam("number")))
+_STATE = Statement(select(_T.id, _T.state, _T.ended_at).where(_T.id == bindparam("number")))
 _IDENTITY = ("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id")
 _SAME = Statement(select(_T.id).where(*(_T[name] == bindparam(name) for name in _IDENTITY)))
 _OPERATOR = select(charge_point.c.operator_id).where(charge_point.c.id == bindparam("charge_point_id"))
@@ -139,8 +139,8 @@ def store_values(
     energy register in any of them there is nothing to hold: then None.
     """
     charge_point_id = received.charge_point_id
-    row_id = _find_own(connection, charge_point_id, transaction_id)
-    if row_id is None:
+    row = _find_own(connection, charge_point_id, transaction_id)
+    if row is None:
         readings = [Reading(value.at, value.reading.energy_import) for value in values]
         if not readings:
             return None
@@ -148,8 +148,8 @@ def store_values(
         if row_id is None:
             row_id = _insert_foreign(connection, charge_point_id, transaction_id, _earliest(readings), evse_id)
             settle(connection, row_id)
-    row = _STATE.first(connection, number=row_id)
-    assert row  # noqa: S101  found or made above
+        row = _state_of(connection, row_id)
+    row_id = int(row.id)
     append_event(connection, row_id, "Updated", received)
     store_meter_values(connection, row_id, values, State(row.state))
     store_signed_values(connection, row_id, signed, received.at)
@@ -169,15 +169,17 @@ def store_stop(
 ) -> int:
     """Keep a stop and tell which transaction it went to: a held one of its own if the transactionId is none of ours."""
     charge_point_id = received.charge_point_id
-    row_id = _find_own(connection, charge_point_id, transaction_id)
-    if row_id is None:
+    row = _find_own(connection, charge_point_id, transaction_id)
+    if row is None:
         readings = [stop.reading, *(Reading(value.at, value.reading.energy_import) for value in values)]
         row_id = _find_foreign(connection, charge_point_id, transaction_id, readings)
         if row_id is None:
             first = _earliest(readings)
             row_id = _insert_foreign(connection, charge_point_id, transaction_id, first, token=stop.id_token)
+        row = _state_of(connection, row_id)
+    row_id = int(row.id)
     append_event(connection, row_id, "Ended", received)
-    store_meter_values(connection, row_id, values, State(str(_STATE.scalar(connection, number=row_id))))
+    store_meter_values(connection, row_id, values, State(row.state))
     store_signed_values(connection, row_id, signed, received.at)
     settle(connection, row_id)
     return row_id
@@ -244,9 +246,14 @@ def _earliest(readings: Iterable[Reading]) -> Reading:
     return min(readings, key=lambda reading: (reading.at, reading.energy))
 
 
-def _find_own(connection: Connection, charge_point_id: ChargePointId, transaction_id: int) -> int | None:
+# Any: a row of `_OWN` or `_STATE`, which have the same columns.
+def _find_own(connection: Connection, charge_point_id: ChargePointId, transaction_id: int) -> Any | None:
     """Find a transaction by the id that we gave. Another charge point's is not its own: it can't end that."""
-    return _OWN.scalar(connection, number=transaction_id, charge_point_id=charge_point_id)
+    return _OWN.first(connection, number=transaction_id, charge_point_id=charge_point_id)
+
+
+def _state_of(connection: Connection, row_id: int) -> Any:
+    return _STATE.first(connection, number=row_id)
 
 
 def _find_foreign(

@@ -151,7 +151,7 @@ class Session:
             message = loads(text)
         except (ValueError, RecursionError):
             return self._violation(UNREADABLE_ID, ErrorCode.FORMATION_VIOLATION, "not valid JSON")
-        if "\\ud" in text.lower() and not _is_unicode(message):
+        if "\\u" in text and "\\ud" in text.lower() and not _is_unicode(message):
             return self._violation(UNREADABLE_ID, ErrorCode.FORMATION_VIOLATION, "half of a surrogate pair")
         if not isinstance(message, list) or not message:
             return self._violation(UNREADABLE_ID, ErrorCode.FORMATION_VIOLATION, "not a JSON array")
