@@ -5,7 +5,7 @@
     python -m tests.bench.servers echo|lean|package FOLDER
 
 `echo` gives back the text of every frame. `lean` is our own server whose store stores nothing. `package` is the `ocpp`
-package as shipped, with a SQLAlchemy ORM on SQLite: one commit for each message.
+package as shipped, with SQLAlchemy's asynchronous ORM on SQLite: one commit for each message.
 """
 
 import asyncio
@@ -20,8 +20,9 @@ from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call_result as result16
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call_result as result201
-from sqlalchemy import ForeignKey, create_engine, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, event, select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -115,10 +116,11 @@ def _rows(number: int, meter_value: Any) -> list[Value]:
 
 async def package(folder: Path) -> None:
     """Run the package's charge points, with handlers as its examples have them."""
-    engine = create_engine(f"sqlite:///{folder}/package")
-    event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    Base.metadata.create_all(engine)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/package")
+    event.listen(engine.sync_engine, "connect", set_up)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
 
     class Station16(ChargePoint16):
         @on("Authorize")
@@ -130,23 +132,23 @@ async def package(folder: Path) -> None:
             return result16.StatusNotification()
 
         @on("StartTransaction")
-        def on_start(self, id_tag: str, meter_start: int, **_: Any) -> Any:
-            with Session(engine) as session, session.begin():
+        async def on_start(self, id_tag: str, meter_start: int, **_: Any) -> Any:
+            async with AsyncSession(engine) as session, session.begin():
                 row = Transaction(station=self.id, key="", tag=id_tag, meter_start=meter_start)
                 session.add(row)
-                session.flush()
+                await session.flush()
                 return result16.StartTransaction(transaction_id=row.id, id_tag_info=ACCEPTED)
 
         @on("MeterValues")
-        def on_values(self, transaction_id: int, meter_value: Any, **_: Any) -> Any:
-            with Session(engine) as session, session.begin():
+        async def on_values(self, transaction_id: int, meter_value: Any, **_: Any) -> Any:
+            async with AsyncSession(engine) as session, session.begin():
                 session.add_all(_rows(transaction_id, meter_value))
             return result16.MeterValues()
 
         @on("StopTransaction")
-        def on_stop(self, transaction_id: int, meter_stop: int, **_: Any) -> Any:
-            with Session(engine) as session, session.begin():
-                row = session.get(Transaction, transaction_id)
+        async def on_stop(self, transaction_id: int, meter_stop: int, **_: Any) -> Any:
+            async with AsyncSession(engine) as session, session.begin():
+                row = await session.get(Transaction, transaction_id)
                 assert row
                 row.meter_stop = meter_stop
             return result16.StopTransaction(id_tag_info=ACCEPTED)
@@ -161,14 +163,15 @@ async def package(folder: Path) -> None:
             return result201.StatusNotification()
 
         @on("TransactionEvent")
-        def on_event(self, event_type: str, transaction_info: Any, meter_value: Any = (), **_: Any) -> Any:
+        async def on_event(self, event_type: str, transaction_info: Any, meter_value: Any = (), **_: Any) -> Any:
             key = transaction_info["transaction_id"]
-            with Session(engine) as session, session.begin():
-                row = session.query(Transaction).filter_by(station=self.id, key=key).one_or_none()
+            async with AsyncSession(engine) as session, session.begin():
+                query = select(Transaction).filter_by(station=self.id, key=key)
+                row = (await session.execute(query)).scalar_one_or_none()
                 if row is None:
                     row = Transaction(station=self.id, key=key, tag="", meter_start=0)
                     session.add(row)
-                    session.flush()
+                    await session.flush()
                 session.add_all(_rows(row.id, meter_value))
                 if event_type == "Ended":
                     row.meter_stop = 0

@@ -65,7 +65,7 @@ def samples(step: int) -> list[tuple[str, str | None, str, str]]:
         ("Power.Active.Import", None, str(10_900 + step * 17 % 211), "W"),
         *(("Current.Import", f"L{i}", f"{15.8 + (step * i) % 9 / 10:.1f}", "A") for i in (1, 2, 3)),
         *(("Voltage", f"L{i}-N", f"{229.4 + (step + i) % 17 / 10:.1f}", "V") for i in (1, 2, 3)),
-        ("Temperature", None, str(31 + step % 5), "Celsius"),
+        ("Frequency", None, f"50.{step % 5}", "Hz"),
         ("SoC", None, str(20 + step % 60), "Percent"),
     ]
 
