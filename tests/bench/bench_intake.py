@@ -17,7 +17,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -99,20 +99,41 @@ async def emops(folder: Path, stations: int) -> AsyncIterator[Server]:
         yield server
 
 
-async def play(server: Server, load: Load) -> Result:
-    """Let stations talk to a server."""
+@dataclass(frozen=True)
+class Stations:
+    """Stations that are ready, in a process of their own."""
+
+    process: asyncio.subprocess.Process
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(line.encode() + b"\n")
+
+    async def line(self) -> bytes:
+        assert self.process.stdout
+        return await self.process.stdout.readline()
+
+    async def seen(self) -> Seen:
+        return Seen(**json.loads(await self.line()))
+
+
+async def _stations(load: Load) -> Stations:
     command = (sys.executable, "-m", "tests.bench.stations", json.dumps(asdict(load)))
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=2**26)
-    assert process.stdout
-    assert process.stdin
-    assert (await process.stdout.readline()).strip() == b"ready"
+    stations = Stations(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=2**26))
+    assert (await stations.line()).strip() == b"ready"
+    return stations
+
+
+async def play(server: Server, load: Load) -> Result:
+    """Let stations talk to a server."""
+    stations = await _stations(load)
     before = server.cpu_s()
-    process.stdin.write(b"go\n")
-    seen = Seen(**json.loads(await process.stdout.readline()))
+    stations.tell("go")
+    seen = await stations.seen()
     cpu = server.cpu_s() - before
-    process.stdin.write(b"end\n")
-    await process.wait()
+    stations.tell("end")
+    await stations.process.wait()
     return Result(seen, cpu)
 
 
@@ -274,19 +295,19 @@ async def bench_outage(stations: int, node: Path | None) -> None:
     for version in VERSIONS:
         with TemporaryDirectory() as name:
             async with emops(Path(name), stations) as server:
-                load = Load(server.port, version, stations, READINGS, after_outage=True)
-                result = await play(server, load)
-        _tell_outage(f"{version}, emops", result)
+                await _outage(f"{version}, emops", server, Load(server.port, version, stations, READINGS))
         if node:
             async with started("node", "server.js", cwd=node) as server:
-                _tell_outage(
-                    f"{version}, ocpp-rpc (Node), nothing stored",
-                    await play(server, Load(server.port, version, stations, READINGS, after_outage=True)),
-                )
+                label = f"{version}, ocpp-rpc (Node), nothing stored"
+                await _outage(label, server, Load(server.port, version, stations, READINGS))
 
 
-def _tell_outage(label: str, result: Result) -> None:
-    seen = result.seen
+async def _outage(label: str, server: Server, load: Load) -> None:
+    driver = await _stations(replace(load, drives=True))
+    driver.tell("go")
+    result = await play(server, replace(load, after_outage=True))
+    driver.tell("end")
+    seen = replace(result.seen, authorize=(await driver.seen()).authorize)
     rate, wait = len(seen.calls) / seen.seconds, percentile(seen.authorize, 0.99) * 1000
     print(
         f"  {label:<42}{seen.seconds:6.1f} s, {rate:6.0f}/s, server CPU {result.cpu_s:.1f} s;"

@@ -31,14 +31,17 @@ Json = dict[str, Any]  # Any: JSON
 
 @dataclass(frozen=True)
 class Load:
-    """What the stations do. With `after_outage` they connect when told to begin, and a driver is authorized over and
-    over meanwhile; else they connect before that."""
+    """What the stations do. With `after_outage` they connect when told to begin, else before that.
+
+    With `drives` it is one station alone, which authorizes a driver over and over.
+    """
 
     port: int
     version: str
     count: int
     readings: int
     after_outage: bool = False
+    drives: bool = False
     first: int = 0
     sessions: int = 1
 
@@ -65,7 +68,7 @@ def samples(step: int) -> list[tuple[str, str | None, str, str]]:
         ("Power.Active.Import", None, str(10_900 + step * 17 % 211), "W"),
         *(("Current.Import", f"L{i}", f"{15.8 + (step * i) % 9 / 10:.1f}", "A") for i in (1, 2, 3)),
         *(("Voltage", f"L{i}-N", f"{229.4 + (step + i) % 17 / 10:.1f}", "V") for i in (1, 2, 3)),
-        ("Frequency", None, f"50.{step % 5}", "Hz"),
+        ("Current.Offered", None, "16", "A"),
         ("SoC", None, str(20 + step % 60), "Percent"),
     ]
 
@@ -130,7 +133,8 @@ class Station:
         text = dumps([2, f"{self.name}-{self._count}", action, payload])
         begin = perf_counter()
         await self._socket.send(text)
-        answer = json.loads(await self._socket.recv())
+        while (answer := json.loads(await self._socket.recv()))[0] == 2:  # a command, such as CostUpdated
+            await self._socket.send(dumps([3, answer[1], {}]))
         times.append(perf_counter() - begin)
         if answer[0] == 4:
             self._seen.refused += 1
@@ -175,17 +179,16 @@ class Station:
 
 async def _play(load: Load) -> None:
     seen = Seen()
+    if load.drives:
+        await _drive(load, seen)
+        return
     stations = [Station(load, load.first + number, seen) for number in range(load.count)]
-    driver = Station(load, 10_000, seen)
-    if load.after_outage:
-        await driver.connect()
-    else:
+    if not load.after_outage:
         await asyncio.gather(*(station.connect() for station in stations))
         await asyncio.gather(*(station.report() for station in stations))
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     begin = perf_counter()
-    driving = asyncio.create_task(driver.authorize()) if load.after_outage else None
 
     async def run(station: Station) -> None:
         if load.after_outage:
@@ -196,12 +199,23 @@ async def _play(load: Load) -> None:
 
     await asyncio.gather(*(run(station) for station in stations))
     seen.seconds = perf_counter() - begin
-    if driving:
-        driving.cancel()
-        await asyncio.gather(driving, return_exceptions=True)
     print(json.dumps(vars(seen)), flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    await asyncio.gather(driver.close(), *(station.close() for station in stations))
+    await asyncio.gather(*(station.close() for station in stations))
+
+
+async def _drive(load: Load, seen: Seen) -> None:
+    """Authorize one driver over and over, until a second line comes."""
+    driver = Station(load, 10_000, seen)
+    await driver.connect()
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    driving = asyncio.create_task(driver.authorize())
+    await asyncio.to_thread(sys.stdin.readline)
+    driving.cancel()
+    await asyncio.gather(driving, return_exceptions=True)
+    print(json.dumps(vars(seen)), flush=True)
+    await driver.close()
 
 
 if __name__ == "__main__":
