@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -101,8 +102,9 @@ def _transactions(settings: Settings, options: argparse.Namespace) -> None:
     migrate(settings.store.path)
 
     async def run() -> None:
-        async with open_store(settings.store.path) as store, store.read() as unit:
-            rows = await list_transactions(unit, State(options.state) if options.state else None, options.limit)
+        state = State(options.state) if options.state else None
+        async with open_store(settings.store.path) as store:
+            rows = await store.read(lambda unit: list_transactions(unit, state, options.limit))
         for row in rows:
             fields: dict[str, object] = {
                 "id": row.id,
@@ -131,13 +133,16 @@ def _audit(settings: Settings) -> int:
 
     migrate(settings.store.path)
 
-    async def run() -> bool:
+    def tell(findings: Iterable[tuple[bool, str]]) -> bool:
         well = True
-        async with open_store(settings.store.path) as store:
-            async for good, line in verify(store):
-                print(line, file=sys.stdout if good else sys.stderr)
-                well = well and good
+        for good, line in findings:
+            print(line, file=sys.stdout if good else sys.stderr)
+            well = well and good
         return well
+
+    async def run() -> bool:
+        async with open_store(settings.store.path) as store:
+            return await store.read(lambda connection: tell(verify(connection)))
 
     return 0 if asyncio.run(run()) else 1
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import ALWAYS, ProfileTariff, Scope
 from backend.core.profiles import set_problems
@@ -48,7 +47,7 @@ class Outcome:
     """Transactions that were held and are no more."""
 
 
-async def apply(connection: AsyncConnection, data: MasterData) -> Outcome:
+def apply(connection: Connection, data: MasterData) -> Outcome:
     """Write master data, all or nothing (run it by `Store.write`), and release what was held for the lack of it.
 
     Raises:
@@ -56,55 +55,55 @@ async def apply(connection: AsyncConnection, data: MasterData) -> Outcome:
     """
     outcome = Outcome()
     for operator in data.operators:
-        await _upsert(connection, tables.operator, ("id",), _columns(operator), outcome)
+        _upsert(connection, tables.operator, ("id",), _columns(operator), outcome)
     for group in data.groups:
-        row = _columns(group) | {"operator_id": await _operator(connection, group.operator, group.id)}
-        await _upsert(connection, tables.customer_group, ("id",), row, outcome)
+        row = _columns(group) | {"operator_id": _operator(connection, group.operator, group.id)}
+        _upsert(connection, tables.customer_group, ("id",), row, outcome)
     for customer in data.customers:
-        await _apply_customer(connection, customer, outcome)
+        _apply_customer(connection, customer, outcome)
     for contract in data.contracts:
-        await _apply_contract(connection, contract, outcome)
+        _apply_contract(connection, contract, outcome)
     for token in data.id_tokens:
-        await _apply_token(connection, token, outcome)
+        _apply_token(connection, token, outcome)
     for charge_point in data.charge_points:
-        await _apply_charge_point(connection, charge_point, outcome)
+        _apply_charge_point(connection, charge_point, outcome)
     for tariff in data.tariffs:
-        await _apply_tariff(connection, tariff, outcome)
+        _apply_tariff(connection, tariff, outcome)
     for assignment in data.assignments:
-        await apply_assignment(connection, assignment, outcome)
-    outcome.released = await release_held(connection)
+        apply_assignment(connection, assignment, outcome)
+    outcome.released = release_held(connection)
     return outcome
 
 
-async def _apply_customer(connection: AsyncConnection, entry: CustomerEntry, outcome: Outcome) -> None:
-    operator_id = await _operator(connection, entry.operator, entry.id)
-    group = await _group(connection, operator_id, entry.group, f"customer {entry.id}")
+def _apply_customer(connection: Connection, entry: CustomerEntry, outcome: Outcome) -> None:
+    operator_id = _operator(connection, entry.operator, entry.id)
+    group = _group(connection, operator_id, entry.group, f"customer {entry.id}")
     row = _columns(entry) | {"operator_id": operator_id, "group_id": group, "partner_id": entry.partner}
-    await _upsert(connection, tables.customer, ("id",), row, outcome)
+    _upsert(connection, tables.customer, ("id",), row, outcome)
 
 
-async def _apply_contract(connection: AsyncConnection, entry: ContractEntry, outcome: Outcome) -> None:
+def _apply_contract(connection: Connection, entry: ContractEntry, outcome: Outcome) -> None:
     name = f"contract {entry.id}"
-    operator_id = await _owner(connection, entry.customer, name)
+    operator_id = _owner(connection, entry.customer, name)
     taken = select(tables.customer.c.id).where(tables.customer.c.id == entry.id, tables.customer.c.id != entry.customer)
-    if (await connection.execute(taken)).first():
+    if connection.execute(taken).first():
         raise ApplyError(f"{name}: that is the id of a customer, whose own contract bears it; choose another one")
     row = {
         "id": entry.id,
         "operator_id": operator_id,
         "customer_id": entry.customer,
-        "group_id": await _group(connection, operator_id, entry.group, name),
+        "group_id": _group(connection, operator_id, entry.group, name),
         "name": entry.name,
     }
-    await _upsert(connection, tables.contract, ("id",), row, outcome)
+    _upsert(connection, tables.contract, ("id",), row, outcome)
 
 
-async def _apply_token(connection: AsyncConnection, token: IdTokenEntry, outcome: Outcome) -> None:
-    operator_id = await _owner(connection, token.customer, "id_token")
+def _apply_token(connection: Connection, token: IdTokenEntry, outcome: Outcome) -> None:
+    operator_id = _owner(connection, token.customer, "id_token")
     if token.contract:
         contract = tables.contract.c
         own = select(contract.id).where(contract.id == token.contract, contract.customer_id == token.customer)
-        if (await connection.execute(own)).first() is None:
+        if connection.execute(own).first() is None:
             raise ApplyError(f"id_token: customer {token.customer} has no contract {token.contract!r}")
     row = {
         "token": IdToken.parse(token.token).value,
@@ -115,16 +114,16 @@ async def _apply_token(connection: AsyncConnection, token: IdTokenEntry, outcome
         "expires_at": datetime.fromisoformat(token.expires_at) if token.expires_at else None,
         "user_id": token.user,
         "contract_id": token.contract or None,
-        "group_id": await _group(connection, operator_id, token.group, "id_token"),
+        "group_id": _group(connection, operator_id, token.group, "id_token"),
     }
-    await _upsert(connection, tables.id_token, ("token",), row, outcome)
+    _upsert(connection, tables.id_token, ("token",), row, outcome)
 
 
-async def _apply_charge_point(connection: AsyncConnection, entry: ChargePointEntry, outcome: Outcome) -> None:
-    operator_id = await _operator(connection, entry.operator, entry.id)
+def _apply_charge_point(connection: Connection, entry: ChargePointEntry, outcome: Outcome) -> None:
+    operator_id = _operator(connection, entry.operator, entry.id)
     row = _columns(entry) | {"operator_id": operator_id, "location_id": entry.location}
     table = tables.charge_point
-    stored = (await connection.execute(select(table.c.password_hash).where(table.c.id == entry.id))).scalar()
+    stored = connection.execute(select(table.c.password_hash).where(table.c.id == entry.id)).scalar()
     if not entry.password:
         row["password_hash"] = ""
     elif stored and is_password(entry.password, stored):
@@ -133,13 +132,13 @@ async def _apply_charge_point(connection: AsyncConnection, entry: ChargePointEnt
         row["password_hash"] = hash_password(entry.password)
     if stored is None:
         row |= {"vendor": "", "model": "", "serial": "", "firmware": ""}
-    await _upsert(connection, table, ("id",), row, outcome)
+    _upsert(connection, table, ("id",), row, outcome)
 
 
-async def _apply_tariff(connection: AsyncConnection, entry: TariffEntry, outcome: Outcome) -> None:
+def _apply_tariff(connection: Connection, entry: TariffEntry, outcome: Outcome) -> None:
     table = tables.tariff_version
-    await _operator(connection, entry.operator, entry.tariff_id)
-    known = (await connection.execute(select(table.c.operator_id).where(table.c.id == entry.id))).scalar()
+    _operator(connection, entry.operator, entry.tariff_id)
+    known = connection.execute(select(table.c.operator_id).where(table.c.id == entry.id)).scalar()
     if known == entry.operator:
         outcome.unchanged += 1
         return
@@ -150,7 +149,7 @@ async def _apply_tariff(connection: AsyncConnection, entry: TariffEntry, outcome
         table.c.tariff_id == entry.tariff_id,
         table.c.valid_from == entry.valid_from,
     )
-    if (await connection.execute(at_once)).first():
+    if connection.execute(at_once).first():
         raise ApplyError(
             f"tariff {entry.tariff_id}: the version valid from {entry.valid_from.isoformat()} has other prices and is "
             "never edited; give the new one a later valid_from"
@@ -162,23 +161,23 @@ async def _apply_tariff(connection: AsyncConnection, entry: TariffEntry, outcome
         "valid_from": entry.valid_from,
         "body": entry.body,
     }
-    await connection.execute(insert(table).values(**row))
-    await let_take_over(connection, entry.operator, entry.tariff_id, entry.id, entry.valid_from)
+    connection.execute(insert(table).values(**row))
+    let_take_over(connection, entry.operator, entry.tariff_id, entry.id, entry.valid_from)
     outcome.created += 1
 
 
-async def apply_assignment(connection: AsyncConnection, entry: AssignmentEntry, outcome: Outcome) -> None:
+def apply_assignment(connection: Connection, entry: AssignmentEntry, outcome: Outcome) -> None:
     """Write an assignment; sessions that run keep what they were given.
 
     Raises:
         ApplyError: it names what does not exist, or tariffs that can't take turns.
     """
-    await _operator(connection, entry.operator, entry.tariff)
-    await _check_set(connection, entry)
+    _operator(connection, entry.operator, entry.tariff)
+    _check_set(connection, entry)
     target = entry.target
     if entry.scope == Scope.OPERATOR:
         target = entry.operator
-    elif not await _exists(connection, entry.operator, Scope(entry.scope), target):
+    elif not _exists(connection, entry.operator, Scope(entry.scope), target):
         raise ApplyError(f"assignment: operator {entry.operator} has no {entry.scope} {target!r}")
     row = {
         "operator_id": entry.operator,
@@ -191,10 +190,10 @@ async def apply_assignment(connection: AsyncConnection, entry: AssignmentEntry, 
         "version_switch": entry.version_switch,
     }
     keys = ("operator_id", "scope", "target", "valid_from")
-    await _upsert(connection, tables.tariff_assignment, keys, row, outcome)
+    _upsert(connection, tables.tariff_assignment, keys, row, outcome)
 
 
-async def _check_set(connection: AsyncConnection, entry: AssignmentEntry) -> None:
+def _check_set(connection: Connection, entry: AssignmentEntry) -> None:
     """Check that the tariffs of an assignment exist and can take turns in a session, in all their versions."""
     v = tables.tariff_version.c
     bodies = []
@@ -203,7 +202,7 @@ async def _check_set(connection: AsyncConnection, entry: AssignmentEntry) -> Non
         *((TariffType(one.profile), one.tariff) for one in entry.profile),
     ]:
         query = select(v.body).where(v.operator_id == entry.operator, v.tariff_id == tariff_id)
-        versions = (await connection.execute(query.order_by(v.valid_from))).scalars().all()
+        versions = connection.execute(query.order_by(v.valid_from)).scalars().all()
         if not versions:
             raise ApplyError(f"assignment: operator {entry.operator} has no tariff {tariff_id!r}")
         bodies += [(profile, load_tariff(body)) for body in versions] if entry.profile else []
@@ -212,7 +211,7 @@ async def _check_set(connection: AsyncConnection, entry: AssignmentEntry) -> Non
         raise ApplyError(f"assignment: {problem}")
 
 
-async def _exists(connection: AsyncConnection, operator_id: str, scope: Scope, target: str) -> bool:
+def _exists(connection: Connection, operator_id: str, scope: Scope, target: str) -> bool:
     """Tell whether anything of the operator bears this target: an assignment to a name mistyped would never apply."""
     customer, token, point = tables.customer.c, tables.id_token.c, tables.charge_point.c
     columns = {
@@ -229,49 +228,49 @@ async def _exists(connection: AsyncConnection, operator_id: str, scope: Scope, t
     name = target.partition("/")[0] if scope in (Scope.CONNECTOR, Scope.EVSE) else target
     for column in columns:
         found = select(column).where(column == name, column.table.c.operator_id == operator_id).limit(1)
-        if (await connection.execute(found)).first():
+        if connection.execute(found).first():
             return True
     return False
 
 
-async def _group(connection: AsyncConnection, operator_id: str, group_id: str, name: str) -> str | None:
+def _group(connection: Connection, operator_id: str, group_id: str, name: str) -> str | None:
     """Give the id of a group, None for none."""
     group = tables.customer_group.c
     own = select(group.id).where(group.id == group_id, group.operator_id == operator_id)
-    if group_id and (await connection.execute(own)).first() is None:
+    if group_id and connection.execute(own).first() is None:
         raise ApplyError(f"{name}: operator {operator_id} has no group {group_id!r}")
     return group_id or None
 
 
-async def _owner(connection: AsyncConnection, customer_id: str, name: str) -> str:
+def _owner(connection: Connection, customer_id: str, name: str) -> str:
     """Give the operator of a customer."""
     customer = tables.customer.c
-    found = (await connection.execute(select(customer.operator_id).where(customer.id == customer_id))).scalar()
+    found = connection.execute(select(customer.operator_id).where(customer.id == customer_id)).scalar()
     if found is None:
         raise ApplyError(f"{name}: there is no customer {customer_id!r}")
     return str(found)
 
 
-async def _operator(connection: AsyncConnection, operator_id: str, name: str) -> str:
+def _operator(connection: Connection, operator_id: str, name: str) -> str:
     table = tables.operator.c
-    if (await connection.execute(select(table.id).where(table.id == operator_id))).first() is None:
+    if connection.execute(select(table.id).where(table.id == operator_id)).first() is None:
         raise ApplyError(f"{name}: there is no operator {operator_id!r}")
     return operator_id
 
 
-async def _upsert(
-    connection: AsyncConnection, table: Table, keys: tuple[str, ...], row: Mapping[str, object], outcome: Outcome
+def _upsert(
+    connection: Connection, table: Table, keys: tuple[str, ...], row: Mapping[str, object], outcome: Outcome
 ) -> None:
     """Insert a row or change what differs, and count which it was."""
     same_key = [table.c[key] == row[key] for key in keys]
-    found = (await connection.execute(select(*(table.c[name] for name in row)).where(*same_key))).mappings().first()
+    found = connection.execute(select(*(table.c[name] for name in row)).where(*same_key)).mappings().first()
     if found is None:
-        await connection.execute(insert(table).values(**row))
+        connection.execute(insert(table).values(**row))
         outcome.created += 1
     elif dict(found) != dict(row):
         if "operator_id" in found and found["operator_id"] != row["operator_id"]:
             raise ApplyError(f"{table.name} {row[keys[0]]} belongs to operator {found['operator_id']} already")
-        await connection.execute(update(table).where(*same_key).values(**row))
+        connection.execute(update(table).where(*same_key).values(**row))
         outcome.changed += 1
     else:
         outcome.unchanged += 1

@@ -76,8 +76,7 @@ def _assignments(options: argparse.Namespace, settings: Settings) -> int:
     from backend.store.tariffs import list_assignments
 
     async def work(store: "Store") -> "list[tuple[str, Assignment]]":
-        async with store.read() as connection:
-            return await list_assignments(connection)
+        return await store.read(list_assignments)
 
     rows = [_assignment_row(operator, one) for operator, one in with_store(settings, work)]
     _print_rows(rows, as_json=options.json)
@@ -148,8 +147,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     from backend.store.profile_switches import list_switches
 
     async def work(store: "Store") -> "list[StoredSwitch]":
-        async with store.read() as connection:
-            return await list_switches(connection, options.target, options.limit)
+        return await store.read(lambda connection: list_switches(connection, options.target, options.limit))
 
     _print_rows([_switch_row(one) for one in with_store(settings, work)], as_json=options.json)
     return 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.apply import Outcome, apply_assignment
 from backend.core.assignment import Scope
@@ -40,29 +40,29 @@ class Switched:
     sessions: int
 
 
-async def switch_profile(connection: AsyncConnection, wanted: SwitchRequest, now: datetime) -> Switched:
+def switch_profile(connection: Connection, wanted: SwitchRequest, now: datetime) -> Switched:
     """Keep a switch. The same told again changes nothing; one for a time that is rated lets that be rated again.
 
     Raises:
         ReportError: it says what can't be; nothing was stored.
     """
     switch = _checked(wanted)
-    known = await owners(connection, switch.scope, switch.target)
+    known = owners(connection, switch.scope, switch.target)
     operators = [wanted.operator] if wanted.operator in known else known if not wanted.operator else []
     if not operators:
         raise ReportError(f"there is no {_word(switch.scope)} {switch.target!r}: nothing would ever be rated by it")
     if len(operators) > 1:
         raise ReportError(f"name the operator of {switch.target!r}: {', '.join(operators)}")
     (operator_id,) = operators
-    if not await store_switch(connection, operator_id, switch, now):
+    if not store_switch(connection, operator_id, switch, now):
         return Switched(stored=False, sessions=0)
-    touched = await touched_sessions(connection, operator_id, switch)
+    touched = touched_sessions(connection, operator_id, switch)
     place = f"{_word(switch.scope)} {switch.target}"
     reason = f"profile {switch.profile} was told for {place} from {switch.at:%Y-%m-%dT%H:%M:%SZ}, after the rating"
-    return Switched(stored=True, sessions=await ask_rerating(connection, touched, reason) if touched else 0)
+    return Switched(stored=True, sessions=ask_rerating(connection, touched, reason) if touched else 0)
 
 
-async def assign(connection: AsyncConnection, entry: AssignmentEntry) -> Outcome:
+def assign(connection: Connection, entry: AssignmentEntry) -> Outcome:
     """Write one assignment, as a file of master data would, and release what was held for the lack of it.
 
     Raises:
@@ -70,8 +70,8 @@ async def assign(connection: AsyncConnection, entry: AssignmentEntry) -> Outcome
     """
     check_assignment(entry, "assignment")
     outcome = Outcome()
-    await apply_assignment(connection, entry, outcome)
-    outcome.released = await release_held(connection)
+    apply_assignment(connection, entry, outcome)
+    outcome.released = release_held(connection)
     return outcome
 
 

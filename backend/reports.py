@@ -1,12 +1,11 @@
 """What command line, API and pages ask of the store together: simulate a month, import prices, rate again."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.core.price_csv import PriceListError, parse_prices
 from backend.core.profiles import PROFILES, set_problems
@@ -57,30 +56,28 @@ class SimulationReport:
     results: tuple[TariffResult, ...]
 
 
-async def simulate_month(connection: AsyncConnection, wanted: SimulationRequest) -> SimulationReport:
+def simulate_month(connection: Connection, wanted: SimulationRequest) -> SimulationReport:
     """Simulate a month. It takes about a millisecond for each session and tariff; other tasks go on meanwhile.
 
     Raises:
         ReportError: the month, the operator or a tariff can't be found.
     """
-    operator_id, zone = await _operator(connection, wanted.operator)
+    operator_id, zone = _operator(connection, wanted.operator)
     begin, end = month_bounds(wanted.month, zone)
-    tariffs = [await _stored(connection, operator_id, tariff_id, end) for tariff_id in wanted.tariffs]
+    tariffs = [_stored(connection, operator_id, tariff_id, end) for tariff_id in wanted.tariffs]
     tariffs += wanted.drafts
     if not tariffs:
         raise ReportError("name at least one tariff to try")
     selection = Selection(operator_id, begin, end, wanted.customer, wanted.charge_point, wanted.location)
-    sets = [await _set(connection, operator_id, tariffs, wanted.profiles, end)] if wanted.profiles else []
-    sessions = await load_past(connection, selection, with_switches=bool(sets))
+    sets = [_set(connection, operator_id, tariffs, wanted.profiles, end)] if wanted.profiles else []
+    sessions = load_past(connection, selection, with_switches=bool(sets))
     named = [tariff for one in sets for tariff in one.tariffs] or tariffs
-    series = await load_series(connection, operator_id, named, sessions)
-    results = await asyncio.to_thread(simulate, sessions, sets or tariffs, series)
+    series = load_series(connection, operator_id, named, sessions)
+    results = simulate(sessions, sets or tariffs, series)
     return SimulationReport(begin, end, len(sessions), results)
 
 
-async def import_prices(
-    connection: AsyncConnection, series: str, text: str, origin: Origin, now: datetime
-) -> tuple[int, int]:
+def import_prices(connection: Connection, series: str, text: str, origin: Origin, now: datetime) -> tuple[int, int]:
     """Keep a list of prices (CSV) and let sessions be priced that waited for it: how many prices, how many sessions.
 
     Args:
@@ -95,17 +92,17 @@ async def import_prices(
     """
     if not 1 <= len(series) <= 40 or not series.isprintable():
         raise ReportError("the name of a series has 1 to 40 printable characters")
-    if origin.operator_id and origin.operator_id not in {name for name, _ in await list_operators(connection)}:
+    if origin.operator_id and origin.operator_id not in {name for name, _ in list_operators(connection)}:
         raise ReportError(f"there is no operator {origin.operator_id!r}; without one a series serves all of them")
     try:
         prices = parse_prices(text)
     except PriceListError as error:
         raise ReportError(f"{origin.source}: {error}") from error
-    added = await store_prices(connection, series, prices, origin, now)
-    return added, await release_held(connection)
+    added = store_prices(connection, series, prices, origin, now)
+    return added, release_held(connection)
 
 
-async def rate_again(connection: AsyncConnection, transaction_id: int, reason: str) -> None:
+def rate_again(connection: Connection, transaction_id: int, reason: str) -> None:
     """Let a session that is rated be rated again.
 
     Raises:
@@ -113,7 +110,7 @@ async def rate_again(connection: AsyncConnection, transaction_id: int, reason: s
     """
     if not reason.strip():
         raise ReportError("say why: the reason is stored with the new rating")
-    if not await ask_rerating(connection, [transaction_id], reason.strip()):
+    if not ask_rerating(connection, [transaction_id], reason.strip()):
         raise ReportError(f"transaction {transaction_id} is not rated, or waits to be rated again already")
 
 
@@ -131,8 +128,8 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return begin.astimezone(UTC), begin.replace(year=year, month=number).astimezone(UTC)
 
 
-async def _operator(connection: AsyncConnection, operator_id: str) -> tuple[str, ZoneInfo]:
-    operators = await list_operators(connection)
+def _operator(connection: Connection, operator_id: str) -> tuple[str, ZoneInfo]:
+    operators = list_operators(connection)
     chosen = [one for one in operators if one[0] == operator_id] if operator_id else operators
     if len(chosen) != 1:
         names = ", ".join(name for name, _ in operators) or "none"
@@ -140,8 +137,8 @@ async def _operator(connection: AsyncConnection, operator_id: str) -> tuple[str,
     return chosen[0][0], ZoneInfo(chosen[0][1])
 
 
-async def _set(
-    connection: AsyncConnection, operator_id: str, tariffs: Sequence[Tariff], profiles: Mapping[str, str], at: datetime
+def _set(
+    connection: Connection, operator_id: str, tariffs: Sequence[Tariff], profiles: Mapping[str, str], at: datetime
 ) -> TariffSet:
     """Put together a regular tariff and those of profiles."""
     if len(tariffs) != 1:
@@ -150,15 +147,15 @@ async def _set(
     for profile, tariff_id in profiles.items():
         if profile not in PROFILES[1:]:
             raise ReportError(f"{profile!r} is no profile such as {', '.join(PROFILES[1:])}")
-        further.append((TariffType(profile), await _stored(connection, operator_id, tariff_id, at)))
+        further.append((TariffType(profile), _stored(connection, operator_id, tariff_id, at)))
     problem = next(set_problems([(TariffType.REGULAR, tariffs[0]), *further]), "")
     if problem:
         raise ReportError(problem)
     return TariffSet(tariffs[0], tuple(further))
 
 
-async def _stored(connection: AsyncConnection, operator_id: str, tariff_id: str, at: datetime) -> Tariff:
-    stored = await find_tariff(connection, operator_id, tariff_id, at)
+def _stored(connection: Connection, operator_id: str, tariff_id: str, at: datetime) -> Tariff:
+    stored = find_tariff(connection, operator_id, tariff_id, at)
     if stored is None:
         raise ReportError(f"operator {operator_id} has no tariff {tariff_id!r} valid before {at:%Y-%m-%d}")
     try:

@@ -52,8 +52,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> int:
     )
 
     async def work(store: "Store") -> SimulationReport:
-        async with store.read() as connection:
-            return await simulate_month(connection, wanted)
+        return await store.read(lambda connection: simulate_month(connection, wanted))
 
     report = with_store(settings, work)
     if options.json:

@@ -112,8 +112,7 @@ def _add_assignments(router: APIRouter, store: Store) -> None:
     @router.get("/tariff-assignments")
     async def assignments() -> list[AssignmentOut]:
         """List who gets which tariffs, the most specific scope first."""
-        async with store.read() as connection:
-            rows = await list_assignments(connection)
+        rows = await store.read(list_assignments)
         return [_assignment(operator_id, row) for operator_id, row in rows]
 
     @router.post("/tariff-assignments", response_model=AssignedOut)
@@ -140,8 +139,7 @@ def _add_switches(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.get("/profile-switches")
     async def switches(target: str = "", limit: Limit = 100) -> list[SwitchOut]:
         """List switches, those of one place or all, the latest first."""
-        async with store.read() as connection:
-            rows = await list_switches(connection, target, limit)
+        rows = await store.read(lambda connection: list_switches(connection, target, limit))
         return [_switch(row) for row in rows]
 
     @router.post("/profile-switches", response_model=SwitchedOut)

@@ -152,10 +152,10 @@ def _add_prices(router: APIRouter, store: Store, prices: LivePrices) -> None:
     @router.get("/transactions/{id}/price", tags=["transactions"])
     async def price(id: TransactionId) -> PriceOut:  # noqa: A002  the name in the address
         """Give what a transaction costs, so far or in the end, with the lines that explain it."""
-        async with store.read() as connection:
-            running = [one for one in await running_transactions(connection) if one.id == id]
-            stored = None if running else await current_rating(connection, id)
-            rule = await find_rule(connection, id)
+        all_running, stored, rule = await store.read(
+            lambda unit: (running_transactions(unit), current_rating(unit, id), find_rule(unit, id))
+        )
+        running = [one for one in all_running if one.id == id]
         if running:
             return _price(id, rule, (await prices.of(running))[id])
         if stored is None:
@@ -177,8 +177,7 @@ def _add_series(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.get("/price-series", tags=["tariffs"])
     async def series() -> list[SeriesOut]:
         """List all price series."""
-        async with store.read() as connection:
-            rows = await list_series(connection)
+        rows = await store.read(list_series)
         return [
             SeriesOut(row.operator_id, row.series, row.prices, row.first, row.last, row.received_at) for row in rows
         ]
@@ -222,8 +221,7 @@ def _add_reports(router: APIRouter, store: Store) -> None:
                 location=wanted.location,
                 profiles=wanted.profiles,
             )
-            async with store.read() as connection:
-                report = await simulate_month(connection, request)
+            report = await store.read(lambda connection: simulate_month(connection, request))
         except (ReportError, TariffError) as error:
             return problem(422, str(error))
         results = results_json(report.results)
@@ -232,8 +230,7 @@ def _add_reports(router: APIRouter, store: Store) -> None:
     @router.get("/recompute", tags=["tariffs"], response_class=JSONResponse)
     async def recompute() -> Response:
         """Give what the last nightly proof found; 404 before the first night."""
-        async with store.read() as connection:
-            run = await last_run(connection)
+        run = await store.read(last_run)
         if run is None:
             raise HTTPException(404)
         return JSONResponse({"at": run.at.isoformat(), **proof_json(run.proof)})

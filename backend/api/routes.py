@@ -169,15 +169,13 @@ def _add_charge_points(router: APIRouter, store: Store, connections: Connections
     @router.get("/charge-points", tags=["charge points"])
     async def charge_points() -> list[ChargePointOut]:
         """List all charge points by name."""
-        async with store.read() as connection:
-            rows = await queries.charge_points(connection)
+        rows = await store.read(queries.charge_points)
         return [_charge_point(row, connections) for row in rows]
 
     @router.get("/charge-points/{id}", tags=["charge points"])
     async def charge_point(id: str) -> ChargePointOut:  # noqa: A002  the name in the address
         """Give one charge point."""
-        async with store.read() as connection:
-            row = await queries.find_charge_point(connection, id)
+        row = await store.read(lambda connection: queries.find_charge_point(connection, id))
         if row is None:
             raise HTTPException(404)
         return _charge_point(row, connections)
@@ -189,15 +187,13 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
         state: Literal["running", "ended", "rated", "held"] | None = None, limit: Limit = 50, before: Before = None
     ) -> list[TransactionOut]:
         """List transactions, the newest first."""
-        async with store.read() as connection:
-            rows = await queries.transactions(connection, limit, before, state or "")
+        rows = await store.read(lambda connection: queries.transactions(connection, limit, before, state or ""))
         return [_transaction(row) for row in rows]
 
     @router.get("/transactions/{id}", tags=["transactions"])
     async def transaction(id: Annotated[int, Path(ge=1, le=LARGEST_ID)]) -> TransactionOut:  # noqa: A002
         """Give one transaction."""
-        async with store.read() as connection:
-            detail = await queries.find_transaction(connection, id)
+        detail = await store.read(lambda connection: queries.find_transaction(connection, id))
         if detail is None:
             raise HTTPException(404)
         return _transaction(detail.summary)
@@ -205,10 +201,12 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
     @router.get("/transactions/{id}/signed-values", tags=["transactions"])
     async def signed(id: Annotated[int, Path(ge=1, le=LARGEST_ID)]) -> list[SignedValueOut]:  # noqa: A002
         """List what the meter signed in a transaction, in the order of its time."""
-        async with store.read() as connection:
-            if await queries.find_transaction(connection, id) is None:
-                raise HTTPException(404)
-            return [_signed_value(row) for row in await signed_values(connection, id)]
+        detail, rows = await store.read(
+            lambda connection: (queries.find_transaction(connection, id), signed_values(connection, id))
+        )
+        if detail is None:
+            raise HTTPException(404)
+        return [_signed_value(row) for row in rows]
 
     @router.get("/transactions/{id}/signed-values/{number}", tags=["transactions"], response_class=PlainTextResponse)
     async def signed_text(
@@ -216,8 +214,8 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
         number: Annotated[int, Path(ge=1, le=LARGEST_ID)],
     ) -> PlainTextResponse:
         """Give one signed reading as the text that came, to be checked by a transparency program."""
-        async with store.read() as connection:
-            found = [row for row in await signed_values(connection, id) if row.id == number]
+        rows = await store.read(lambda connection: signed_values(connection, id))
+        found = [row for row in rows if row.id == number]
         if not found:
             raise HTTPException(404)
         headers = {"Content-Disposition": f'attachment; filename="transaction-{id}-signed-{number}.txt"'}
@@ -228,8 +226,7 @@ def _add_invoices(router: APIRouter, store: Store) -> None:
     @router.get("/invoices", tags=["invoices"])
     async def invoices(limit: Limit = 50, before: Before = None) -> list[InvoiceOut]:
         """List invoices, the newest first."""
-        async with store.read() as connection:
-            rows = await queries.invoices(connection, limit, before)
+        rows = await store.read(lambda connection: queries.invoices(connection, limit, before))
         return [_invoice(row) for row in rows]
 
     @router.get("/invoices/{number:path}/pdf", tags=["invoices"], response_class=Response)
@@ -245,16 +242,14 @@ def _add_invoices(router: APIRouter, store: Store) -> None:
     @router.get("/invoices/{number:path}", tags=["invoices"])
     async def invoice(number: str) -> InvoiceDetailOut:
         """Give one invoice with its lines."""
-        async with store.read() as connection:
-            detail = await queries.find_invoice(connection, number)
+        detail = await store.read(lambda connection: queries.find_invoice(connection, number))
         if detail is None:
             raise HTTPException(404)
         return InvoiceDetailOut(_invoice(detail.summary), _lines(detail.body))
 
 
 async def _file(store: Store, number: str, kind: str) -> Response:
-    async with store.read() as connection:
-        file = await invoice_file(connection, number, kind)
+    file = await store.read(lambda connection: invoice_file(connection, number, kind))
     if file is None:
         raise HTTPException(404)
     return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)

@@ -41,6 +41,9 @@ _WITH_ENERGY = ("MeterValues", "StartTransaction", "StopTransaction", "Transacti
 A station repeats what is refused, or drops it, and the energy with it. Such a fault is reported.
 """
 
+_ONLY_ASK = ("Authorize",)
+"""Messages whose handlers change nothing: a driver does not wait for what other stations have to tell."""
+
 
 class Dialogue:
     """One station's exchange of messages.
@@ -152,7 +155,8 @@ class Dialogue:
         sender = Sender(self._connection.charge_point_id, call.message_id, self._version)
         now = self._clock.utc()
         try:
-            answer = await self._store.write(lambda unit: handler(call.payload, sender, unit, now))
+            run = self._store.read if call.action in _ONLY_ASK else self._store.write
+            answer = await run(lambda unit: handler(call.payload, sender, unit, now))
         except PayloadError as error:
             return self._error(call, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, f"{call.action}: {error}")
         except (SQLAlchemyError, StoreError, OSError) as error:

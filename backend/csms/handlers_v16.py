@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.core.id_token import authorize
 from backend.core.transaction import Reading, Start
@@ -50,8 +50,8 @@ def handlers_v16(heartbeat_interval_s: int) -> Mapping[str, Handler]:
     }
 
 
-async def on_boot_notification(
-    heartbeat_interval_s: int, payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime
+def on_boot_notification(
+    heartbeat_interval_s: int, payload: Payload, sender: Sender, connection: Connection, now: datetime
 ) -> Payload:
     """Note who the station says it is (§6.5), and tell it the time."""
     boot = Boot(
@@ -60,22 +60,20 @@ async def on_boot_notification(
         serial=str(payload.get("chargePointSerialNumber", "")),
         firmware=str(payload.get("firmwareVersion", "")),
     )
-    await store_boot(connection, sender.charge_point_id, boot, now)
+    store_boot(connection, sender.charge_point_id, boot, now)
     return {"status": "Accepted", "currentTime": timestamp(now), "interval": heartbeat_interval_s}
 
 
-async def on_authorize(payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_authorize(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Tell whether a driver may charge (§6.1)."""
     try:
         token = IdToken.parse(str(payload["idTag"]), ID_TAG_LENGTH)
     except ValueError as error:
         raise PayloadError(f"idTag: {error}") from error
-    return {"idTagInfo": await _id_tag_info(connection, sender, token, now)}
+    return {"idTagInfo": _id_tag_info(connection, sender, token, now)}
 
 
-async def on_status_notification(
-    payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime
-) -> Payload:
+def on_status_notification(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Note the state of a connector (§6.47). One that was never reported before may release held transactions."""
     told = payload.get("timestamp")
     status = EvseStatus(
@@ -85,47 +83,47 @@ async def on_status_notification(
         # A station whose clock runs ahead would else block its own later reports.
         at=min(parse_timestamp(told), now) if told else now,
     )
-    if await store_evse_status(connection, sender.charge_point_id, status):
-        await release_held(connection, sender.charge_point_id)
+    if store_evse_status(connection, sender.charge_point_id, status):
+        release_held(connection, sender.charge_point_id)
     return {}
 
 
-async def on_start_transaction(payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_start_transaction(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Keep the begin of a transaction (§6.45). It is kept whatever the token is worth: the energy may have flowed."""
     told = decode_start_transaction(payload)
     start = Start(told.evse_id, told.id_token, Reading(told.meter.at, told.meter.reading.energy_import))
-    transaction_id = await store_start(connection, start, received(payload, sender, now))
-    info = await _id_tag_info(connection, sender, told.id_token, told.meter.at)
+    transaction_id = store_start(connection, start, received(payload, sender, now))
+    info = _id_tag_info(connection, sender, told.id_token, told.meter.at)
     return {"transactionId": transaction_id, "idTagInfo": info}
 
 
-async def on_meter_values(payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_meter_values(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Keep readings of a transaction (§6.31). Readings outside of transactions are acknowledged: nobody bills them."""
     told = decode_meter_values(payload)
     if told.transaction_id is not None:
         message = received(payload, sender, now)
-        await store_values(connection, told.transaction_id, told.evse_id, told.values, message, signed=told.signed)
+        store_values(connection, told.transaction_id, told.evse_id, told.values, message, signed=told.signed)
     return {}
 
 
-async def on_stop_transaction(payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_stop_transaction(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Keep the end of a transaction (§6.49)."""
     told = decode_stop_transaction(payload)
     message = received(payload, sender, now)
-    await store_stop(connection, told.transaction_id, stop_of(payload), told.values, message, signed=told.signed)
+    store_stop(connection, told.transaction_id, stop_of(payload), told.values, message, signed=told.signed)
     if told.id_token is None:
         return {}
-    return {"idTagInfo": await _id_tag_info(connection, sender, told.id_token, told.meter.at)}
+    return {"idTagInfo": _id_tag_info(connection, sender, told.id_token, told.meter.at)}
 
 
-async def on_data_transfer(payload: Payload, _sender: Sender, _connection: AsyncConnection, _now: datetime) -> Payload:
+def on_data_transfer(payload: Payload, _sender: Sender, _connection: Connection, _now: datetime) -> Payload:
     """Refuse: no vendor's extension is known here (§6.13)."""
     return {"status": "UnknownVendorId" if payload.get("vendorId") else "Rejected"}
 
 
-async def _id_tag_info(connection: AsyncConnection, sender: Sender, id_token: IdToken, at: datetime) -> Payload:
+def _id_tag_info(connection: Connection, sender: Sender, id_token: IdToken, at: datetime) -> Payload:
     """Make an IdTagInfo (§7.27): what the token was worth at a time."""
-    token = await find_token(connection, sender.charge_point_id, id_token)
+    token = find_token(connection, sender.charge_point_id, id_token)
     info: dict[str, object] = {"status": authorize(token, at)}
     if token and token.expires_at:
         info["expiryDate"] = timestamp(token.expires_at)

@@ -5,14 +5,14 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.core.id_token import Authorization, authorize
 from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_report, on_security_event, received
-from backend.store.charge_points import Boot, EvseStatus, is_evse_known, store_boot, store_evse_status
+from backend.store.charge_points import Boot, EvseStatus, note_charging_state, store_boot, store_evse_status
 from backend.store.id_tokens import find_token
 from backend.store.ratings import current_rating
-from backend.store.transaction_messages import evse_of, store_message
+from backend.store.transaction_messages import store_message
 from backend.store.transactions import release_held
 from shared.ids import ChargePointId, EvseId
 from shared.money import Money
@@ -82,8 +82,8 @@ def handlers_v21(heartbeat_interval_s: int, running_cost: Callable[[int], Money 
     }
 
 
-async def on_boot_notification(
-    heartbeat_interval_s: int, payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime
+def on_boot_notification(
+    heartbeat_interval_s: int, payload: Payload, sender: Sender, connection: Connection, now: datetime
 ) -> Payload:
     """Note who the station says it is (2.0.1 part 2, 1.8), and tell it the time."""
     told = cast(Payload, payload["chargingStation"])
@@ -93,78 +93,74 @@ async def on_boot_notification(
         serial=str(told.get("serialNumber", "")),
         firmware=str(told.get("firmwareVersion", "")),
     )
-    await store_boot(connection, sender.charge_point_id, boot, now)
+    store_boot(connection, sender.charge_point_id, boot, now)
     return {"currentTime": timestamp(now), "interval": heartbeat_interval_s, "status": "Accepted"}
 
 
-async def on_authorize(payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_authorize(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Tell whether a driver may charge (part 2, 1.6). Contract certificates can't be checked here, and it says so."""
-    answer: dict[str, object] = {"idTokenInfo": await _id_token_info(connection, sender, payload["idToken"], now)}
+    answer: dict[str, object] = {"idTokenInfo": _id_token_info(connection, sender, payload["idToken"], now)}
     if "certificate" in payload or "iso15118CertificateHashData" in payload:
         answer["certificateStatus"] = "NoCertificateAvailable"
     return answer
 
 
-async def on_status_notification(
-    payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime
-) -> Payload:
+def on_status_notification(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Note the state of an EVSE (part 2, 1.58). One that was never reported before may release held transactions."""
     status, at = str(payload["connectorStatus"]), parse_timestamp(payload["timestamp"])
-    await _store_status(connection, sender.charge_point_id, _evse(payload["evseId"]), status, min(at, now))
+    _store_status(connection, sender.charge_point_id, _evse(payload["evseId"]), status, min(at, now))
     return {}
 
 
-async def on_notify_event(payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_notify_event(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Note the states of EVSEs that come as events (part 2, 1.44): AvailabilityState of an EVSE or a connector."""
     for evse_id, status in _availabilities(payload):
-        await _store_status(connection, sender.charge_point_id, evse_id, status, now)
+        _store_status(connection, sender.charge_point_id, evse_id, status, now)
     return {}
 
 
-async def on_transaction_event(
+def on_transaction_event(
     running_cost: Callable[[int], Money | None],
     payload: Payload,
     sender: Sender,
-    connection: AsyncConnection,
+    connection: Connection,
     now: datetime,
 ) -> Payload:
     """Keep a part of a transaction (part 2, 1.60), whatever the token is worth: the energy may have flowed."""
     message = decode_transaction_event(payload)
-    transaction_id = await store_message(connection, message, received(payload, sender, now), sender.version)
-    await _note_charging_state(connection, sender, transaction_id, message, now)
+    transaction_id = store_message(connection, message, received(payload, sender, now), sender.version)
+    _note_charging_state(connection, sender, transaction_id, message, now)
     answer: dict[str, object] = {}
-    cost = await _cost(connection, transaction_id, message.kind, running_cost)
+    cost = _cost(connection, transaction_id, message.kind, running_cost)
     if cost is not None:
         answer["totalCost"] = cost
     if payload.get("idToken"):
-        answer["idTokenInfo"] = await _id_token_info(connection, sender, payload["idToken"], message.at)
+        answer["idTokenInfo"] = _id_token_info(connection, sender, payload["idToken"], message.at)
     return answer
 
 
-async def on_vat_number_validation(
-    payload: Payload, _sender: Sender, _connection: AsyncConnection, _now: datetime
-) -> Payload:
+def on_vat_number_validation(payload: Payload, _sender: Sender, _connection: Connection, _now: datetime) -> Payload:
     """Refuse: no register of VAT numbers is asked (2.1 part 2, 1.81)."""
     return {"vatNumber": payload["vatNumber"], "status": "Rejected"}
 
 
-async def _cost(
-    connection: AsyncConnection, transaction_id: int, kind: EventType, running_cost: Callable[[int], Money | None]
+def _cost(
+    connection: Connection, transaction_id: int, kind: EventType, running_cost: Callable[[int], Money | None]
 ) -> object:
     """Give what an answer tells as cost: so far, or of the whole transaction once it is rated; None if not known."""
     if kind is not EventType.ENDED:
         money = running_cost(transaction_id)
         return money.rounded().amount if money else None
-    rating = await current_rating(connection, transaction_id)
+    rating = current_rating(connection, transaction_id)
     return rating.total_gross if rating else None
 
 
-async def _id_token_info(connection: AsyncConnection, sender: Sender, told: object, at: datetime) -> Payload:
+def _id_token_info(connection: Connection, sender: Sender, told: object, at: datetime) -> Payload:
     """Make an IdTokenInfoType: what the token was worth at a time. Where none is asked for, the station decides."""
     id_token = decode_id_token(told)
     if id_token is None:
         return {"status": "Accepted" if cast(Payload, told).get("type") == "NoAuthorization" else "Invalid"}
-    token = await find_token(connection, sender.charge_point_id, id_token)
+    token = find_token(connection, sender.charge_point_id, id_token)
     worth = authorize(token, at)
     info: dict[str, object] = {"status": _WORDS.get(worth, worth)}
     if token and token.expires_at:
@@ -172,25 +168,23 @@ async def _id_token_info(connection: AsyncConnection, sender: Sender, told: obje
     return info
 
 
-async def _note_charging_state(
-    connection: AsyncConnection, sender: Sender, transaction_id: int, message: TransactionMessage, now: datetime
+def _note_charging_state(
+    connection: Connection, sender: Sender, transaction_id: int, message: TransactionMessage, now: datetime
 ) -> None:
-    """Show an EVSE as charging while it does. What was never reported as an EVSE does not become one by this."""
+    """Show an EVSE as charging while it does."""
     state = "Occupied" if message.kind is EventType.ENDED else message.charging_state
     if message.offline or state not in (*_CHARGING, "Occupied"):
         return
-    evse_id = await evse_of(connection, transaction_id)
-    if await is_evse_known(connection, sender.charge_point_id, evse_id):
-        await _store_status(connection, sender.charge_point_id, evse_id, state, min(message.at, now))
+    note_charging_state(connection, sender.charge_point_id, transaction_id, state, min(message.at, now))
 
 
-async def _store_status(
-    connection: AsyncConnection, charge_point_id: ChargePointId, evse_id: EvseId, status: str, at: datetime
+def _store_status(
+    connection: Connection, charge_point_id: ChargePointId, evse_id: EvseId, status: str, at: datetime
 ) -> None:
     # A station whose clock runs ahead would else block its own later reports; hence callers take the earlier time.
     error_code = "OtherError" if status == "Faulted" else "NoError"
-    if await store_evse_status(connection, charge_point_id, EvseStatus(evse_id, status, error_code, at)):
-        await release_held(connection, charge_point_id)
+    if store_evse_status(connection, charge_point_id, EvseStatus(evse_id, status, error_code, at)):
+        release_held(connection, charge_point_id)
 
 
 def _availabilities(payload: Payload) -> Iterator[tuple[EvseId, str]]:

@@ -4,11 +4,11 @@ A handler stores and answers; it never prices, mails or calls out. It runs insid
 only after the commit.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.store.charge_points import store_seen
 from backend.store.event_log import Received
@@ -30,7 +30,7 @@ class Sender:
     version: Version = Version.V16
 
 
-Handler = Callable[[Payload, Sender, AsyncConnection, datetime], Awaitable[Payload]]
+Handler = Callable[[Payload, Sender, Connection, datetime], Payload]
 """Takes a payload that passed its schema, its sender, the unit of work and the time; gives the answer's payload.
 
 Messages that carry energy come also where they exceed limits of values (see `backend/csms/dialogue.py`). May raise
@@ -38,29 +38,25 @@ PayloadError: the payload has no meaning.
 """
 
 
-async def on_heartbeat(_payload: Payload, sender: Sender, connection: AsyncConnection, now: datetime) -> Payload:
+def on_heartbeat(_payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
     """Note that the station lives (OCPP 1.6 §6.25), and tell it the time."""
-    await store_seen(connection, sender.charge_point_id, now)
+    store_seen(connection, sender.charge_point_id, now)
     return {"currentTime": timestamp(now)}
 
 
-async def on_progress(
-    subject: str, payload: Payload, sender: Sender, _connection: AsyncConnection, _now: datetime
-) -> Payload:
+def on_progress(subject: str, payload: Payload, sender: Sender, _connection: Connection, _now: datetime) -> Payload:
     """Tell the log how something goes that was asked for, such as an update of firmware."""
     log.info(subject, charge_point=sender.charge_point_id, status=payload["status"])
     return {}
 
 
-async def on_security_event(payload: Payload, sender: Sender, _connection: AsyncConnection, _now: datetime) -> Payload:
+def on_security_event(payload: Payload, sender: Sender, _connection: Connection, _now: datetime) -> Payload:
     """Tell the log what a station saw that bears on its security (whitepaper for 1.6, §4.9; 2.x part 2, A04)."""
     log.warning("security_event", charge_point=sender.charge_point_id, type=str(payload["type"])[:50])
     return {}
 
 
-async def on_report(
-    answer: Payload, _payload: Payload, _sender: Sender, _connection: AsyncConnection, _now: datetime
-) -> Payload:
+def on_report(answer: Payload, _payload: Payload, _sender: Sender, _connection: Connection, _now: datetime) -> Payload:
     """Give the answer for what has no meaning to us: it acknowledges, or says that we do not do this."""
     return answer
 

@@ -115,8 +115,7 @@ class OcppServer:
     async def _check(self, socket: ServerConnection, request: Request) -> Response | None:
         """Refuse who is unknown (404, OCPP-J 1.6 §3.1.2) or has not the right password (401, §6.2)."""
         charge_point_id = _identity(request.path)
-        async with self._store.read() as unit:
-            charge_point = await find_charge_point(unit, charge_point_id)
+        charge_point = await self._store.read(lambda unit: find_charge_point(unit, charge_point_id))
         if charge_point is None:
             self._log_refusal(charge_point_id, "unknown charge point: add it with apply", socket)
             return socket.respond(HTTPStatus.NOT_FOUND, "unknown charge point\n")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.core.billing_period import Source, Unbilled, plan_invoices
 from backend.core.invoice import Charges, Invoice, InvoiceDraft, draft_documents
@@ -81,8 +81,7 @@ class InvoiceIssuer:
         """
         now = self._clock.utc()
         span_ends = await self._fees.run(now)
-        async with self._store.read() as connection:
-            drafts, next_at = await due_drafts(connection, now, self._settings)
+        drafts, next_at = await self._store.read(lambda connection: due_drafts(connection, now, self._settings))
         for due in drafts:
             if due.problems:
                 self._tell(due)
@@ -91,9 +90,9 @@ class InvoiceIssuer:
         return min((at for at in (next_at, span_ends) if at), default=None)
 
     async def _issue(self, due: DueDraft, now: datetime) -> None:
-        async def work(connection: AsyncConnection) -> Invoice | None:
+        def work(connection: Connection) -> Invoice | None:
             draft = replace(due.draft, sample=self._sample)
-            return await issue(connection, due.debtor, draft, due.bears, now)
+            return issue(connection, due.debtor, draft, due.bears, now)
 
         invoice = await self._store.write(work)
         if invoice:
@@ -106,23 +105,23 @@ class InvoiceIssuer:
             log.error("invoice_blocked", customer=due.debtor.customer_id, reason="; ".join(due.problems))
 
 
-async def due_drafts(
-    connection: AsyncConnection, now: datetime, settings: BillingSettings
+def due_drafts(
+    connection: Connection, now: datetime, settings: BillingSettings
 ) -> tuple[list[DueDraft], datetime | None]:
     """Draft every invoice that is due now, and tell when the next one falls due by time alone."""
     plan = plan_invoices(
-        await unbilled(connection, now),
-        await unfinished(connection),
+        unbilled(connection, now),
+        unfinished(connection),
         now,
         grace=timedelta(seconds=settings.grace_s),
         hold=timedelta(days=settings.hold_days),
     )
     drafts = []
     for group in plan.due:
-        debtor = await load_debtor(connection, group[0].customer_id)
-        for charged in await _charged(connection, group):
+        debtor = load_debtor(connection, group[0].customer_id)
+        for charged in _charged(connection, group):
             for draft, charges in draft_documents(debtor.account, charged.charges, now):
-                bears = await _bearing(connection, charges, charged)
+                bears = _bearing(connection, charges, charged)
                 drafts.append(DueDraft(debtor, draft, bears, problems(draft)))
     return drafts, plan.next_at
 
@@ -135,25 +134,25 @@ class _Charged:
     fees: tuple[int, ...] = ()
 
 
-async def _charged(connection: AsyncConnection, group: Sequence[Unbilled]) -> list[_Charged]:
+def _charged(connection: Connection, group: Sequence[Unbilled]) -> list[_Charged]:
     """Read what is to be charged; an invoice has one currency and one price basis."""
     ids = {source: [one.id for one in group if one.source is source] for source in Source}
     found: dict[tuple[str, PriceBasis], _Charged] = defaultdict(lambda: _Charged(Charges()))
-    for session in await load_sessions(connection, ids[Source.SESSION]):
+    for session in load_sessions(connection, ids[Source.SESSION]):
         one = found[session.rating.currency, session.rating.basis]
         one.charges = replace(one.charges, sessions=(*one.charges.sessions, session))
-    for correction in await load_corrections(connection, ids[Source.CORRECTION]):
+    for correction in load_corrections(connection, ids[Source.CORRECTION]):
         one = found[correction.before.currency, correction.before.basis]
         one.charges = replace(one.charges, corrections=(*one.charges.corrections, correction))
-    for fee_id, fee in await load_fees(connection, ids[Source.FEE]):
+    for fee_id, fee in load_fees(connection, ids[Source.FEE]):
         one = found[fee.rating.currency, fee.rating.basis]
         one.charges = replace(one.charges, fees=(*one.charges.fees, fee))
         one.fees = (*one.fees, fee_id)
     return list(found.values())
 
 
-async def _bearing(connection: AsyncConnection, charges: Charges, charged: _Charged) -> Bearing:
-    return await load_bearing(
+def _bearing(connection: Connection, charges: Charges, charged: _Charged) -> Bearing:
+    return load_bearing(
         connection,
         [session.cdr_id for session in charges.sessions],
         [correction.session.cdr_id for correction in charges.corrections],

@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection
 
 from backend.core.periods import MeterPoint
 from backend.core.pricing import Inputs, UnratableError, price, read_zone
@@ -92,7 +95,7 @@ class LivePrices:
         for one in transactions:
             known = self._known.get(one.id)
             if known is None or known[0] != one.basis:
-                known = (one.basis, await self._price(one.id))
+                known = (one.basis, await self._store.read(partial(self._price, one.id)))
                 self._known[one.id] = known
             found[one.id] = known[1]
         return found
@@ -104,26 +107,24 @@ class LivePrices:
 
     async def all(self) -> dict[int, LivePrice]:
         """Give the prices of all running transactions, and forget those that have ended."""
-        async with self._store.read() as connection:
-            running = await running_transactions(connection)
+        running = await self._store.read(running_transactions)
         ids = {one.id for one in running}
         self._known = {number: known for number, known in self._known.items() if number in ids}
         return await self.of(running)
 
-    async def _price(self, transaction_id: int) -> LivePrice:
-        async with self._store.read() as connection:
-            transaction = await load_transaction(connection, transaction_id)
-            if transaction is None:
-                return LivePrice(None, Wh(0), None, "there is no such transaction")
-            start = MeterPoint(transaction.started_at, transaction.meter_start)
-            points = points_between(start, transaction.points, None)
-            last = points[-1]
-            try:
-                tariffs = await load_session_tariffs(connection, transaction, last.at)
-                read_zone(transaction.timezone)
-                around = await load_surroundings(connection, transaction, tariffs.tariffs)
-            except UnratableError as error:
-                return LivePrice(None, Wh(0), None, str(error))
+    def _price(self, transaction_id: int, connection: Connection) -> LivePrice:
+        transaction = load_transaction(connection, transaction_id)
+        if transaction is None:
+            return LivePrice(None, Wh(0), None, "there is no such transaction")
+        start = MeterPoint(transaction.started_at, transaction.meter_start)
+        points = points_between(start, transaction.points, None)
+        last = points[-1]
+        try:
+            tariffs = load_session_tariffs(connection, transaction, last.at)
+            read_zone(transaction.timezone)
+            around = load_surroundings(connection, transaction, tariffs.tariffs)
+        except UnratableError as error:
+            return LivePrice(None, Wh(0), None, str(error))
         if len(points) < 2:
             return LivePrice(None, Wh(0), None, "no meter value has come yet", tariffs.turns)
         energy = Wh(last.energy - start.energy)
@@ -160,8 +161,7 @@ class CostTeller:
         if self._settings.tell == "none":
             return None
         now = self._clock.utc()
-        async with self._store.read() as connection:
-            running = await running_transactions(connection)
+        running = await self._store.read(running_transactions)
         self._told = {one.id: self._told[one.id] for one in running if one.id in self._told}
         due = [one for one in running if self._is_due(one, now)]
         prices = await self._prices.of(due)

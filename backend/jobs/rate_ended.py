@@ -6,10 +6,11 @@ follows from what is known of profiles now.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.core.cdr import CdrFacts, make_cdr
 from backend.core.credit import corrected_id, make_credit
@@ -23,6 +24,7 @@ from backend.store.ratings import (
     RatableTransaction,
     RatingToStore,
     StoredCdr,
+    StoredRating,
     ask_rerating,
     current_cdr,
     current_rating,
@@ -48,10 +50,29 @@ ENDED = "session ended"
 EARLIER_SESSION = "an earlier session that counts together with it came in or changed"
 
 
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """A price, and what it was worked out from. `later`: sessions whose price rests on it."""
+
+    transaction: RatableTransaction
+    tariffs: SessionTariffs
+    work: RatingToStore
+    later: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A new price of what was rated, and the CDR that it replaces with its credit."""
+
+    priced: _Priced
+    cdr: StoredCdr
+    credit: str
+    is_same: bool
+
+
 async def rate_ended(store: Store, clock: Clock, policy: Policy) -> None:
     """Rate or hold every transaction that waits for it. Cancelling is safe: each is one commit or nothing."""
-    async with store.read() as connection:
-        waiting, again = await ended_ids(connection), await rerate_ids(connection)
+    waiting, again = await store.read(lambda connection: (ended_ids(connection), rerate_ids(connection)))
     for transaction_id in waiting:
         await _rate_one(store, clock.utc(), policy, transaction_id)
     for transaction_id in again:
@@ -59,89 +80,98 @@ async def rate_ended(store: Store, clock: Clock, policy: Policy) -> None:
 
 
 async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id: int) -> None:
-    async with store.read() as connection:
-        transaction = await load_transaction(connection, transaction_id)
+    def look(connection: Connection) -> _Priced | None:
+        transaction = load_transaction(connection, transaction_id)
         if transaction is None or transaction.state is not State.ENDED:
-            return
-        try:
-            policy = replace(policy, version_switch=transaction.version_switch)
-            tariffs = await _tariffs(connection, transaction)
-            work, later = await _price(connection, transaction, tariffs, policy, reason=ENDED, now=now)
-        except UnratableError as error:
-            reason = str(error)
-        else:
-            reason = ""
+            return None
+        tariffs = _tariffs(connection, transaction)
+        current = replace(policy, version_switch=transaction.version_switch)
+        work, later = _price(connection, transaction, tariffs, current, reason=ENDED, now=now)
+        return _Priced(transaction, tariffs, work, later)
 
-    async def keep(connection: AsyncConnection) -> bool:
-        return await hold(connection, transaction_id, reason)
-
-    async def finish(connection: AsyncConnection) -> bool:
-        # A profile switch or a late message may have come in since: then the session is priced anew.
-        current = await _is_current(connection, transaction, tariffs)
-        stored = current and await store_rating(connection, work, now)
-        if stored:
-            await ask_rerating(connection, later, EARLIER_SESSION)
-        return stored
-
-    if reason:
-        if await store.write(keep):
+    try:
+        priced = await store.read(look)
+    except UnratableError as error:
+        reason = str(error)
+        if await store.write(lambda connection: hold(connection, transaction_id, reason)):
             log.warning("held", transaction=transaction_id, reason=reason)
-    elif await store.write(finish):
-        log.info("rated", transaction=transaction_id, net=work.total_net, gross=work.total_gross)
+        return
+    if priced is None:
+        return
+    if await store.write(partial(_finish, priced, now)):
+        log.info("rated", transaction=transaction_id, net=priced.work.total_net, gross=priced.work.total_gross)
+
+
+def _finish(priced: _Priced, now: datetime, connection: Connection) -> bool:
+    # A profile switch or a late message may have come in since: then the session is priced anew.
+    current = _is_current(connection, priced.transaction, priced.tariffs)
+    stored = current and store_rating(connection, priced.work, now)
+    if stored:
+        ask_rerating(connection, priced.later, EARLIER_SESSION)
+    return stored
 
 
 async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
-    async with store.read() as connection:
-        transaction = await load_transaction(connection, transaction_id)
-        before, cdr = await current_rating(connection, transaction_id), await current_cdr(connection, transaction_id)
+    def look(connection: Connection) -> _Again | str | None:
+        transaction = load_transaction(connection, transaction_id)
+        before, cdr = current_rating(connection, transaction_id), current_cdr(connection, transaction_id)
         if transaction is None or before is None or cdr is None or not transaction.rerate_reason:
-            return
-        number = cdr.number + 1
+            return None
         try:
-            rated = from_json(Rating, before.body)
-            tariffs = await _tariffs(connection, transaction)
-            # What was agreed on then goes on to hold.
-            work, later = await _price(
-                connection,
-                transaction,
-                tariffs,
-                rated.policy,
-                reason=transaction.rerate_reason,
-                now=now,
-                correction=number,
-            )
-            credit = dumps(make_credit(_values(cdr), number, now))
-            same = rated == from_json(Rating, work.body)
-            failure = ""
+            return _price_again(connection, transaction, before, cdr, now)
         except (UnratableError, RecordError) as error:
-            failure = f"can't be rated again ({transaction.rerate_reason}): {error}"
+            return f"can't be rated again ({transaction.rerate_reason}): {error}"
 
-    async def finish(connection: AsyncConnection) -> bool:
-        if not failure and not await _is_current(connection, transaction, tariffs):
+    again = await store.read(look)
+    if again is None:
+        return
+    if isinstance(again, str):
+        failure = again
+        await store.write(lambda connection: finish_rerating(connection, transaction_id, failure))
+        log.warning("not_rated_again", transaction=transaction_id, reason=failure)
+        return
+    priced, cdr, credit, same = again.priced, again.cdr, again.credit, again.is_same
+
+    def finish(connection: Connection) -> bool:
+        if not _is_current(connection, priced.transaction, priced.tariffs):
             return False  # as above
-        if failure or same:
-            await finish_rerating(connection, transaction_id, failure or None)
+        if same:
+            finish_rerating(connection, transaction_id, None)
             return False
-        stored = await store_correction(connection, work, cdr, credit, now)
+        stored = store_correction(connection, priced.work, cdr, credit, now)
         if stored:
-            await ask_rerating(connection, later, EARLIER_SESSION)
+            ask_rerating(connection, priced.later, EARLIER_SESSION)
         return stored
 
     if await store.write(finish):
-        log.info("rated_again", transaction=transaction_id, reason=work.reason, gross=work.total_gross)
-    elif failure:
-        log.warning("not_rated_again", transaction=transaction_id, reason=failure)
+        log.info("rated_again", transaction=transaction_id, reason=priced.work.reason, gross=priced.work.total_gross)
 
 
-async def _is_current(connection: AsyncConnection, transaction: RatableTransaction, tariffs: SessionTariffs) -> bool:
-    """Tell whether nothing that a price rests on has come in since it was read."""
-    return await load_transaction(connection, transaction.id) == transaction and await is_current(
-        connection, transaction, tariffs
+def _price_again(
+    connection: Connection, transaction: RatableTransaction, before: StoredRating, cdr: StoredCdr, now: datetime
+) -> "_Again":
+    """Price a rated transaction anew, by the policy of before: what was agreed on then goes on to hold.
+
+    Raises:
+        UnratableError: it has no price now.
+        RecordError: what it was rated from can't be read.
+    """
+    number, rated = cdr.number + 1, from_json(Rating, before.body)
+    tariffs = _tariffs(connection, transaction)
+    work, later = _price(
+        connection, transaction, tariffs, rated.policy, reason=transaction.rerate_reason, now=now, correction=number
     )
+    credit = dumps(make_credit(_values(cdr), number, now))
+    return _Again(_Priced(transaction, tariffs, work, later), cdr, credit, rated == from_json(Rating, work.body))
 
 
-async def _price(
-    connection: AsyncConnection,
+def _is_current(connection: Connection, transaction: RatableTransaction, tariffs: SessionTariffs) -> bool:
+    """Tell whether nothing that a price rests on has come in since it was read."""
+    return load_transaction(connection, transaction.id) == transaction and is_current(connection, transaction, tariffs)
+
+
+def _price(
+    connection: Connection,
     transaction: RatableTransaction,
     tariffs: SessionTariffs,
     policy: Policy,
@@ -156,21 +186,21 @@ async def _price(
         UnratableError: something is missing, contradicts itself or has no price.
     """
     read_zone(transaction.timezone)
-    around = await load_surroundings(connection, transaction, tariffs.tariffs)
+    around = load_surroundings(connection, transaction, tariffs.tariffs)
     points, relationship = _points(transaction), transaction.relationship
     inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship, tariffs.turns)
     priced = price(inputs, tariffs.tariffs)
     work = to_store(transaction, tariffs.versions, inputs, priced, reason=reason, now=now, correction=correction)
-    return work, await later_sessions(connection, transaction, tariffs.tariffs)
+    return work, later_sessions(connection, transaction, tariffs.tariffs)
 
 
-async def _tariffs(connection: AsyncConnection, transaction: RatableTransaction) -> SessionTariffs:
+def _tariffs(connection: Connection, transaction: RatableTransaction) -> SessionTariffs:
     """Check what a price needs at all, and give the session's tariffs."""
     if transaction.customer_id is None:
         raise UnratableError(f"nobody pays for the token {transaction.id_token}: add it to a customer")
     if transaction.ended_at is None or transaction.meter_stop is None:
         raise UnratableError("its end is not known")
-    return await load_session_tariffs(connection, transaction, transaction.ended_at)
+    return load_session_tariffs(connection, transaction, transaction.ended_at)
 
 
 def _points(t: RatableTransaction) -> tuple[MeterPoint, ...]:

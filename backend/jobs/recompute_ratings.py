@@ -1,10 +1,11 @@
 """Job: prove every night that each stored rating computes again to the same from what is stored with it."""
 
-import asyncio
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.core.pricing import Inputs
 from backend.core.rating import Rating
@@ -38,16 +39,16 @@ class Recomputer:
 
         Cancelling is safe: the night's run is made again.
         """
-        async with self._store.read() as connection:
-            last, zone = await last_run(connection), _zone(await first_time_zone(connection))
+        last, zone_name = await self._store.read(lambda unit: (last_run(unit), first_time_zone(unit)))
+        zone = _zone(zone_name)
         due = next_night(last.at if last else self._begun, zone)
         now = self._clock.utc()
         if now < due:
             return due
         proof = await recompute(self._store)
 
-        async def keep(connection: AsyncConnection) -> None:
-            await store_run(connection, Run(now, proof))
+        def keep(connection: Connection) -> None:
+            store_run(connection, Run(now, proof))
 
         await self._store.write(keep)
         tell(proof)
@@ -56,19 +57,31 @@ class Recomputer:
 
 async def recompute(store: Store) -> Proof:
     """Compute all stored ratings again. Other tasks go on in between. Cancelling is safe."""
-    checked, found, last = 0, [], 0
+    checked, last = 0, 0
+    found: list[Difference] = []
     while True:
-        async with store.read() as connection:
-            batch = await ratings_after(connection, last, _BATCH)
-            for one in batch:
-                what = await _check(connection, one)
-                if what:
-                    found.append(Difference(one.transaction_id, one.id, what))
-                await asyncio.sleep(0)
-        checked += len(batch)
-        if len(batch) < _BATCH:
+        batch = await store.read(partial(_check_batch, last))
+        checked += batch.checked
+        found += batch.differences
+        if batch.checked < _BATCH:
             return Proof(checked, tuple(found))
-        last = batch[-1].id
+        last = batch.last
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What some ratings gave; `last` is the id of the last of them."""
+
+    checked: int
+    differences: tuple[Difference, ...]
+    last: int
+
+
+def _check_batch(after: int, connection: Connection) -> _Batch:
+    batch = ratings_after(connection, after, _BATCH)
+    found = [(one, _check(connection, one)) for one in batch]
+    differences = tuple(Difference(one.transaction_id, one.id, what) for one, what in found if what)
+    return _Batch(len(batch), differences, batch[-1].id if batch else after)
 
 
 def tell(proof: Proof) -> None:
@@ -92,18 +105,18 @@ def next_night(after: datetime, zone: ZoneInfo) -> datetime:
     return due
 
 
-async def _check(connection: AsyncConnection, stored: StoredRating) -> tuple[str, ...]:
+def _check(connection: Connection, stored: StoredRating) -> tuple[str, ...]:
     try:
         if stored.inputs:
             inputs = from_json(Inputs, stored.inputs)
         else:  # of old: what it was made from still stands in the tables
             policy = from_json(Rating, stored.body).policy
-            inputs = Inputs(stored.timezone, await points_of(connection, stored.transaction_id), policy)
+            inputs = Inputs(stored.timezone, points_of(connection, stored.transaction_id), policy)
     except RecordError as error:
         return (f"can't be read: {error}",)
     versions = {stored.tariff_version: stored.tariff_body}
     for name in dict.fromkeys(turn.version for turn in inputs.turns if turn.version != stored.tariff_version):
-        version = await find_version(connection, name)
+        version = find_version(connection, name)
         if version is None:
             return (f"tariff version {name[:12]} is missing",)
         versions[name] = version.body

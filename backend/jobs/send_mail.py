@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from enum import Enum
 
 import aiosmtplib
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.documents.mail_message import invoice_mail
 from backend.documents.render import Renderer, RenderError, open_renderer
@@ -70,8 +70,7 @@ class Mailer:
     async def run(self) -> datetime | None:
         """Render and send what is due, and tell when the next mail is. Cancelling is safe: its try comes again."""
         now = self._clock.utc()
-        async with self._store.read() as connection:
-            mails = await outbox.waiting(connection, now)
+        mails = await self._store.read(lambda connection: outbox.waiting(connection, now))
         pdfs = {mail.id: mail.pdf for mail in mails}
         async with open_renderer() as renderer:
             for mail in mails:
@@ -80,8 +79,9 @@ class Mailer:
             pdf = pdfs[mail.id]
             if pdf and self._settings.host:
                 await self._try(mail, pdf)
-        async with self._store.read() as connection:
-            return await outbox.next_try(connection, rendered=bool(self._settings.host))
+        return await self._store.read(
+            lambda connection: outbox.next_try(connection, rendered=bool(self._settings.host))
+        )
 
     def _pause(self, attempts: int) -> timedelta:
         """Give the pause after so many tries, in world time: retries are paced by real time."""
@@ -97,16 +97,16 @@ class Mailer:
             await self._postpone(mail, reason)
             return None
 
-        async def keep(connection: AsyncConnection) -> bytes:
-            return await outbox.store_pdf(connection, mail, pdf)
+        def keep(connection: Connection) -> bytes:
+            return outbox.store_pdf(connection, mail, pdf)
 
         return await self._store.write(keep)
 
     async def _try(self, mail: Mail, pdf: bytes) -> None:
         now = self._clock.utc()
 
-        async def begin(connection: AsyncConnection) -> bool:
-            return await outbox.claim(connection, mail, now + self._pause(mail.attempts))
+        def begin(connection: Connection) -> bool:
+            return outbox.claim(connection, mail, now + self._pause(mail.attempts))
 
         if not await self._store.write(begin):
             return
@@ -130,8 +130,8 @@ class Mailer:
     async def _told_yes(self, mail: Mail) -> None:
         now = self._clock.utc()
 
-        async def work(connection: AsyncConnection) -> None:
-            await outbox.mark_sent(connection, mail, now)
+        def work(connection: Connection) -> None:
+            outbox.mark_sent(connection, mail, now)
 
         await self._store.write(work)
         if self._down:
@@ -148,8 +148,8 @@ class Mailer:
             await self._postpone(mail, reason)
             return
 
-        async def work(connection: AsyncConnection) -> None:
-            await outbox.mark_failed(connection, mail, reason)
+        def work(connection: Connection) -> None:
+            outbox.mark_failed(connection, mail, reason)
 
         await self._store.write(work)
         log.error("mail_failed", number=mail.invoice.number, reason=reason)
@@ -157,8 +157,8 @@ class Mailer:
     async def _postpone(self, mail: Mail, reason: str) -> None:
         until = self._clock.utc() + self._pause(mail.attempts)
 
-        async def work(connection: AsyncConnection) -> None:
-            await outbox.postpone(connection, mail, until, reason)
+        def work(connection: Connection) -> None:
+            outbox.postpone(connection, mail, until, reason)
 
         await self._store.write(work)
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.store.tables import charge_point, evse
+from backend.store.sql import Statement
+from backend.store.tables import charge_point, charging_transaction, evse
 from shared.ids import ChargePointId, EvseId
 
 
@@ -43,22 +43,48 @@ class EvseStatus:
     at: datetime
 
 
-async def find_charge_point(connection: AsyncConnection, charge_point_id: ChargePointId) -> ChargePoint | None:
+_C = charge_point.c
+_FIND = Statement(
+    select(_C.id, _C.operator_id, _C.name, _C.password_hash, _C.booted_at, _C.seen_at).where(
+        _C.id == bindparam("wanted")
+    )
+)
+_SEEN = Statement(update(charge_point).where(_C.id == bindparam("wanted")).values(seen_at=bindparam("now")))
+_IS_KNOWN = Statement(
+    select(evse.c.evse_id).where(
+        evse.c.charge_point_id == bindparam("charge_point_id"), evse.c.evse_id == bindparam("evse_id")
+    )
+)
+_NEW = insert(evse).values({column.name: bindparam(column.name) for column in evse.c})
+_TOLD = {name: _NEW.excluded[name] for name in ("status", "error_code", "status_at")}
+_PUT = Statement(
+    _NEW.on_conflict_do_update(
+        index_elements=["charge_point_id", "evse_id"], set_=_TOLD, where=evse.c.status_at <= _NEW.excluded.status_at
+    )
+)
+_NOTE = Statement(
+    update(evse)
+    .where(
+        evse.c.charge_point_id == bindparam("station"),
+        evse.c.evse_id
+        == select(charging_transaction.c.evse_id)
+        .where(charging_transaction.c.id == bindparam("transaction_id"))
+        .scalar_subquery(),
+        evse.c.status_at <= bindparam("at", type_=evse.c.status_at.type),
+    )
+    .values(status=bindparam("told"), error_code="NoError", status_at=bindparam("at", type_=evse.c.status_at.type))
+)
+
+
+def find_charge_point(connection: Connection, charge_point_id: ChargePointId) -> ChargePoint | None:
     """Look a charge point up; None for one that no operator has."""
-    table = charge_point.c
-    row = (
-        await connection.execute(
-            select(table.id, table.operator_id, table.name, table.password_hash, table.booted_at, table.seen_at).where(
-                table.id == charge_point_id
-            )
-        )
-    ).first()
+    row = _FIND.first(connection, wanted=charge_point_id)
     return ChargePoint(*row) if row else None
 
 
-async def store_boot(connection: AsyncConnection, charge_point_id: ChargePointId, boot: Boot, now: datetime) -> None:
+def store_boot(connection: Connection, charge_point_id: ChargePointId, boot: Boot, now: datetime) -> None:
     """Keep what a charge point said when it booted."""
-    await connection.execute(
+    connection.execute(
         update(charge_point)
         .where(charge_point.c.id == charge_point_id)
         .values(
@@ -72,28 +98,32 @@ async def store_boot(connection: AsyncConnection, charge_point_id: ChargePointId
     )
 
 
-async def store_seen(connection: AsyncConnection, charge_point_id: ChargePointId, now: datetime) -> None:
+def store_seen(connection: Connection, charge_point_id: ChargePointId, now: datetime) -> None:
     """Keep that a charge point was heard."""
-    await connection.execute(update(charge_point).where(charge_point.c.id == charge_point_id).values(seen_at=now))
+    _SEEN.run(connection, wanted=charge_point_id, now=now)
 
 
-async def store_evse_status(connection: AsyncConnection, charge_point_id: ChargePointId, status: EvseStatus) -> bool:
+def store_evse_status(connection: Connection, charge_point_id: ChargePointId, status: EvseStatus) -> bool:
     """Keep the state of an EVSE unless a later one is known. Tell whether the EVSE was new."""
-    new = not await is_evse_known(connection, charge_point_id, status.evse_id)
-    values = {"status": status.status, "error_code": status.error_code, "status_at": status.at}
-    await connection.execute(
-        insert(evse)
-        .values(charge_point_id=charge_point_id, evse_id=status.evse_id, **values)
-        .on_conflict_do_update(
-            index_elements=["charge_point_id", "evse_id"], set_=values, where=evse.c.status_at <= status.at
-        )
+    new = not is_evse_known(connection, charge_point_id, status.evse_id)
+    _PUT.run(
+        connection,
+        charge_point_id=charge_point_id,
+        evse_id=status.evse_id,
+        status=status.status,
+        error_code=status.error_code,
+        status_at=status.at,
     )
     return new
 
 
-async def is_evse_known(connection: AsyncConnection, charge_point_id: ChargePointId, evse_id: EvseId) -> bool:
+def note_charging_state(
+    connection: Connection, charge_point_id: ChargePointId, transaction_id: int, state: str, at: datetime
+) -> None:
+    """Keep what a transaction says of its EVSE. What was never reported as an EVSE does not become one by this."""
+    _NOTE.run(connection, station=charge_point_id, transaction_id=transaction_id, told=state, at=at)
+
+
+def is_evse_known(connection: Connection, charge_point_id: ChargePointId, evse_id: EvseId) -> bool:
     """Tell whether a charge point has ever reported this EVSE."""
-    found = await connection.execute(
-        select(evse.c.evse_id).where(evse.c.charge_point_id == charge_point_id, evse.c.evse_id == evse_id)
-    )
-    return found.first() is not None
+    return _IS_KNOWN.first(connection, charge_point_id=charge_point_id, evse_id=evse_id) is not None

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.transaction import State
+from backend.store.sql import Statement
 from backend.store.tables import charging_transaction, meter_value, signed_value, transaction_event
 from shared.ids import ChargePointId, MessageId
 from shared.metering import MeterValue, ReadingContext, SignedData, SignedReading
@@ -20,6 +20,19 @@ LATE_VALUES = "meter values came after the rating"
 _T = charging_transaction.c
 _E = transaction_event.c
 _S = signed_value.c
+
+
+_VALUES = ("transaction_id", "kind", "message_id", "received_at", "payload", "seq_no")
+_GIVEN = {name: bindparam(name, type_=_E[name].type) for name in _VALUES}
+_SAME = select(_E.id).where(*(_E[name] == _GIVEN[name] for name in ("transaction_id", "kind", "payload")))
+_APPEND = Statement(
+    plain_insert(transaction_event).from_select(list(_VALUES), select(*_GIVEN.values()).where(~_SAME.exists()))
+)
+_ADD_VALUE = Statement(
+    insert(meter_value)
+    .values({column.name: bindparam(column.name) for column in meter_value.c if not column.primary_key})
+    .on_conflict_do_nothing()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +54,41 @@ class StoredSignedValue:
     received_at: datetime
 
 
-async def append_event(
-    connection: AsyncConnection, row_id: int, kind: str, received: Received, seq_no: int | None = None
-) -> None:
+def append_event(connection: Connection, row_id: int, kind: str, received: Received, seq_no: int | None = None) -> None:
     """Append a message to a transaction's unless the very same one is there."""
-    same = select(_E.id).where(_E.transaction_id == row_id, _E.kind == kind, _E.payload == received.payload)
-    row = {
-        _E.transaction_id: row_id,
-        _E.kind: kind,
-        _E.message_id: received.message_id,
-        _E.received_at: received.at,
-        _E.payload: received.payload,
-        _E.seq_no: seq_no,
-    }
-    values = select(*(literal(value, column.type) for column, value in row.items())).where(~same.exists())
-    await connection.execute(insert(transaction_event).from_select(list(row), values))
+    _APPEND.run(
+        connection,
+        transaction_id=row_id,
+        kind=kind,
+        message_id=received.message_id,
+        received_at=received.at,
+        payload=received.payload,
+        seq_no=seq_no,
+    )
 
 
-async def store_meter_values(connection: AsyncConnection, row_id: int, values: Sequence[MeterValue]) -> None:
-    """Keep readings. New ones that lie inside a session that is rated already let it be rated again."""
-    if not values:
+def store_meter_values(connection: Connection, row_id: int, values: Sequence[MeterValue], state: State) -> None:
+    """Keep readings. New ones that lie inside a session that is rated already let it be rated again.
+
+    Args:
+        connection: the unit of work.
+        row_id: the transaction.
+        values: its readings.
+        state: of the transaction now.
+    """
+    rows = [_meter_value_row(row_id, value) for value in values]
+    if state is not State.RATED:
+        _ADD_VALUE.run_all(connection, rows)
         return
     inside = select(func.count()).select_from(meter_value).join(charging_transaction, _T.id == row_id)
     inside = inside.where(meter_value.c.transaction_id == row_id, meter_value.c.at.between(_T.started_at, _T.ended_at))
-    rated = (await connection.execute(select(_T.id).where(_T.id == row_id, _T.state == State.RATED))).first()
-    before = await connection.scalar(inside) if rated else None
-    rows = [_meter_value_row(row_id, value) for value in values]
-    await connection.execute(insert(meter_value).on_conflict_do_nothing(), rows)
-    if rated and await connection.scalar(inside) != before:
-        await connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
+    before = connection.scalar(inside)
+    _ADD_VALUE.run_all(connection, rows)
+    if connection.scalar(inside) != before:
+        connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
 
 
-async def store_signed_values(
-    connection: AsyncConnection, row_id: int, signed: Sequence[SignedReading], at: datetime
-) -> None:
+def store_signed_values(connection: Connection, row_id: int, signed: Sequence[SignedReading], at: datetime) -> None:
     """Keep what was signed, byte for byte; what is there already, with its time and its reason, is not kept twice.
 
     Args:
@@ -85,7 +99,7 @@ async def store_signed_values(
     """
     if not signed:
         return
-    known = {stored.reading for stored in await signed_values(connection, row_id)}
+    known = {stored.reading for stored in signed_values(connection, row_id)}
     rows = [
         {
             "transaction_id": row_id,
@@ -101,12 +115,12 @@ async def store_signed_values(
         if one not in known
     ]
     if rows:
-        await connection.execute(plain_insert(signed_value), rows)
+        connection.execute(plain_insert(signed_value), rows)
 
 
-async def signed_values(connection: AsyncConnection, row_id: int) -> tuple[StoredSignedValue, ...]:
+def signed_values(connection: Connection, row_id: int) -> tuple[StoredSignedValue, ...]:
     """List what was signed in a transaction, in the order of its time."""
-    rows = await connection.execute(select(signed_value).where(_S.transaction_id == row_id).order_by(_S.at, _S.id))
+    rows = connection.execute(select(signed_value).where(_S.transaction_id == row_id).order_by(_S.at, _S.id))
     return tuple(
         StoredSignedValue(
             row.id,

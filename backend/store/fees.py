@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, insert, literal, select, union, update
+from sqlalchemy import Connection, func, insert, literal, select, union, update
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Assignment, TariffVersion
 from backend.core.assignment import Scope as Assigned
@@ -41,13 +40,11 @@ _VOLUME = "/graduated/"
 """In a key of `rating_use`: of a volume price, which may have a base fee."""
 
 
-async def fee_versions(
-    connection: AsyncConnection, operator_id: str, tariff_id: str = ""
-) -> dict[str, list[FeeVersion]]:
+def fee_versions(connection: Connection, operator_id: str, tariff_id: str = "") -> dict[str, list[FeeVersion]]:
     """Give all versions of the tariffs of which one has a base fee, by tariff id; of one tariff if it is named."""
     named = [_V.operator_id == operator_id, *([_V.tariff_id == tariff_id] if tariff_id else [])]
     with_fee = select(_V.tariff_id).where(*named, _V.body.contains('"base_fee_'))
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_V.id, _V.tariff_id, _V.valid_from, _V.body).where(*named, _V.tariff_id.in_(with_fee))
     )
     found = []
@@ -59,36 +56,36 @@ async def fee_versions(
     return _grouped(found)
 
 
-async def count_versions(connection: AsyncConnection) -> int:
+def count_versions(connection: Connection) -> int:
     """Count the versions of tariffs, which only grow: more of them may bring another base fee."""
-    return await connection.scalar(select(func.count()).select_from(tariff_version)) or 0
+    return connection.scalar(select(func.count()).select_from(tariff_version)) or 0
 
 
-async def operators_with_fees(connection: AsyncConnection) -> list[tuple[str, ZoneInfo]]:
+def operators_with_fees(connection: Connection) -> list[tuple[str, ZoneInfo]]:
     """List the operators with a tariff that has a base fee, each with its local time."""
     with_fee = select(_V.operator_id).where(_V.body.contains('"base_fee_'))
     o = operator.c
-    rows = await connection.execute(select(o.id, o.timezone).where(o.id.in_(with_fee)).order_by(o.id))
+    rows = connection.execute(select(o.id, o.timezone).where(o.id.in_(with_fee)).order_by(o.id))
     return [(row.id, ZoneInfo(row.timezone)) for row in rows]
 
 
-async def load_marks(connection: AsyncConnection, operator_id: str) -> dict[Span, datetime]:
+def load_marks(connection: Connection, operator_id: str) -> dict[Span, datetime]:
     """Tell up to when fees were looked for."""
-    rows = await connection.execute(select(fee_mark).where(fee_mark.c.operator_id == operator_id))
+    rows = connection.execute(select(fee_mark).where(fee_mark.c.operator_id == operator_id))
     return {Span(row.span): row.until for row in rows}
 
 
-async def load_agreements(
-    connection: AsyncConnection, operator_id: str, zone: ZoneInfo, fees: Mapping[str, Sequence[FeeVersion]]
+def load_agreements(
+    connection: Connection, operator_id: str, zone: ZoneInfo, fees: Mapping[str, Sequence[FeeVersion]]
 ) -> Agreements:
     """Read who has which tariff of an operator."""
     a = tariff_assignment.c
     columns = (a.scope, a.target, a.tariff_id, a.valid_from, a.valid_to)
-    assigned = await connection.execute(select(*columns).where(a.operator_id == operator_id))
-    versions = await connection.execute(select(_V.id, _V.tariff_id, _V.valid_from).where(_V.operator_id == operator_id))
+    assigned = connection.execute(select(*columns).where(a.operator_id == operator_id))
+    versions = connection.execute(select(_V.id, _V.tariff_id, _V.valid_from).where(_V.operator_id == operator_id))
     return Agreements(
         zone=zone,
-        holders=await load_holders(connection, operator_id),
+        holders=load_holders(connection, operator_id),
         assignments=_grouped(
             (r.target, Assignment(Assigned(r.scope), r.target, r.tariff_id, r.valid_from, r.valid_to)) for r in assigned
         ),
@@ -97,7 +94,7 @@ async def load_agreements(
     )
 
 
-async def load_holders(connection: AsyncConnection, operator_id: str) -> list[Holder]:
+def load_holders(connection: Connection, operator_id: str) -> list[Holder]:
     """List who may have a tariff: the user of each token, each contract, and each customer that has no contract."""
     c, k, n = customer.c, id_token.c, contract.c
     by_token = (
@@ -114,7 +111,7 @@ async def load_holders(connection: AsyncConnection, operator_id: str) -> list[Ho
         .join_from(customer, contract, n.customer_id == c.id, isouter=True)
         .where(c.operator_id == operator_id)
     )
-    rows = await connection.execute(union(by_token, by_contract))
+    rows = connection.execute(union(by_token, by_contract))
     return [
         Holder(
             customer_id=row.id,
@@ -134,8 +131,8 @@ async def load_holders(connection: AsyncConnection, operator_id: str) -> list[Ho
     ]
 
 
-async def close_spans(
-    connection: AsyncConnection,
+def close_spans(
+    connection: Connection,
     operator_id: str,
     fees: Sequence[BaseFee],
     marks: Mapping[Span, tuple[datetime | None, datetime]],
@@ -150,22 +147,20 @@ async def close_spans(
         marks: for each kind of span where it was (None: nowhere) and where it goes.
         now: world time.
     """
-    known = await load_marks(connection, operator_id)
+    known = load_marks(connection, operator_id)
     if any(known.get(per) != before for per, (before, _) in marks.items()):
         return None
     for per, (before, until) in marks.items():
         if before is None:
             values = {"operator_id": operator_id, "span": per, "until": until}
-            await connection.execute(insert(fee_mark).values(values))
+            connection.execute(insert(fee_mark).values(values))
         else:
             mine = (fee_mark.c.operator_id == operator_id) & (fee_mark.c.span == per)
-            await connection.execute(update(fee_mark).where(mine).values(until=until))
-    return await store_fees(connection, operator_id, fees, now)
+            connection.execute(update(fee_mark).where(mine).values(until=until))
+    return store_fees(connection, operator_id, fees, now)
 
 
-async def owe_used(
-    connection: AsyncConnection, transaction_id: int, customer_id: str, keys: Iterable[str], now: datetime
-) -> None:
+def owe_used(connection: Connection, transaction_id: int, customer_id: str, keys: Iterable[str], now: datetime) -> None:
     """Store the base fees that a session owes by having been priced by tariffs that have one.
 
     Args:
@@ -186,21 +181,21 @@ async def owe_used(
         .join(customer, customer.c.id == customer_id)
         .where(t.id == transaction_id)
     )
-    row = (await connection.execute(query)).one()
+    row = connection.execute(query).one()
     zone = ZoneInfo(row.timezone)
     holder = Holder(customer_id, row.contract_id or customer_id, row.group_id, row.relationship, {})
     for key in used:
         tariff_id, _, rest = key.partition(_VOLUME)
         span = used_span(rest.partition("/")[2], (row.started_at, row.ended_at), zone)
-        versions = (await fee_versions(connection, row.operator_id, tariff_id)).get(tariff_id, [])
+        versions = (fee_versions(connection, row.operator_id, tariff_id)).get(tariff_id, [])
         version = version_of(versions, *span)
         owed = fee_of(holder, version, span, zone) if version else None
         if version and owed and owed.scope is Scope.GROUP:
-            owed = fee_of(await _payer(connection, row.operator_id, holder), version, span, zone)
-        await store_fees(connection, row.operator_id, [owed] if owed else [], now)
+            owed = fee_of(_payer(connection, row.operator_id, holder), version, span, zone)
+        store_fees(connection, row.operator_id, [owed] if owed else [], now)
 
 
-async def store_fees(connection: AsyncConnection, operator_id: str, fees: Sequence[BaseFee], now: datetime) -> int:
+def store_fees(connection: Connection, operator_id: str, fees: Sequence[BaseFee], now: datetime) -> int:
     """Store fees that are owed and tell how many were not known yet."""
     new = 0
     for one in fees:
@@ -217,16 +212,16 @@ async def store_fees(connection: AsyncConnection, operator_id: str, fees: Sequen
             "body": to_json(one.rating),
         }
         added = sqlite.insert(fee).values(values).on_conflict_do_nothing().returning(_F.id)
-        number = (await connection.execute(added)).scalar_one_or_none()
+        number = connection.execute(added).scalar_one_or_none()
         if number is not None:
-            await connection.execute(insert(unbilled_fee).values(fee_id=number))
+            connection.execute(insert(unbilled_fee).values(fee_id=number))
             new += 1
     return new
 
 
-async def load_fees(connection: AsyncConnection, fee_ids: Sequence[int]) -> list[tuple[int, BaseFee]]:
+def load_fees(connection: Connection, fee_ids: Sequence[int]) -> list[tuple[int, BaseFee]]:
     """Read fees with their ids, in the order of their spans."""
-    rows = await connection.execute(select(fee).where(_F.id.in_(fee_ids)).order_by(_F.span_start, _F.id))
+    rows = connection.execute(select(fee).where(_F.id.in_(fee_ids)).order_by(_F.span_start, _F.id))
     return [
         (
             row.id,
@@ -245,9 +240,9 @@ async def load_fees(connection: AsyncConnection, fee_ids: Sequence[int]) -> list
     ]
 
 
-async def _payer(connection: AsyncConnection, operator_id: str, holder: Holder) -> Holder:
+def _payer(connection: Connection, operator_id: str, holder: Holder) -> Holder:
     """Give who pays for a group: that of its customers whose number comes first."""
-    others = [one for one in await load_holders(connection, operator_id) if one.group_id == holder.group_id]
+    others = [one for one in load_holders(connection, operator_id) if one.group_id == holder.group_id]
     return min([*others], key=lambda one: (one.customer_id, one.contract_id), default=holder)
 
 

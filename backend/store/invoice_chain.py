@@ -3,11 +3,10 @@
 `append` runs inside the unit of work of `Store.write` that issues the invoice.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Integer, String, func, insert, select, text, type_coerce
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Integer, String, func, insert, select, text, type_coerce
 
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice import Invoice
@@ -17,7 +16,7 @@ from backend.store.tables import APPEND_ONLY, Exact, Instant, invoice, invoice_c
 _C = invoice_chain.c
 
 
-async def append(connection: AsyncConnection, invoice_id: int, row: Mapping[str, object], document: Invoice) -> None:
+def append(connection: Connection, invoice_id: int, row: Mapping[str, object], document: Invoice) -> None:
     """Write the e-invoice of an invoice that was just stored, and chain both to the operator's last one.
 
     Args:
@@ -27,13 +26,13 @@ async def append(connection: AsyncConnection, invoice_id: int, row: Mapping[str,
         document: the invoice.
     """
     xml, operator_id = write_einvoice(document), row["operator_id"]
-    await connection.execute(insert(invoice_document).values(invoice_id=invoice_id, writer=WRITER, xml=xml))
+    connection.execute(insert(invoice_document).values(invoice_id=invoice_id, writer=WRITER, xml=xml))
     last = select(_C.seq, _C.hash).where(_C.operator_id == operator_id).order_by(_C.seq.desc()).limit(1)
-    found = (await connection.execute(last)).one_or_none()
+    found = connection.execute(last).one_or_none()
     seq, previous = (found.seq, found.hash) if found else (0, FIRST)
     values = {"operator_id": operator_id, "seq": seq + 1, "invoice_id": invoice_id}
     link = link_hash(previous, {name: _as_kept(name, row[name]) for name in COVERED}, xml)
-    await connection.execute(insert(invoice_chain).values(**values, hash=link))
+    connection.execute(insert(invoice_chain).values(**values, hash=link))
 
 
 # Any: each column has its own type.
@@ -43,14 +42,14 @@ def _as_kept(name: str, value: Any) -> str | int:
     return cast(str | int, kind.process_bind_param(value, None) if isinstance(kind, Instant | Exact) else value)
 
 
-async def read_xml(connection: AsyncConnection, invoice_id: int) -> bytes | None:
+def read_xml(connection: Connection, invoice_id: int) -> bytes | None:
     """Give an invoice's e-invoice; None for invoices from before there were any."""
     query = select(invoice_document.c.xml).where(invoice_document.c.invoice_id == invoice_id)
-    xml: bytes | None = await connection.scalar(query)
+    xml: bytes | None = connection.scalar(query)
     return xml
 
 
-async def read_links(connection: AsyncConnection, operator_id: str) -> AsyncIterator[Link]:
+def read_links(connection: Connection, operator_id: str) -> Iterator[Link]:
     """Read an operator's invoices in the order of the chain, those without a link last."""
     query = (
         select(_C.seq, _C.hash, invoice_document.c.xml, invoice_document.c.writer, *_covered())
@@ -60,30 +59,30 @@ async def read_links(connection: AsyncConnection, operator_id: str) -> AsyncIter
         .where(func.coalesce(_C.operator_id, invoice.c.operator_id) == operator_id)
         .order_by(_C.seq.is_(None), _C.seq, invoice.c.id)
     )
-    async with connection.stream(query.execution_options(yield_per=100)) as rows:
-        async for row in rows:
+    with connection.execute(query.execution_options(yield_per=100)) as rows:
+        for row in rows:
             covered = {name: getattr(row, name) for name in COVERED}
             yield Link(row.seq, row.hash or "", covered, row.xml or b"", row.writer)
 
 
-async def read_operators(connection: AsyncConnection) -> list[str]:
+def read_operators(connection: Connection) -> list[str]:
     """List who has issued invoices."""
-    rows = await connection.scalars(
+    rows = connection.scalars(
         select(invoice_series.c.operator_id).union(select(invoice.c.operator_id), select(_C.operator_id))
     )
     return sorted(rows)
 
 
-async def read_series(connection: AsyncConnection, operator_id: str) -> dict[tuple[str, int], int]:
+def read_series(connection: Connection, operator_id: str) -> dict[tuple[str, int], int]:
     """Give the last number drawn by kind and year."""
     s = invoice_series.c
-    rows = await connection.execute(select(s.kind, s.year, s.last_number).where(s.operator_id == operator_id))
+    rows = connection.execute(select(s.kind, s.year, s.last_number).where(s.operator_id == operator_id))
     return {(row.kind, row.year): row.last_number for row in rows}
 
 
-async def missing_triggers(connection: AsyncConnection) -> list[str]:
+def missing_triggers(connection: Connection) -> list[str]:
     """Name the triggers that keep issued rows as they are and are not there."""
-    found = set(await connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
+    found = set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
     wanted = [f"{table}_refuses_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")]
     return [name for name in wanted if name not in found]
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from backend.store.tables import invoice, invoice_document, mail_outbox
 
@@ -20,7 +19,7 @@ class InvoiceFile:
     content: bytes
 
 
-async def invoice_file(connection: AsyncConnection, number: str, kind: str) -> InvoiceFile | None:
+def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile | None:
     """Give a file of the newest invoice of that number.
 
     None if there is no such invoice, its PDF is not rendered yet, or it was issued before there were e-invoices.
@@ -42,7 +41,7 @@ async def invoice_file(connection: AsyncConnection, number: str, kind: str) -> I
         .order_by(i.id.desc())
         .limit(1)
     )
-    content = await connection.scalar(query)
+    content = connection.scalar(query)
     if content is None:
         return None
     name = quote(f"{number}.{kind}", safe="")

@@ -6,8 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Column, Row, Table, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    Column,
+    Connection,
+    Row,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
 from backend.core.invoice import (
@@ -82,15 +92,15 @@ class Bearing:
     fees: Sequence[int]
 
 
-async def unbilled(connection: AsyncConnection, now: datetime) -> list[Unbilled]:
+def unbilled(connection: Connection, now: datetime) -> list[Unbilled]:
     """List what is on no invoice yet: rated sessions, those rated again since their invoice, and fees of past spans.
 
     What was billed long ago is not read.
     """
-    return [*await _unbilled_cdrs(connection), *await _unbilled_fees(connection, now)]
+    return [*_unbilled_cdrs(connection), *_unbilled_fees(connection, now)]
 
 
-async def _unbilled_cdrs(connection: AsyncConnection) -> list[Unbilled]:
+def _unbilled_cdrs(connection: Connection) -> list[Unbilled]:
     corrected = (
         select(func.max(cdr_correction.c.created_at)).where(cdr_correction.c.cdr_id == cdr.c.id).scalar_subquery()
     )
@@ -106,7 +116,7 @@ async def _unbilled_cdrs(connection: AsyncConnection) -> list[Unbilled]:
         .order_by(unbilled_cdr.c.cdr_id)
     )
     found = []
-    for row in await connection.execute(query):
+    for row in connection.execute(query):
         again = row.invoice_id is not None
         found.append(
             Unbilled(
@@ -122,7 +132,7 @@ async def _unbilled_cdrs(connection: AsyncConnection) -> list[Unbilled]:
     return found
 
 
-async def _unbilled_fees(connection: AsyncConnection, now: datetime) -> list[Unbilled]:
+def _unbilled_fees(connection: Connection, now: datetime) -> list[Unbilled]:
     query = (
         select(fee.c.id, fee.c.customer_id, customer.c.cycle, operator.c.timezone, fee.c.span_end)
         .select_from(unbilled_fee)
@@ -142,15 +152,15 @@ async def _unbilled_fees(connection: AsyncConnection, now: datetime) -> list[Unb
             started_at=row.span_end - _TICK,
             ended_at=row.span_end,
         )
-        for row in await connection.execute(query)
+        for row in connection.execute(query)
     ]
 
 
-async def unfinished(connection: AsyncConnection) -> list[Unfinished]:
+def unfinished(connection: Connection) -> list[Unfinished]:
     """List sessions that run, are not rated yet or wait to be rated again. Held ones need a person: nobody waits."""
     session = select(_T.id, id_token.c.customer_id, _T.started_at).join(id_token, id_token.c.token == _T.id_token)
     # Each half has an index of its own; a single condition would read through all sessions.
-    rows = await connection.execute(
+    rows = connection.execute(
         session.where(_T.state.in_((State.RUNNING, State.ENDED))).union(
             session.where(_T.state == State.RATED, _T.rerate_reason > NO_REASON)
         )
@@ -158,11 +168,11 @@ async def unfinished(connection: AsyncConnection) -> list[Unfinished]:
     return [Unfinished(row.customer_id, row.started_at) for row in rows]
 
 
-async def load_debtor(connection: AsyncConnection, customer_id: str) -> Debtor:
+def load_debtor(connection: Connection, customer_id: str) -> Debtor:
     """Read who sells to a customer, and the customer."""
     query = select(operator, customer).join_from(customer, operator, operator.c.id == customer.c.operator_id)
     query = query.where(customer.c.id == customer_id)
-    row = (await connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL))).one()
+    row = connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)).one()
     account = Account(
         seller=_party(row, "operator", ("phone", "tax_number", "register_id", "contact", "legal_note")),
         buyer=_party(row, "customer"),
@@ -180,10 +190,10 @@ async def load_debtor(connection: AsyncConnection, customer_id: str) -> Debtor:
     return Debtor(row.operator_id, row.customer_id, row.operator_invoice_prefix, account)
 
 
-async def load_sessions(connection: AsyncConnection, cdr_ids: Sequence[int]) -> list[RatedSession]:
+def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedSession]:
     """Read the sessions of CDRs as they were rated."""
     p = charge_point.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(
             charging_transaction,
             cdr.c.id.label("cdr_id"),
@@ -222,7 +232,7 @@ async def load_sessions(connection: AsyncConnection, cdr_ids: Sequence[int]) -> 
     ]
 
 
-async def load_corrections(connection: AsyncConnection, cdr_ids: Sequence[int]) -> list[Correction]:
+def load_corrections(connection: Connection, cdr_ids: Sequence[int]) -> list[Correction]:
     """Read the sessions that were rated again since an invoice charged them."""
     last = (
         select(invoice_correction.c.invoice_id)
@@ -238,32 +248,30 @@ async def load_corrections(connection: AsyncConnection, cdr_ids: Sequence[int]) 
         .join(operator, operator.c.id == cdr.c.operator_id)
         .where(cdr.c.id.in_(cdr_ids))
     )
-    rows = {row.id: row for row in await connection.execute(query)}
+    rows = {row.id: row for row in connection.execute(query)}
     found = []
-    for session in await load_sessions(connection, cdr_ids):
+    for session in load_sessions(connection, cdr_ids):
         row = rows[session.cdr_id]
         day = row.issued_at.astimezone(ZoneInfo(row.timezone)).date()
         found.append(Correction(session, from_json(Rating, row.body), Preceding(row.number, day)))
     return found
 
 
-async def load_bearing(
-    connection: AsyncConnection, sessions: Iterable[int], corrections: Iterable[int], fees: Sequence[int]
+def load_bearing(
+    connection: Connection, sessions: Iterable[int], corrections: Iterable[int], fees: Sequence[int]
 ) -> Bearing:
     """Tell which ratings of CDRs count now, and which were charged before."""
     first, again = list(sessions), list(corrections)
     if not (first or again):
         return Bearing({}, {}, tuple(fees))
-    rows = await connection.execute(
+    rows = connection.execute(
         select(cdr.c.id, BILLED_RATING.label("billed"), CURRENT_RATING.label("now")).where(cdr.c.id.in_(first + again))
     )
     ratings = {row.id: (row.billed, row.now) for row in rows}
     return Bearing({i: ratings[i][1] for i in first}, {i: ratings[i] for i in again}, tuple(fees))
 
 
-async def issue(
-    connection: AsyncConnection, debtor: Debtor, draft: InvoiceDraft, bears: Bearing, now: datetime
-) -> Invoice | None:
+def issue(connection: Connection, debtor: Debtor, draft: InvoiceDraft, bears: Bearing, now: datetime) -> Invoice | None:
     """Draw the number, freeze the document, write its e-invoice, chain both, mark it billed and order its mail.
 
     Runs inside one unit of work of `Store.write`: all of it or nothing, so that no number is left out. None if somebody
@@ -276,18 +284,18 @@ async def issue(
         bears: what the draft charges.
         now: world time.
     """
-    if not await _stands(connection, bears):
+    if not _stands(connection, bears):
         return None
     year, kind = draft.issued_on.year, SERIES[draft.type_code]
-    count = await _draw(connection, debtor.operator_id, kind, year)
+    count = _draw(connection, debtor.operator_id, kind, year)
     number = format_number(debtor.prefix, year, count, credit_note=draft.type_code == CREDIT_NOTE)
     document = with_number(draft, number)
     row = _row(debtor, document, now)
-    stored = await connection.execute(insert(invoice).values(row).returning(invoice.c.id))
+    stored = connection.execute(insert(invoice).values(row).returning(invoice.c.id))
     invoice_id = stored.scalar_one()
-    await invoice_chain.append(connection, invoice_id, row, document)
-    await _mark_billed(connection, bears, invoice_id)
-    await _order_mail(connection, debtor.operator_id, invoice_id, document, now)
+    invoice_chain.append(connection, invoice_id, row, document)
+    _mark_billed(connection, bears, invoice_id)
+    _order_mail(connection, debtor.operator_id, invoice_id, document, now)
     return document
 
 
@@ -309,11 +317,9 @@ def _row(debtor: Debtor, document: Invoice, now: datetime) -> dict[str, object]:
     }
 
 
-async def _order_mail(
-    connection: AsyncConnection, operator_id: str, invoice_id: int, document: Invoice, now: datetime
-) -> None:
+def _order_mail(connection: Connection, operator_id: str, invoice_id: int, document: Invoice, now: datetime) -> None:
     domain = document.seller.email.rpartition("@")[2]
-    await connection.execute(
+    connection.execute(
         insert(mail_outbox).values(
             invoice_id=invoice_id,
             message_id=f"<{document.number}.{operator_id}@{domain}>",
@@ -326,38 +332,38 @@ async def _order_mail(
     )
 
 
-async def _stands(connection: AsyncConnection, bears: Bearing) -> bool:
+def _stands(connection: Connection, bears: Bearing) -> bool:
     """Tell whether all of it is still to be billed, by the same ratings."""
     cdr_ids = [*bears.sessions, *bears.corrections]
-    known = await load_bearing(connection, bears.sessions, bears.corrections, bears.fees)
+    known = load_bearing(connection, bears.sessions, bears.corrections, bears.fees)
     if (known.sessions, known.corrections) != (bears.sessions, bears.corrections):
         return False
-    return await _count(connection, unbilled_cdr.c.cdr_id, cdr_ids) == len(cdr_ids) and await _count(
+    return _count(connection, unbilled_cdr.c.cdr_id, cdr_ids) == len(cdr_ids) and _count(
         connection, unbilled_fee.c.fee_id, bears.fees
     ) == len(bears.fees)
 
 
-async def _count(connection: AsyncConnection, column: "Column[int]", ids: Sequence[int]) -> int:
+def _count(connection: Connection, column: "Column[int]", ids: Sequence[int]) -> int:
     if not ids:
         return 0
-    return int((await connection.execute(select(func.count()).where(column.in_(ids)))).scalar_one())
+    return int((connection.execute(select(func.count()).where(column.in_(ids)))).scalar_one())
 
 
-async def _mark_billed(connection: AsyncConnection, bears: Bearing, invoice_id: int) -> None:
-    async def add(table: Table, rows: Sequence[Mapping[str, int]]) -> None:
+def _mark_billed(connection: Connection, bears: Bearing, invoice_id: int) -> None:
+    def add(table: Table, rows: Sequence[Mapping[str, int]]) -> None:
         if rows:
-            await connection.execute(insert(table), [{**row, "invoice_id": invoice_id} for row in rows])
+            connection.execute(insert(table), [{**row, "invoice_id": invoice_id} for row in rows])
 
-    await add(invoice_cdr, [{"cdr_id": i, "rating_id": rating_id} for i, rating_id in bears.sessions.items()])
-    await add(
+    add(invoice_cdr, [{"cdr_id": i, "rating_id": rating_id} for i, rating_id in bears.sessions.items()])
+    add(
         invoice_correction,
         [{"cdr_id": i, "credited_rating_id": old, "rating_id": new} for i, (old, new) in bears.corrections.items()],
     )
-    await add(invoice_fee, [{"fee_id": i} for i in bears.fees])
+    add(invoice_fee, [{"fee_id": i} for i in bears.fees])
     if cdr_ids := [*bears.sessions, *bears.corrections]:
-        await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
+        connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
     if bears.fees:
-        await connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
+        connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
 
 
 def _extent(document: Invoice) -> tuple[datetime, datetime]:
@@ -370,10 +376,10 @@ def _extent(document: Invoice) -> tuple[datetime, datetime]:
     return min(begins), max([*(line.end - _TICK for line in lines), *(session.ended_at for session in sessions)])
 
 
-async def _draw(connection: AsyncConnection, operator_id: str, kind: str, year: int) -> int:
+def _draw(connection: Connection, operator_id: str, kind: str, year: int) -> int:
     """Count a series up. A counter row, because a database sequence leaves gaps when work is undone."""
     s = invoice_series.c
-    drawn = await connection.execute(
+    drawn = connection.execute(
         update(invoice_series)
         .where(s.operator_id == operator_id, s.kind == kind, s.year == year)
         .values(last_number=s.last_number + 1)
@@ -383,7 +389,7 @@ async def _draw(connection: AsyncConnection, operator_id: str, kind: str, year: 
     if number is not None:
         return int(number)
     values = {"operator_id": operator_id, "kind": kind, "year": year, "last_number": 1}
-    await connection.execute(insert(invoice_series).values(values))
+    connection.execute(insert(invoice_series).values(values))
     return 1
 
 

@@ -6,8 +6,7 @@ Functions that change something run inside one unit of work of `Store.write`.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
 
 from backend.core.invoice import Invoice
 from backend.core.record import from_json
@@ -32,9 +31,9 @@ class Mail:
     xml: bytes | None
 
 
-async def waiting(connection: AsyncConnection, now: datetime) -> list[Mail]:
+def waiting(connection: Connection, now: datetime) -> list[Mail]:
     """List the mails whose next try is due, in the order of their invoices."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(mail_outbox, invoice.c.body, invoice_document.c.xml)
         .join(invoice, invoice.c.id == _M.invoice_id)
         .outerjoin(invoice_document, invoice_document.c.invoice_id == _M.invoice_id)
@@ -56,26 +55,24 @@ async def waiting(connection: AsyncConnection, now: datetime) -> list[Mail]:
     ]
 
 
-async def next_try(connection: AsyncConnection, *, rendered: bool) -> datetime | None:
+def next_try(connection: Connection, *, rendered: bool) -> datetime | None:
     """Tell when the next mail falls due; with `rendered` False only of those that lack their PDF."""
     query = select(_M.next_try_at).where(_M.state == "pending").order_by(_M.next_try_at).limit(1)
     if not rendered:
         query = query.where(_M.attachment.is_(None))
-    return (await connection.execute(query)).scalar_one_or_none()
+    return connection.execute(query).scalar_one_or_none()
 
 
-async def store_pdf(connection: AsyncConnection, mail: Mail, pdf: bytes) -> bytes:
+def store_pdf(connection: Connection, mail: Mail, pdf: bytes) -> bytes:
     """Keep the PDF and give the one that counts: of two renderings the first."""
-    await connection.execute(
-        update(mail_outbox).where(_M.id == mail.id, _M.attachment.is_(None)).values(attachment=pdf)
-    )
-    kept = (await connection.execute(select(_M.attachment).where(_M.id == mail.id))).scalar_one()
+    connection.execute(update(mail_outbox).where(_M.id == mail.id, _M.attachment.is_(None)).values(attachment=pdf))
+    kept = connection.execute(select(_M.attachment).where(_M.id == mail.id)).scalar_one()
     return bytes(kept or pdf)
 
 
-async def claim(connection: AsyncConnection, mail: Mail, until: datetime) -> bool:
+def claim(connection: Connection, mail: Mail, until: datetime) -> bool:
     """Begin a try; False if somebody else has. Should we end before it is told, the next try comes at `until`."""
-    result = await connection.execute(
+    result = connection.execute(
         update(mail_outbox)
         .where(_M.id == mail.id, _M.state == "pending", _M.attempts == mail.attempts)
         .values(attempts=mail.attempts + 1, next_try_at=until)
@@ -83,19 +80,19 @@ async def claim(connection: AsyncConnection, mail: Mail, until: datetime) -> boo
     return result.rowcount == 1
 
 
-async def mark_sent(connection: AsyncConnection, mail: Mail, at: datetime) -> None:
+def mark_sent(connection: Connection, mail: Mail, at: datetime) -> None:
     """Note that the mail server took it."""
     values = {"state": "sent", "sent_at": at, "last_error": ""}
-    await connection.execute(update(mail_outbox).where(_M.id == mail.id).values(values))
+    connection.execute(update(mail_outbox).where(_M.id == mail.id).values(values))
 
 
-async def mark_failed(connection: AsyncConnection, mail: Mail, error: str) -> None:
+def mark_failed(connection: Connection, mail: Mail, error: str) -> None:
     """Note that it will never be taken; a person must act."""
     values = {"state": "failed", "last_error": error}
-    await connection.execute(update(mail_outbox).where(_M.id == mail.id).values(values))
+    connection.execute(update(mail_outbox).where(_M.id == mail.id).values(values))
 
 
-async def postpone(connection: AsyncConnection, mail: Mail, until: datetime, error: str) -> None:
+def postpone(connection: Connection, mail: Mail, until: datetime, error: str) -> None:
     """Note why a try failed and when the next one is due."""
     values = {"next_try_at": until, "last_error": error}
-    await connection.execute(update(mail_outbox).where(_M.id == mail.id, _M.state == "pending").values(values))
+    connection.execute(update(mail_outbox).where(_M.id == mail.id, _M.state == "pending").values(values))

@@ -6,8 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, case, func, or_, select, union
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, or_, select, union
 
 from backend.store.ratings import CURRENT_RATING
 from backend.store.tables import (
@@ -214,21 +213,21 @@ class TokenChoice:
     holder: str
 
 
-async def read_operator(connection: AsyncConnection) -> Operator | None:
+def read_operator(connection: Connection) -> Operator | None:
     """Name the operator, or all of them in one line if there are several; None before the first set-up.
 
     The time zone is the first one's.
     """
-    rows = (await connection.execute(select(operator.c.name, operator.c.timezone).order_by(operator.c.id))).all()
+    rows = connection.execute(select(operator.c.name, operator.c.timezone).order_by(operator.c.id)).all()
     return Operator(" · ".join(row.name for row in rows), rows[0].timezone) if rows else None
 
 
-async def charge_points(connection: AsyncConnection) -> tuple[ChargePointSummary, ...]:
+def charge_points(connection: Connection) -> tuple[ChargePointSummary, ...]:
     """List all charge points by name, each with its EVSEs and what runs there."""
-    running = await _transactions(connection, charging_transaction.c.state == "running")
+    running = _transactions(connection, charging_transaction.c.state == "running")
     by_place = {(row.charge_point_id, row.evse_id): row for row in reversed(running)}
     evses: dict[str, list[EvseSummary]] = {}
-    for row in await connection.execute(select(evse).where(evse.c.evse_id > 0).order_by(evse.c.evse_id)):
+    for row in connection.execute(select(evse).where(evse.c.evse_id > 0).order_by(evse.c.evse_id)):
         place = (row.charge_point_id, row.evse_id)
         known = EvseSummary(row.evse_id, row.status, row.error_code, row.status_at, by_place.pop(place, None))
         evses.setdefault(row.charge_point_id, []).append(known)
@@ -236,16 +235,16 @@ async def charge_points(connection: AsyncConnection) -> tuple[ChargePointSummary
         evses.setdefault(owner, []).append(
             EvseSummary(number, "Charging", "NoError", transaction.started_at, transaction)
         )
-    rows = await connection.execute(select(charge_point).order_by(charge_point.c.name, charge_point.c.id))
+    rows = connection.execute(select(charge_point).order_by(charge_point.c.name, charge_point.c.id))
     return tuple(_charge_point(row, evses.get(row.id, [])) for row in rows)
 
 
-async def find_charge_point(connection: AsyncConnection, charge_point_id: str) -> ChargePointSummary | None:
+def find_charge_point(connection: Connection, charge_point_id: str) -> ChargePointSummary | None:
     """Give one charge point, None if there is none of that name."""
-    return next((row for row in await charge_points(connection) if row.id == charge_point_id), None)
+    return next((row for row in charge_points(connection) if row.id == charge_point_id), None)
 
 
-async def totals(connection: AsyncConnection, since: datetime) -> Totals:
+def totals(connection: Connection, since: datetime) -> Totals:
     """Sum up what happened since a moment, to the Wh: of a transaction that began before it, only what came later."""
     t = charging_transaction
     last, before = meter_value.alias("last"), meter_value.alias("before")
@@ -256,13 +255,13 @@ async def totals(connection: AsyncConnection, since: datetime) -> Totals:
         .select_from(t.outerjoin(last, _is_last(last)).outerjoin(before, _is_last(before, since)))
         .where(or_(t.c.ended_at >= since, t.c.ended_at.is_(None)))
     )
-    energy, started = (await connection.execute(query)).one()
-    held = await connection.scalar(select(func.count()).where(t.c.state == "held"))
+    energy, started = connection.execute(query).one()
+    held = connection.scalar(select(func.count()).where(t.c.state == "held"))
     return Totals(Wh(energy), started, held or 0)
 
 
-async def transactions(
-    connection: AsyncConnection, limit: int, before: int | None = None, state: str = ""
+def transactions(
+    connection: Connection, limit: int, before: int | None = None, state: str = ""
 ) -> tuple[TransactionSummary, ...]:
     """List transactions, the newest first.
 
@@ -275,30 +274,30 @@ async def transactions(
     wanted = [charging_transaction.c.id < before] if before is not None else []
     if state:
         wanted.append(charging_transaction.c.state == state)
-    return await _transactions(connection, and_(True, *wanted), limit)
+    return _transactions(connection, and_(True, *wanted), limit)
 
 
-async def find_transaction(connection: AsyncConnection, transaction_id: int) -> TransactionDetail | None:
+def find_transaction(connection: Connection, transaction_id: int) -> TransactionDetail | None:
     """Give one transaction with everything that belongs to it, None if there is none of that number."""
     t, e, m, r = charging_transaction, transaction_event, meter_value, rating
-    found = await _transactions(connection, t.c.id == transaction_id)
+    found = _transactions(connection, t.c.id == transaction_id)
     if not found:
         return None
-    events = await connection.execute(select(e).where(e.c.transaction_id == transaction_id).order_by(e.c.id))
-    values = await connection.execute(select(m).where(m.c.transaction_id == transaction_id).order_by(m.c.at, m.c.id))
-    ratings = await connection.execute(select(r).where(r.c.transaction_id == transaction_id).order_by(r.c.id))
+    events = connection.execute(select(e).where(e.c.transaction_id == transaction_id).order_by(e.c.id))
+    values = connection.execute(select(m).where(m.c.transaction_id == transaction_id).order_by(m.c.at, m.c.id))
+    ratings = connection.execute(select(r).where(r.c.transaction_id == transaction_id).order_by(r.c.id))
     return TransactionDetail(
         found[0],
-        await connection.scalar(select(t.c.tariff_reason).where(t.c.id == transaction_id)) or "",
+        connection.scalar(select(t.c.tariff_reason).where(t.c.id == transaction_id)) or "",
         tuple(EventRow(row.kind, row.message_id, row.received_at, row.payload) for row in events),
         tuple(MeterPoint(row.at, row.energy_wh, row.power_w) for row in values),
         tuple(RatingRow(row.created_at, row.reason, row.body, row.inputs) for row in ratings),
-        await _corrections(connection, transaction_id),
-        await _correction_waits(connection, transaction_id),
+        _corrections(connection, transaction_id),
+        _correction_waits(connection, transaction_id),
     )
 
 
-async def _corrections(connection: AsyncConnection, transaction_id: int) -> tuple[str, ...]:
+def _corrections(connection: Connection, transaction_id: int) -> tuple[str, ...]:
     query = (
         select(invoice.c.number)
         .join(invoice_correction, invoice_correction.c.invoice_id == invoice.c.id)
@@ -306,31 +305,31 @@ async def _corrections(connection: AsyncConnection, transaction_id: int) -> tupl
         .where(cdr.c.transaction_id == transaction_id)
         .order_by(invoice_correction.c.rating_id)
     )
-    return tuple(await connection.scalars(query))
+    return tuple(connection.scalars(query))
 
 
-async def _correction_waits(connection: AsyncConnection, transaction_id: int) -> bool:
+def _correction_waits(connection: Connection, transaction_id: int) -> bool:
     query = (
         select(cdr.c.id)
         .join(unbilled_cdr, unbilled_cdr.c.cdr_id == cdr.c.id)
         .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
         .where(cdr.c.transaction_id == transaction_id)
     )
-    return (await connection.execute(query)).first() is not None
+    return connection.execute(query).first() is not None
 
 
-async def invoices(connection: AsyncConnection, limit: int, before: int | None = None) -> tuple[InvoiceSummary, ...]:
+def invoices(connection: Connection, limit: int, before: int | None = None) -> tuple[InvoiceSummary, ...]:
     """List invoices, the newest first; `before` as for `transactions`."""
     query = _invoice_query().order_by(invoice.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(invoice.c.id < before)
-    return tuple(_invoice(row) for row in await connection.execute(query))
+    return tuple(_invoice(row) for row in connection.execute(query))
 
 
-async def find_invoice(connection: AsyncConnection, number: str) -> InvoiceDetail | None:
+def find_invoice(connection: Connection, number: str) -> InvoiceDetail | None:
     """Give the newest invoice of that number, None if there is none."""
     query = _invoice_query().add_columns(invoice.c.body).where(invoice.c.number == number)
-    row = (await connection.execute(query.order_by(invoice.c.id.desc()).limit(1))).one_or_none()
+    row = connection.execute(query.order_by(invoice.c.id.desc()).limit(1)).one_or_none()
     if row is None:
         return None
     billed = union(
@@ -339,12 +338,10 @@ async def find_invoice(connection: AsyncConnection, number: str) -> InvoiceDetai
             for link in (invoice_cdr, invoice_correction)
         )
     )
-    return InvoiceDetail(_invoice(row), row.body, tuple(sorted(await connection.scalars(billed))))
+    return InvoiceDetail(_invoice(row), row.body, tuple(sorted(connection.scalars(billed))))
 
 
-async def usable_tokens(
-    connection: AsyncConnection, charge_point_id: str, now: datetime, longest: int
-) -> tuple[TokenChoice, ...]:
+def usable_tokens(connection: Connection, charge_point_id: str, now: datetime, longest: int) -> tuple[TokenChoice, ...]:
     """List the tokens of the charge point's operator that may charge now, by holder.
 
     Args:
@@ -361,7 +358,7 @@ async def usable_tokens(
         .where(or_(k.c.expires_at.is_(None), k.c.expires_at > now))
         .order_by(k.c.holder, k.c.token)
     )
-    return tuple(TokenChoice(IdToken(row.token), row.holder) for row in await connection.execute(query))
+    return tuple(TokenChoice(IdToken(row.token), row.holder) for row in connection.execute(query))
 
 
 def _is_last(value: FromClause, until: datetime | None = None) -> ColumnElement[bool]:
@@ -373,8 +370,8 @@ def _is_last(value: FromClause, until: datetime | None = None) -> ColumnElement[
     return value.c.id == newest.correlate(charging_transaction).scalar_subquery()
 
 
-async def _transactions(
-    connection: AsyncConnection, wanted: ColumnElement[bool], limit: int | None = None
+def _transactions(
+    connection: Connection, wanted: ColumnElement[bool], limit: int | None = None
 ) -> tuple[TransactionSummary, ...]:
     t, last = charging_transaction, meter_value.alias("last")
     query: Select[Any] = (  # Any: the row's many columns, read by name in `_transaction`
@@ -395,7 +392,7 @@ async def _transactions(
         .order_by(t.c.id.desc())
         .limit(limit)
     )
-    return tuple(_transaction(row) for row in await connection.execute(query))
+    return tuple(_transaction(row) for row in connection.execute(query))
 
 
 # Any in the functions below: rows have the columns of their query, which the type checker can't know.

@@ -1,13 +1,11 @@
 """Sessions of the past with what they were priced from, for simulations."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from backend.core.pricing import Inputs, Series
 from backend.core.profiles import Switch
@@ -44,10 +42,8 @@ class Named:
     name: str
 
 
-async def load_past(
-    connection: AsyncConnection, wanted: Selection, *, with_switches: bool = False
-) -> list[PastSession]:
-    """Read the sessions that are rated, each as it was rated last. Other tasks go on meanwhile.
+def load_past(connection: Connection, wanted: Selection, *, with_switches: bool = False) -> list[PastSession]:
+    """Read the sessions that are rated, each as it was rated last.
 
     Args:
         connection: to read from.
@@ -67,13 +63,12 @@ async def load_past(
         .order_by(_T.ended_at, _T.id)
     )
     found = []
-    for row in (await connection.execute(query)).all():
-        await asyncio.sleep(0)
+    for row in connection.execute(query).all():
         rated = from_json(Rating, row.body)
         if row.inputs:
             inputs = from_json(Inputs, row.inputs)
         else:
-            inputs = Inputs(row.timezone, await points_of(connection, row.id), rated.policy)
+            inputs = Inputs(row.timezone, points_of(connection, row.id), rated.policy)
         found.append(
             PastSession(
                 transaction_id=row.id,
@@ -88,20 +83,20 @@ async def load_past(
                 net=row.total_net,
                 gross=row.total_gross,
                 inputs=inputs,
-                switches=tuple(await _switches(connection, row)) if with_switches else (),
+                switches=tuple(_switches(connection, row)) if with_switches else (),
             )
         )
     return found
 
 
 # Any: rows have the columns of their query, which the type checker can't know.
-async def _switches(connection: AsyncConnection, row: Row[Any]) -> list[Switch]:
+def _switches(connection: Connection, row: Row[Any]) -> list[Switch]:
     places = places_of(row.charge_point_id, row.evse_id, row.location_id)
-    return await switches_at(connection, row.operator_id, places, row.started_at, row.ended_at)
+    return switches_at(connection, row.operator_id, places, row.started_at, row.ended_at)
 
 
-async def load_series(
-    connection: AsyncConnection, operator_id: str, tariffs: Sequence[Tariff], sessions: Sequence[PastSession]
+def load_series(
+    connection: Connection, operator_id: str, tariffs: Sequence[Tariff], sessions: Sequence[PastSession]
 ) -> list[Series]:
     """Read the price series that an operator's tariffs name, for the time of sessions."""
     names = sorted({tariff.spot.series_id for tariff in tariffs if tariff.spot and tariff.spot.series_id})
@@ -111,29 +106,29 @@ async def load_series(
     last = max(session.ended_at for session in sessions)
     found = []
     for name in names:
-        prices = await load_prices(connection, operator_id, name, first, last)
+        prices = load_prices(connection, operator_id, name, first, last)
         found.append(Series(name, tuple(SpotPrice(start, price) for start, price in sorted(prices.items()))))
     return found
 
 
-async def list_customers(connection: AsyncConnection, operator_id: str) -> list[Named]:
+def list_customers(connection: Connection, operator_id: str) -> list[Named]:
     """List an operator's customers by name."""
     c = customer.c
-    rows = await connection.execute(select(c.id, c.name).where(c.operator_id == operator_id).order_by(c.name, c.id))
+    rows = connection.execute(select(c.id, c.name).where(c.operator_id == operator_id).order_by(c.name, c.id))
     return [Named(*row) for row in rows]
 
 
-async def list_places(connection: AsyncConnection, operator_id: str) -> tuple[list[Named], list[str]]:
+def list_places(connection: Connection, operator_id: str) -> tuple[list[Named], list[str]]:
     """List an operator's stations by name, and its sites."""
     p = charge_point.c
     query = select(p.id, p.name, p.location_id).where(p.operator_id == operator_id).order_by(p.name, p.id)
-    rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return [Named(row.id, row.name) for row in rows], sorted({row.location_id for row in rows if row.location_id})
 
 
-async def list_operators(connection: AsyncConnection) -> list[tuple[str, str]]:
+def list_operators(connection: Connection) -> list[tuple[str, str]]:
     """List operators: id and time zone."""
-    rows = await connection.execute(select(operator.c.id, operator.c.timezone).order_by(operator.c.id))
+    rows = connection.execute(select(operator.c.id, operator.c.timezone).order_by(operator.c.id))
     return [(row.id, row.timezone) for row in rows]
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, insert, select
 
 from backend.store.tables import price_point
 
@@ -38,15 +37,15 @@ class Origin:
     source: str
 
 
-async def store_prices(
-    connection: AsyncConnection, series: str, prices: Mapping[datetime, Decimal], origin: Origin, now: datetime
+def store_prices(
+    connection: Connection, series: str, prices: Mapping[datetime, Decimal], origin: Origin, now: datetime
 ) -> int:
     """Append prices (per MWh, by the start of their interval) and tell how many were new.
 
     A price that stands already is not stored again; another one for the same start is, and counts from then on.
     """
     owner = origin.operator_id
-    known = await _load(connection, owner, series, (min(prices), max(prices))) if prices else {}
+    known = _load(connection, owner, series, (min(prices), max(prices))) if prices else {}
     rows = [
         {
             "operator_id": owner,
@@ -60,12 +59,12 @@ async def store_prices(
         if known.get(start) != price
     ]
     if rows:
-        await connection.execute(insert(price_point), rows)
+        connection.execute(insert(price_point), rows)
     return len(rows)
 
 
-async def load_prices(
-    connection: AsyncConnection, operator_id: str, series: str, first: datetime, last: datetime
+def load_prices(
+    connection: Connection, operator_id: str, series: str, first: datetime, last: datetime
 ) -> dict[datetime, Decimal]:
     """Give the prices of a series for one operator's tariffs; of several for one start the last.
 
@@ -77,21 +76,21 @@ async def load_prices(
         last: last one, inclusive.
     """
     own = select(_P.id).where(_P.operator_id == operator_id, _P.series == series).limit(1)
-    owner = operator_id if (await connection.execute(own)).first() else ""
-    return await _load(connection, owner, series, (first, last))
+    owner = operator_id if connection.execute(own).first() else ""
+    return _load(connection, owner, series, (first, last))
 
 
-async def list_series(connection: AsyncConnection) -> Sequence[SeriesSummary]:
+def list_series(connection: Connection) -> Sequence[SeriesSummary]:
     """List all series by name, those that serve all operators first."""
     count = func.count(_P.start.distinct())
     query = select(_P.operator_id, _P.series, count, func.min(_P.start), func.max(_P.start), func.max(_P.received_at))
-    rows = await connection.execute(query.group_by(_P.operator_id, _P.series).order_by(_P.operator_id, _P.series))
+    rows = connection.execute(query.group_by(_P.operator_id, _P.series).order_by(_P.operator_id, _P.series))
     return [SeriesSummary(*row) for row in rows]
 
 
-async def _load(
-    connection: AsyncConnection, owner: str, series: str, starts: tuple[datetime, datetime]
+def _load(
+    connection: Connection, owner: str, series: str, starts: tuple[datetime, datetime]
 ) -> dict[datetime, Decimal]:
     query = select(_P.start, _P.price)
     query = query.where(_P.operator_id == owner, _P.series == series, _P.start.between(*starts))
-    return {row.start: row.price for row in await connection.execute(query.order_by(_P.start, _P.id))}
+    return {row.start: row.price for row in connection.execute(query.order_by(_P.start, _P.id))}

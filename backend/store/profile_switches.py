@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, or_, select
 
 from backend.core.assignment import Scope
 from backend.core.profiles import Switch
@@ -37,11 +36,11 @@ def places_of(charge_point_id: str, evse_id: int, location_id: str) -> dict[Scop
     }
 
 
-async def store_switch(connection: AsyncConnection, operator_id: str, switch: Switch, now: datetime) -> bool:
+def store_switch(connection: Connection, operator_id: str, switch: Switch, now: datetime) -> bool:
     """Keep a switch; False if the one that counts at its place and time says the same and nothing was stored."""
     here = (_S.operator_id == operator_id, _S.scope == switch.scope, _S.target == switch.target)
     query = select(_S.profile).where(*here, _S.at == switch.at).order_by(_S.id.desc()).limit(1)
-    if await connection.scalar(query) == switch.profile:
+    if connection.scalar(query) == switch.profile:
         return False
     values = {
         "operator_id": operator_id,
@@ -53,12 +52,12 @@ async def store_switch(connection: AsyncConnection, operator_id: str, switch: Sw
         "reason": switch.reason,
         "received_at": now,
     }
-    await connection.execute(insert(profile_switch).values(values))
+    connection.execute(insert(profile_switch).values(values))
     return True
 
 
-async def switches_at(
-    connection: AsyncConnection, operator_id: str, places: Mapping[Scope, str], start: datetime, end: datetime
+def switches_at(
+    connection: Connection, operator_id: str, places: Mapping[Scope, str], start: datetime, end: datetime
 ) -> list[Switch]:
     """Read what was in force at a place, in the order in which it came: between two times, and last before them."""
     here = _S.operator_id == operator_id
@@ -67,21 +66,19 @@ async def switches_at(
         there = and_(here, _S.scope == scope, _S.target == target)
         last = select(func.max(_S.at)).where(there, _S.at <= start).scalar_subquery()
         wanted.append(and_(there, _S.at >= func.coalesce(last, literal(start, _S.at.type)), _S.at < end))
-    rows = await connection.execute(select(profile_switch).where(or_(*wanted)).order_by(_S.id))
+    rows = connection.execute(select(profile_switch).where(or_(*wanted)).order_by(_S.id))
     return [_switch(row) for row in rows]
 
 
-async def list_switches(connection: AsyncConnection, target: str = "", limit: int = 100) -> list[StoredSwitch]:
+def list_switches(connection: Connection, target: str = "", limit: int = 100) -> list[StoredSwitch]:
     """List switches, those of one place or all, the latest first; of those for one time the one that counts first."""
     query = select(profile_switch).order_by(_S.at.desc(), _S.id.desc()).limit(limit)
     if target:
         query = query.where(_S.target == target)
-    return [
-        StoredSwitch(row.id, row.operator_id, _switch(row), row.received_at) for row in await connection.execute(query)
-    ]
+    return [StoredSwitch(row.id, row.operator_id, _switch(row), row.received_at) for row in connection.execute(query)]
 
 
-async def owners(connection: AsyncConnection, scope: Scope, target: str) -> Sequence[str]:
+def owners(connection: Connection, scope: Scope, target: str) -> Sequence[str]:
     """Name the operators that have such a place: none if nobody knows it."""
     c = charge_point.c
     query = select(c.operator_id).distinct().order_by(c.operator_id)
@@ -94,19 +91,19 @@ async def owners(connection: AsyncConnection, scope: Scope, target: str) -> Sequ
             name, _, number = target.rpartition("/")
             known = select(evse.c.evse_id).where(evse.c.charge_point_id == name, evse.c.evse_id == _number(number))
             query = query.where(c.id == name, known.exists())
-    return (await connection.execute(query)).scalars().all()
+    return connection.execute(query).scalars().all()
 
 
-async def touched_sessions(connection: AsyncConnection, operator_id: str, switch: Switch) -> Sequence[int]:
+def touched_sessions(connection: Connection, operator_id: str, switch: Switch) -> Sequence[int]:
     """List rated sessions with tariffs for several profiles in whose time a switch is in force."""
     here = (_S.operator_id == operator_id, _S.scope == switch.scope, _S.target == switch.target)
-    following = await connection.scalar(select(func.min(_S.at)).where(*here, _S.at > switch.at))
+    following = connection.scalar(select(func.min(_S.at)).where(*here, _S.at > switch.at))
     several = select(session_tariff.c.transaction_id).where(session_tariff.c.transaction_id == _T.id)
     query = select(_T.id).where(_T.operator_id == operator_id, _T.state == State.RATED, several.exists())
     query = query.where(_place(switch), _T.ended_at > switch.at)
     if following is not None:
         query = query.where(_T.started_at < following)
-    return (await connection.execute(query.order_by(_T.ended_at, _T.id))).scalars().all()
+    return connection.execute(query.order_by(_T.ended_at, _T.id)).scalars().all()
 
 
 def _place(switch: Switch) -> ColumnElement[bool]:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.cdr import SignedValue
 from backend.core.periods import MeterPoint
@@ -147,19 +146,19 @@ class StoredCdr:
     body: str
 
 
-async def ended_ids(connection: AsyncConnection) -> list[int]:
+def ended_ids(connection: Connection) -> list[int]:
     """List the transactions that wait to be rated, in the order of their end: so they use up quotas."""
-    rows = await connection.execute(select(_T.id).where(_T.state == State.ENDED).order_by(_T.ended_at, _T.id))
+    rows = connection.execute(select(_T.id).where(_T.state == State.ENDED).order_by(_T.ended_at, _T.id))
     return list(rows.scalars())
 
 
-async def rerate_ids(connection: AsyncConnection) -> list[int]:
+def rerate_ids(connection: Connection) -> list[int]:
     """List the transactions that are rated and wait to be rated again, in the order of their end."""
     wanted = select(_T.id).where(_T.state == State.RATED, _T.rerate_reason > NO_REASON)
-    return list((await connection.execute(wanted.order_by(_T.ended_at, _T.id))).scalars())
+    return list(connection.execute(wanted.order_by(_T.ended_at, _T.id)).scalars())
 
 
-async def load_transaction(connection: AsyncConnection, transaction_id: int) -> RatableTransaction | None:
+def load_transaction(connection: Connection, transaction_id: int) -> RatableTransaction | None:
     """Read a transaction for pricing; None if there is none of that number."""
     c, o, k, v = charge_point.c, operator.c, id_token.c, tariff_version.c
     query = (
@@ -172,7 +171,7 @@ async def load_transaction(connection: AsyncConnection, transaction_id: int) -> 
         .outerjoin(tariff_version, v.id == _T.tariff_version_id)
         .where(_T.id == transaction_id)
     )
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None:
         return None
     return RatableTransaction(
@@ -202,8 +201,8 @@ async def load_transaction(connection: AsyncConnection, transaction_id: int) -> 
         version_switch=VersionSwitch(row.version_switch),
         location_id=row.location_id,
         rerate_reason=row.rerate_reason,
-        points=await _points(connection, transaction_id),
-        signed=tuple(_signed_value(one.reading) for one in await signed_values(connection, transaction_id)),
+        points=_points(connection, transaction_id),
+        signed=tuple(_signed_value(one.reading) for one in signed_values(connection, transaction_id)),
     )
 
 
@@ -212,26 +211,26 @@ def _signed_value(reading: SignedReading) -> SignedValue:
     return SignedValue(natures.get(reading.context, "Intermediate"), reading.data)
 
 
-async def store_rating(connection: AsyncConnection, work: RatingToStore, now: datetime) -> bool:
+def store_rating(connection: Connection, work: RatingToStore, now: datetime) -> bool:
     """Store rating, CDR and the state `rated` in one; False if somebody else was first and nothing was stored."""
-    if not await _leave_ended(connection, work.transaction_id, State.RATED, ""):
+    if not _leave_ended(connection, work.transaction_id, State.RATED, ""):
         return False
-    await connection.execute(
+    connection.execute(
         insert(cdr).values(
             transaction_id=work.transaction_id,
-            rating_id=await _insert_rating(connection, work, now),
+            rating_id=_insert_rating(connection, work, now),
             operator_id=work.operator_id,
             customer_id=work.customer_id,
             ended_at=work.ended_at,
             body=work.cdr,
         )
     )
-    await _list_unbilled(connection, work.transaction_id)
+    _list_unbilled(connection, work.transaction_id)
     return True
 
 
-async def store_correction(
-    connection: AsyncConnection, work: RatingToStore, before: StoredCdr, credit: str, now: datetime
+def store_correction(
+    connection: Connection, work: RatingToStore, before: StoredCdr, credit: str, now: datetime
 ) -> bool:
     """Append a new rating, the credit of the CDR that counted and the one that counts from now on, in one.
 
@@ -240,66 +239,66 @@ async def store_correction(
     """
     number = before.number + 1
     count = select(func.count()).select_from(cdr_correction).where(cdr_correction.c.cdr_id == before.id)
-    if await connection.scalar(count) != before.number:
+    if connection.scalar(count) != before.number:
         return False
-    rating_id = await _insert_rating(connection, work, now)
-    await connection.execute(
+    rating_id = _insert_rating(connection, work, now)
+    connection.execute(
         insert(cdr_correction).values(
             cdr_id=before.id, number=number, rating_id=rating_id, created_at=now, credit_body=credit, body=work.cdr
         )
     )
-    await _list_unbilled(connection, work.transaction_id)
-    await finish_rerating(connection, work.transaction_id, "")
+    _list_unbilled(connection, work.transaction_id)
+    finish_rerating(connection, work.transaction_id, "")
     return True
 
 
-async def finish_rerating(connection: AsyncConnection, transaction_id: int, held_reason: str | None = None) -> None:
+def finish_rerating(connection: Connection, transaction_id: int, held_reason: str | None = None) -> None:
     """Note that a session needs not be rated again (any more); None leaves its reason to be looked at as it is."""
     values = {"rerate_reason": ""} if held_reason is None else {"rerate_reason": "", "held_reason": held_reason}
-    await connection.execute(update(charging_transaction).where(_T.id == transaction_id).values(**values))
+    connection.execute(update(charging_transaction).where(_T.id == transaction_id).values(**values))
 
 
-async def ask_rerating(connection: AsyncConnection, transaction_ids: Sequence[int], reason: str) -> int:
+def ask_rerating(connection: Connection, transaction_ids: Sequence[int], reason: str) -> int:
     """Let rated sessions be rated again and tell how many that are. The first reason given stays."""
     wanted = _T.id.in_(transaction_ids) & (_T.state == State.RATED) & (_T.rerate_reason == "")
-    result = await connection.execute(update(charging_transaction).where(wanted).values(rerate_reason=reason))
+    result = connection.execute(update(charging_transaction).where(wanted).values(rerate_reason=reason))
     return result.rowcount
 
 
-async def hold(connection: AsyncConnection, transaction_id: int, reason: str) -> bool:
+def hold(connection: Connection, transaction_id: int, reason: str) -> bool:
     """Keep a transaction from being billed until a person has seen the reason; False if it waits no more."""
-    return await _leave_ended(connection, transaction_id, State.HELD, reason)
+    return _leave_ended(connection, transaction_id, State.HELD, reason)
 
 
-async def current_cdr(connection: AsyncConnection, transaction_id: int) -> StoredCdr | None:
+def current_cdr(connection: Connection, transaction_id: int) -> StoredCdr | None:
     """Give the CDR that counts now."""
     k = cdr_correction.c
-    row = (await connection.execute(select(cdr.c.id, cdr.c.body).where(cdr.c.transaction_id == transaction_id))).first()
+    row = connection.execute(select(cdr.c.id, cdr.c.body).where(cdr.c.transaction_id == transaction_id)).first()
     if row is None:
         return None
     query = select(k.number, k.body).where(k.cdr_id == row.id).order_by(k.number.desc()).limit(1)
-    last = (await connection.execute(query)).first()
+    last = connection.execute(query).first()
     return StoredCdr(row.id, last.number, last.body) if last else StoredCdr(row.id, 0, row.body)
 
 
-async def current_rating(connection: AsyncConnection, transaction_id: int) -> StoredRating | None:
+def current_rating(connection: Connection, transaction_id: int) -> StoredRating | None:
     """Give the rating that counts now: the one that was appended last."""
-    found = await _ratings(connection, rating.c.transaction_id == transaction_id)
+    found = _ratings(connection, rating.c.transaction_id == transaction_id)
     return found[-1] if found else None
 
 
-async def ratings_after(connection: AsyncConnection, rating_id: int, limit: int) -> list[StoredRating]:
+def ratings_after(connection: Connection, rating_id: int, limit: int) -> list[StoredRating]:
     """List ratings with a larger id, in the order in which they were stored."""
-    return await _ratings(connection, rating.c.id > rating_id, limit)
+    return _ratings(connection, rating.c.id > rating_id, limit)
 
 
-async def points_of(connection: AsyncConnection, transaction_id: int) -> tuple[MeterPoint, ...]:
+def points_of(connection: Connection, transaction_id: int) -> tuple[MeterPoint, ...]:
     """Give the register at the start, in between and at the end, as far as they are known."""
     query = select(_T.started_at, _T.meter_start, _T.ended_at, _T.meter_stop).where(_T.id == transaction_id)
-    row = (await connection.execute(query)).one()
+    row = connection.execute(query).one()
     return points_between(
         MeterPoint(row.started_at, Wh(row.meter_start)),
-        await _points(connection, transaction_id),
+        _points(connection, transaction_id),
         None if row.ended_at is None else MeterPoint(row.ended_at, Wh(row.meter_stop)),
     )
 
@@ -310,9 +309,7 @@ def points_between(start: MeterPoint, values: Sequence[MeterPoint], stop: MeterP
     return (start, *inside, *((stop,) if stop else ()))
 
 
-async def _ratings(
-    connection: AsyncConnection, wanted: ColumnElement[bool], limit: int | None = None
-) -> list[StoredRating]:
+def _ratings(connection: Connection, wanted: ColumnElement[bool], limit: int | None = None) -> list[StoredRating]:
     r, v = rating.c, tariff_version.c
     query = (
         select(r.id, r.transaction_id, r.tariff_version_id, v.body, operator.c.timezone, r.created_at, r.reason)
@@ -324,10 +321,10 @@ async def _ratings(
         .order_by(r.id)
         .limit(limit)
     )
-    return [StoredRating(*row) for row in await connection.execute(query)]
+    return [StoredRating(*row) for row in connection.execute(query)]
 
 
-async def _insert_rating(connection: AsyncConnection, work: RatingToStore, now: datetime) -> int:
+def _insert_rating(connection: Connection, work: RatingToStore, now: datetime) -> int:
     values = {
         "transaction_id": work.transaction_id,
         "tariff_version_id": work.tariff_version,
@@ -338,33 +335,33 @@ async def _insert_rating(connection: AsyncConnection, work: RatingToStore, now: 
         "total_gross": work.total_gross,
         "inputs": work.inputs,
     }
-    number = int((await connection.execute(insert(rating).values(values).returning(rating.c.id))).scalar_one())
+    number = int(connection.execute(insert(rating).values(values).returning(rating.c.id)).scalar_one())
     used = [{"rating_id": number, "key": key, "amount": amount} for key, amount in work.used.items()]
     if used:
-        await connection.execute(insert(rating_use), used)
-        await owe_used(connection, work.transaction_id, work.customer_id, work.used, now)
+        connection.execute(insert(rating_use), used)
+        owe_used(connection, work.transaction_id, work.customer_id, work.used, now)
     return number
 
 
-async def _list_unbilled(connection: AsyncConnection, transaction_id: int) -> None:
+def _list_unbilled(connection: Connection, transaction_id: int) -> None:
     """List a session to be billed if no invoice bears what it costs now, else take it off the list."""
     query = select(cdr.c.id, CURRENT_RATING.label("now"), BILLED_RATING.label("billed"))
-    row = (await connection.execute(query.where(cdr.c.transaction_id == transaction_id))).one()
+    row = connection.execute(query.where(cdr.c.transaction_id == transaction_id)).one()
     if row.billed is None:
         totals = select(rating.c.total_net, rating.c.total_gross).where(rating.c.id == row.now)
-        is_billed = not any((await connection.execute(totals)).one())
+        is_billed = not any(connection.execute(totals).one())
     else:
-        bodies = await connection.scalars(select(rating.c.body).where(rating.c.id.in_((row.now, row.billed))))
+        bodies = connection.scalars(select(rating.c.body).where(rating.c.id.in_((row.now, row.billed))))
         taxes = [[tax for tax in from_json(Rating, body).tax_lines if tax.base or tax.vat] for body in bodies]
         is_billed = all(one == taxes[0] for one in taxes)
     if is_billed:
-        await connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id == row.id))
+        connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id == row.id))
     else:
-        await connection.execute(sqlite.insert(unbilled_cdr).values(cdr_id=row.id).on_conflict_do_nothing())
+        connection.execute(sqlite.insert(unbilled_cdr).values(cdr_id=row.id).on_conflict_do_nothing())
 
 
-async def _leave_ended(connection: AsyncConnection, transaction_id: int, state: State, reason: str) -> bool:
-    result = await connection.execute(
+def _leave_ended(connection: Connection, transaction_id: int, state: State, reason: str) -> bool:
+    result = connection.execute(
         update(charging_transaction)
         .where(_T.id == transaction_id, _T.state == State.ENDED)
         .values(state=state, held_reason=reason)
@@ -372,10 +369,10 @@ async def _leave_ended(connection: AsyncConnection, transaction_id: int, state: 
     return result.rowcount == 1
 
 
-async def _points(connection: AsyncConnection, transaction_id: int) -> tuple[MeterPoint, ...]:
+def _points(connection: Connection, transaction_id: int) -> tuple[MeterPoint, ...]:
     """Read the meter values, in order of time. Of values taken at one instant the highest register counts."""
     m = meter_value.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(m.at, m.energy_wh, m.power_w, m.current_l1_ma, m.current_l2_ma, m.current_l3_ma)
         .where(m.transaction_id == transaction_id)
         .order_by(m.at, m.energy_wh)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select
 
 from backend.core.recompute import Proof
 from backend.core.record import from_json, to_json
@@ -19,19 +18,19 @@ class Run:
     proof: Proof
 
 
-async def store_run(connection: AsyncConnection, run: Run) -> None:
+def store_run(connection: Connection, run: Run) -> None:
     """Keep a run."""
     values = {"at": run.at, "checked": run.proof.checked, "differences": to_json(run.proof)}
-    await connection.execute(insert(recompute_run).values(values))
+    connection.execute(insert(recompute_run).values(values))
 
 
-async def last_run(connection: AsyncConnection) -> Run | None:
+def last_run(connection: Connection) -> Run | None:
     """Give the last run, None before the first."""
     query = select(recompute_run.c.at, recompute_run.c.differences).order_by(recompute_run.c.id.desc()).limit(1)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     return Run(row.at, from_json(Proof, row.differences)) if row else None
 
 
-async def first_time_zone(connection: AsyncConnection) -> str:
+def first_time_zone(connection: Connection) -> str:
     """Give the time zone of the first operator: its night is ours. UTC before there is one."""
-    return await connection.scalar(select(operator.c.timezone).order_by(operator.c.id).limit(1)) or "UTC"
+    return connection.scalar(select(operator.c.timezone).order_by(operator.c.id).limit(1)) or "UTC"

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from backend.core.transaction import State
 from backend.store.tables import charge_point, charging_transaction, meter_value, profile_switch, session_tariff
@@ -26,7 +25,7 @@ class RunningTransaction:
     station_key: str = ""
 
 
-async def running_transactions(connection: AsyncConnection) -> list[RunningTransaction]:
+def running_transactions(connection: Connection) -> list[RunningTransaction]:
     """List all transactions that run, by number."""
     last = (
         select(func.coalesce(func.max(meter_value.c.id), 0))
@@ -41,10 +40,10 @@ async def running_transactions(connection: AsyncConnection) -> list[RunningTrans
         .correlate(charging_transaction)
         .scalar_subquery()
     )
-    last_switch = await connection.scalar(select(func.max(profile_switch.c.id))) or 0
+    last_switch = connection.scalar(select(func.max(profile_switch.c.id))) or 0
     query = select(_T.id, _T.charge_point_id, charge_point.c.vendor, last, tariffs, _T.station_key)
     query = query.join(charge_point, charge_point.c.id == _T.charge_point_id).where(_T.state == State.RUNNING)
-    rows = await connection.execute(query.order_by(_T.id))
+    rows = connection.execute(query.order_by(_T.id))
     return [
         RunningTransaction(row[0], ChargePointId(row[1]), row[2], (row[3], row[4], last_switch), row[5]) for row in rows
     ]

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Further
 from backend.core.pricing import UnratableError, read_tariff
@@ -50,18 +49,18 @@ class SessionTariffs:
     basis: Basis
 
 
-async def keep_further(connection: AsyncConnection, transaction_id: int, further: Iterable[Further]) -> None:
+def keep_further(connection: Connection, transaction_id: int, further: Iterable[Further]) -> None:
     """Keep with a session the versions that may price parts of it."""
     rows = [
         {"transaction_id": transaction_id, "profile": one.profile, "tariff_version_id": one.version_id}
         for one in further
     ]
     if rows:
-        await connection.execute(insert(session_tariff).on_conflict_do_nothing(), rows)
+        connection.execute(insert(session_tariff).on_conflict_do_nothing(), rows)
 
 
-async def let_take_over(
-    connection: AsyncConnection, operator_id: str, tariff_id: str, version_id: str, valid_from: datetime
+def let_take_over(
+    connection: Connection, operator_id: str, tariff_id: str, version_id: str, valid_from: datetime
 ) -> None:
     """Keep a new version with the sessions that it takes over in: they have its tariff, and are not rated yet.
 
@@ -84,15 +83,13 @@ async def let_take_over(
         .join(charging_transaction, _T.id == _S.transaction_id)
         .where(open_sessions, same_tariff)
     )
-    found = [(row.id, TariffType.REGULAR) for row in await connection.execute(regular)]
-    found += [(row.transaction_id, TariffType(row.profile)) for row in await connection.execute(others)]
+    found = [(row.id, TariffType.REGULAR) for row in connection.execute(regular)]
+    found += [(row.transaction_id, TariffType(row.profile)) for row in connection.execute(others)]
     for transaction_id, profile in found:
-        await keep_further(connection, transaction_id, [Further(profile, version_id)])
+        keep_further(connection, transaction_id, [Further(profile, version_id)])
 
 
-async def load_session_tariffs(
-    connection: AsyncConnection, transaction: RatableTransaction, until: datetime
-) -> SessionTariffs:
+def load_session_tariffs(connection: Connection, transaction: RatableTransaction, until: datetime) -> SessionTariffs:
     """Read the tariffs of a session and tell which one counts when, up to its end or its last meter value.
 
     Raises:
@@ -100,15 +97,13 @@ async def load_session_tariffs(
     """
     if transaction.tariff_version is None or transaction.tariff_body is None:
         raise UnratableError(transaction.tariff_reason or "no tariff was assigned when it began")
-    mode, basis = transaction.version_switch, await _read_basis(connection, transaction, until)
+    mode, basis = transaction.version_switch, _read_basis(connection, transaction, until)
     bodies = {transaction.tariff_version: transaction.tariff_body}
     regular = Member(TariffType.REGULAR, transaction.tariff_version, read_tariff(transaction.tariff_body))
     if not basis.further:
         return SessionTariffs(bodies, (regular.tariff,), (), mode, basis)
     wanted = {one.version_id for one in basis.further}
-    rows = await connection.execute(
-        select(tariff_version.c.id, tariff_version.c.body).where(tariff_version.c.id.in_(wanted))
-    )
+    rows = connection.execute(select(tariff_version.c.id, tariff_version.c.body).where(tariff_version.c.id.in_(wanted)))
     bodies |= {row.id: row.body for row in rows}
     further = [Member(one.profile, one.version_id, read_tariff(bodies[one.version_id])) for one in basis.further]
     members = [regular, *further]
@@ -118,18 +113,18 @@ async def load_session_tariffs(
     return SessionTariffs(versions, tuple(member.tariff for member in taken), turns, mode, basis)
 
 
-async def is_current(connection: AsyncConnection, transaction: RatableTransaction, known: SessionTariffs) -> bool:
+def is_current(connection: Connection, transaction: RatableTransaction, known: SessionTariffs) -> bool:
     """Tell whether no tariff and no profile switch came in since the tariffs of an ended session were read."""
     assert transaction.ended_at is not None  # noqa: S101  said above
-    return await _read_basis(connection, transaction, transaction.ended_at) == known.basis
+    return _read_basis(connection, transaction, transaction.ended_at) == known.basis
 
 
-async def _read_basis(connection: AsyncConnection, transaction: RatableTransaction, until: datetime) -> Basis:
+def _read_basis(connection: Connection, transaction: RatableTransaction, until: datetime) -> Basis:
     query = select(_S.profile, _S.tariff_version_id).where(_S.transaction_id == transaction.id)
-    rows = await connection.execute(query.order_by(_S.profile, _S.tariff_version_id))
+    rows = connection.execute(query.order_by(_S.profile, _S.tariff_version_id))
     further = tuple(Further(TariffType(row.profile), row.tariff_version_id) for row in rows)
     if not further:
         return Basis()
     places = places_of(transaction.charge_point_id, transaction.evse_id, transaction.location_id)
-    switches = await switches_at(connection, transaction.operator_id, places, transaction.started_at, until)
+    switches = switches_at(connection, transaction.operator_id, places, transaction.started_at, until)
     return Basis(further, tuple(switches))

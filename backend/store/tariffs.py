@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from backend.core.assignment import (
     Assignment,
@@ -23,6 +22,7 @@ from backend.core.assignment import (
 from backend.core.rating_model import VersionSwitch
 from backend.core.record import RecordError, from_json
 from backend.core.tariff_model import TariffType
+from backend.store.sql import Statement
 from backend.store.tables import (
     charge_point,
     charging_transaction,
@@ -34,6 +34,19 @@ from backend.store.tables import (
 )
 
 _T = charging_transaction.c
+_K = id_token.c
+
+_FACTS = Statement(
+    select(_T.charge_point_id, _T.evse_id, _T.operator_id, charge_point.c.location_id)
+    .add_columns(_K.user_id, _K.customer_id, customer.c.partner_id)
+    .add_columns(func.coalesce(_K.contract_id, _K.customer_id).label("contract"))
+    .add_columns(func.coalesce(_K.group_id, contract.c.group_id, customer.c.group_id, "").label("group"))
+    .join(charge_point, charge_point.c.id == _T.charge_point_id)
+    .join(id_token, (_K.token == _T.id_token) & (_K.operator_id == _T.operator_id))
+    .join(customer, customer.c.id == _K.customer_id)
+    .outerjoin(contract, contract.c.id == _K.contract_id)
+    .where(_T.id == bindparam("number"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +60,9 @@ class StoredTariff:
     body: str
 
 
-async def facts_of(connection: AsyncConnection, transaction_id: int) -> Facts | None:
+def facts_of(connection: Connection, transaction_id: int) -> Facts | None:
     """Tell who charges where in a transaction; None where its token is none of the operator's."""
-    k = id_token.c
-    query = (
-        select(_T.charge_point_id, _T.evse_id, _T.operator_id, charge_point.c.location_id)
-        .add_columns(k.user_id, k.customer_id, customer.c.partner_id)
-        .add_columns(func.coalesce(k.contract_id, k.customer_id).label("contract"))
-        .add_columns(func.coalesce(k.group_id, contract.c.group_id, customer.c.group_id, "").label("group"))
-        .join(charge_point, charge_point.c.id == _T.charge_point_id)
-        .join(id_token, (k.token == _T.id_token) & (k.operator_id == _T.operator_id))
-        .join(customer, customer.c.id == k.customer_id)
-        .outerjoin(contract, contract.c.id == k.contract_id)
-        .where(_T.id == transaction_id)
-    )
-    row = (await connection.execute(query)).one_or_none()
+    row = _FACTS.first(connection, number=transaction_id)
     if row is None:
         return None
     evse = f"{row.charge_point_id}/{row.evse_id}"
@@ -79,7 +80,7 @@ async def facts_of(connection: AsyncConnection, transaction_id: int) -> Facts | 
     }
 
 
-async def choose_tariff(connection: AsyncConnection, facts: Facts | None, at: datetime) -> Choice:
+def choose_tariff(connection: Connection, facts: Facts | None, at: datetime) -> Choice:
     """Choose the versions that price a session begun at `at`; None of facts chooses none."""
     if facts is None:
         return no_payer(at)
@@ -87,9 +88,9 @@ async def choose_tariff(connection: AsyncConnection, facts: Facts | None, at: da
     a, v = tariff_assignment.c, tariff_version.c
     targets = {target for target in facts.values() if target}
     query = select(tariff_assignment).where(a.operator_id == operator_id, a.target.in_(targets))
-    candidates = [_assignment(row) for row in await connection.execute(query)]
+    candidates = [_assignment(row) for row in connection.execute(query)]
     wanted = {tariff_id for one in candidates for tariff_id in (one.tariff_id, *(p.tariff_id for p in one.profiles))}
-    versions = await connection.execute(
+    versions = connection.execute(
         select(v.id, v.tariff_id, v.valid_from).where(v.operator_id == operator_id, v.tariff_id.in_(wanted))
     )
     return choose(candidates, [TariffVersion(*row) for row in versions], facts, at)
@@ -113,45 +114,43 @@ def _assignment(row: Row[Any]) -> Assignment:
     )
 
 
-async def list_assignments(connection: AsyncConnection) -> list[tuple[str, Assignment]]:
+def list_assignments(connection: Connection) -> list[tuple[str, Assignment]]:
     """List all assignments with their operators, the less specific scope last."""
     a = tariff_assignment.c
     query = select(tariff_assignment).order_by(a.operator_id, a.target, a.valid_from)
-    found = [(row.operator_id, _assignment(row)) for row in await connection.execute(query)]
+    found = [(row.operator_id, _assignment(row)) for row in connection.execute(query)]
     return sorted(found, key=lambda one: (one[0], list(Scope).index(one[1].scope)))
 
 
-async def find_rule(connection: AsyncConnection, transaction_id: int) -> Rule | None:
+def find_rule(connection: Connection, transaction_id: int) -> Rule | None:
     """Give the rule that chose a transaction's tariff; None for those of old, which have its words only."""
-    text = await connection.scalar(select(_T.tariff_rule).where(_T.id == transaction_id))
+    text = connection.scalar(select(_T.tariff_rule).where(_T.id == transaction_id))
     try:
         return from_json(Rule, text) if text else None
     except RecordError:
         return None
 
 
-async def find_tariff(
-    connection: AsyncConnection, operator_id: str, tariff_id: str, at: datetime
-) -> StoredTariff | None:
+def find_tariff(connection: Connection, operator_id: str, tariff_id: str, at: datetime) -> StoredTariff | None:
     """Give the version of a tariff that is valid at a time; None if the operator has none."""
     v = tariff_version.c
     query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body)
     query = query.where(v.operator_id == operator_id, v.tariff_id == tariff_id, v.valid_from <= at)
-    row = (await connection.execute(query.order_by(v.valid_from.desc()).limit(1))).one_or_none()
+    row = connection.execute(query.order_by(v.valid_from.desc()).limit(1)).one_or_none()
     return StoredTariff(*row) if row else None
 
 
-async def find_version(connection: AsyncConnection, version_id: str) -> StoredTariff | None:
+def find_version(connection: Connection, version_id: str) -> StoredTariff | None:
     """Give a version by its id, the SHA-256 of its body."""
     v = tariff_version.c
     query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body).where(v.id == version_id)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     return StoredTariff(*row) if row else None
 
 
-async def list_tariffs(connection: AsyncConnection) -> list[StoredTariff]:
+def list_tariffs(connection: Connection) -> list[StoredTariff]:
     """List all versions of all tariffs, by operator, tariff and validity."""
     v = tariff_version.c
     query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body)
-    rows = await connection.execute(query.order_by(v.operator_id, v.tariff_id, v.valid_from))
+    rows = connection.execute(query.order_by(v.operator_id, v.tariff_id, v.valid_from))
     return [StoredTariff(*row) for row in rows]

@@ -6,17 +6,17 @@ work of `Store.write`.
 """
 
 import hashlib
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Row, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from backend.core.transaction import State
 from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, same_meaning
 from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
+from backend.store.sql import Statement
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.transactions import settle
-from shared.ids import ChargePointId, EvseId, TransactionKey
+from shared.ids import ChargePointId
 from shared.ocpp.session import Payload, loads
 from shared.ocpp.v201 import EventType, TransactionMessage, decode_transaction_event
 from shared.ocpp.validation import Version
@@ -24,13 +24,26 @@ from shared.ocpp.validation import Version
 _T = charging_transaction.c
 _E = transaction_event.c
 
+_LAST = select(func.max(_E.seq_no)).where(_E.transaction_id == _T.id).scalar_subquery()
+_HAS_VALUE = select(meter_value.c.id).where(meter_value.c.transaction_id == _T.id).exists()
+_FIND = Statement(
+    select(
+        _T.id, _T.state, _T.ended_at, _T.id_token, _T.evse_id, _LAST.label("last"), _HAS_VALUE.label("has_value")
+    ).where(
+        _T.charge_point_id == bindparam("charge_point_id"),
+        _T.station_key == bindparam("station_key"),
+        _T.ocpp != Version.V16.value,
+    )
+)
+_NUMBERED = Statement(
+    select(_E.payload).where(_E.transaction_id == bindparam("transaction_id"), _E.seq_no == bindparam("seq_no"))
+)
+
 _DIGEST_LENGTH = 20
 """Characters of `foreign_id`."""
 
 
-async def store_message(
-    connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
-) -> int:
+def store_message(connection: Connection, message: TransactionMessage, received: Received, version: Version) -> int:
     """Keep a message and give the number of its transaction.
 
     Args:
@@ -39,42 +52,29 @@ async def store_message(
         received: the payload as it came, and from whom.
         version: that it came by.
     """
-    row = await _find(connection, received.charge_point_id, message.key)
+    row = _find(connection, received.charge_point_id, message)
     if row is None:
-        await _insert(connection, message, received, version)
-        row = await _find(connection, received.charge_point_id, message.key)
+        _insert(connection, message, received, version)
+        row = _find(connection, received.charge_point_id, message)
         assert row is not None  # noqa: S101  just inserted
-    elif await _is_known(connection, row.id, message):
+    elif _is_known(connection, row, message):
         return int(row.id)
     row_id = int(row.id)
-    tells_more = await _tells_more(connection, row, message)
-    await append_event(connection, row_id, message.kind, received, message.seq_no)
-    await store_meter_values(connection, row_id, message.values)
-    await store_signed_values(connection, row_id, message.signed, received.at)
-    if tells_more:
-        await settle(connection, row_id)
+    append_event(connection, row_id, message.kind, received, message.seq_no)
+    store_meter_values(connection, row_id, message.values, State(row.state))
+    store_signed_values(connection, row_id, message.signed, received.at)
+    if _tells_more(row, message):
+        settle(connection, row_id)
     return row_id
 
 
-# Row[...] here and below: SQLAlchemy does not type the columns of a whole table.
-async def _find(
-    connection: AsyncConnection, charge_point_id: ChargePointId, key: TransactionKey
-) -> "Row[tuple[object, ...]] | None":
+# Any here and below: a row of `_FIND`.
+def _find(connection: Connection, charge_point_id: ChargePointId, message: TransactionMessage) -> Any | None:
     """Find a transaction by the name that its station gave it."""
-    query = select(charging_transaction).where(
-        _T.charge_point_id == charge_point_id, _T.station_key == key, _T.ocpp != Version.V16.value
-    )
-    return (await connection.execute(query)).first()
+    return _FIND.first(connection, charge_point_id=charge_point_id, station_key=message.key)
 
 
-async def evse_of(connection: AsyncConnection, transaction_id: int) -> EvseId:
-    """Tell where a transaction is, as far as it is known: EVSE 0 else."""
-    return EvseId(await connection.scalar(select(_T.evse_id).where(_T.id == transaction_id)) or 0)
-
-
-async def _insert(
-    connection: AsyncConnection, message: TransactionMessage, received: Received, version: Version
-) -> None:
+def _insert(connection: Connection, message: TransactionMessage, received: Received, version: Version) -> None:
     operator = select(charge_point.c.operator_id).where(charge_point.c.id == received.charge_point_id)
     statement = insert(charging_transaction).values(
         charge_point_id=received.charge_point_id,
@@ -88,16 +88,17 @@ async def _insert(
         station_key=message.key,
         foreign_id=hashlib.sha256(message.key.encode()).hexdigest()[:_DIGEST_LENGTH],
     )
-    await connection.execute(statement)
+    connection.execute(statement)
 
 
-async def _is_known(connection: AsyncConnection, row_id: int, message: TransactionMessage) -> bool:
-    query = select(_E.payload).where(_E.transaction_id == row_id, _E.seq_no == message.seq_no)
-    payloads = (await connection.execute(query)).scalars()
-    return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(one)))) for one in payloads)
+def _is_known(connection: Connection, row: Any, message: TransactionMessage) -> bool:
+    if row.last is None or message.seq_no > row.last:
+        return False
+    rows = _NUMBERED.all(connection, transaction_id=row.id, seq_no=message.seq_no)
+    return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(one.payload)))) for one in rows)
 
 
-async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]", message: TransactionMessage) -> bool:
+def _tells_more(row: Any, message: TransactionMessage) -> bool:
     """Tell whether a message may change what is derived; readings in order while the transaction runs don't."""
     if message.kind is not EventType.UPDATED or row.state == State.RATED or row.ended_at is not None:
         return True
@@ -105,7 +106,4 @@ async def _tells_more(connection: AsyncConnection, row: "Row[tuple[object, ...]]
         message.evse_id is not None and message.evse_id != row.evse_id
     ):
         return True
-    last = select(func.max(_E.seq_no)).where(_E.transaction_id == row.id).scalar_subquery()
-    has_value = select(meter_value.c.id).where(meter_value.c.transaction_id == row.id).exists()
-    known = (await connection.execute(select(last.label("last"), has_value.label("has_value")))).one()
-    return known.last is None or message.seq_no != known.last + 1 or not known.has_value
+    return row.last is None or message.seq_no != row.last + 1 or not row.has_value

@@ -6,11 +6,10 @@ Every function runs inside one unit of work of `Store.write`; what it did is dur
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.assignment import Scope, rule_text
 from backend.core.id_token import Authorization, authorize
@@ -22,6 +21,7 @@ from backend.store.charge_points import is_evse_known
 from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.session_tariffs import keep_further
+from backend.store.sql import Statement
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.tariffs import choose_tariff, facts_of
 from shared.ids import ChargePointId, EvseId, IdToken
@@ -38,6 +38,55 @@ LATE_MESSAGES = "messages came after the rating that move its begin or end"
 """Why a session is rated again."""
 
 _T = charging_transaction.c
+
+_E = transaction_event.c
+
+_ROW = Statement(select(charging_transaction).where(_T.id == bindparam("number")))
+_OWN = Statement(
+    select(_T.id, _T.state, _T.ended_at).where(
+        _T.id == bindparam("number"), _T.charge_point_id == bindparam("charge_point_id"), _T.foreign_id == ""
+    )
+)
+_STATE = Statement(select(_T.id, _T.state, _T.ended_at).where(_T.id == bindparam("number")))
+_IDENTITY = ("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id")
+_SAME = Statement(select(_T.id).where(*(_T[name] == bindparam(name) for name in _IDENTITY)))
+_OPERATOR = select(charge_point.c.operator_id).where(charge_point.c.id == bindparam("charge_point_id"))
+_INSERT = Statement(
+    insert(charging_transaction)
+    .values(
+        **{name: bindparam(name) for name in _IDENTITY},
+        operator_id=_OPERATOR.scalar_subquery(),
+        state=State.RUNNING,
+    )
+    .returning(_T.id)
+)
+_DERIVED = ("state", "held_reason", "ended_at", "meter_stop", "stop_reason", "notes")
+_DERIVE = Statement(
+    update(charging_transaction)
+    .where(_T.id == bindparam("number"))
+    .values({name: bindparam(name, type_=_T[name].type) for name in _DERIVED})
+)
+_CHOSEN = (
+    "tariff_version_id",
+    "tariff_reason",
+    "tariff_rule",
+    "version_switch",
+    "location_id",
+    "contract_id",
+    "group_id",
+)
+_CHOOSE = Statement(
+    update(charging_transaction)
+    .where(_T.id == bindparam("number"))
+    .values({name: bindparam(name, type_=_T[name].type) for name in _CHOSEN})
+)
+_PAYLOADS = Statement(select(_E.payload).where(_E.transaction_id == bindparam("number")).order_by(_E.id))
+_ENDS = Statement(
+    select(_E.payload).where(_E.transaction_id == bindparam("number"), _E.kind == "Ended").order_by(_E.id)
+)
+_READINGS = Statement(
+    select(meter_value.c.at, meter_value.c.energy_wh).where(meter_value.c.transaction_id == bindparam("number"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +106,7 @@ class Transaction:
     tariff_reason: str
 
 
-async def store_start(connection: AsyncConnection, start: Start, received: Received) -> int:
+def store_start(connection: Connection, start: Start, received: Received) -> int:
     """Keep a start and give its transactionId. The same start again, whatever its message id, gets the same one."""
     identity = {
         "charge_point_id": received.charge_point_id,
@@ -67,17 +116,16 @@ async def store_start(connection: AsyncConnection, start: Start, received: Recei
         "meter_start": start.reading.energy,
         "foreign_id": "",
     }
-    conditions = [_T[name] == value for name, value in identity.items()]
-    known = (await connection.execute(select(_T.id).where(*conditions))).scalar()
-    transaction_id = int(known) if known is not None else await _insert(connection, identity)
-    await append_event(connection, transaction_id, "Started", received)
+    known = _SAME.scalar(connection, **identity)
+    transaction_id = int(known) if known is not None else _insert(connection, identity)
+    append_event(connection, transaction_id, "Started", received)
     if known is None:
-        await settle(connection, transaction_id)
+        settle(connection, transaction_id)
     return transaction_id
 
 
-async def store_values(
-    connection: AsyncConnection,
+def store_values(
+    connection: Connection,
     transaction_id: int,
     evse_id: EvseId,
     values: Sequence[MeterValue],
@@ -91,26 +139,27 @@ async def store_values(
     energy register in any of them there is nothing to hold: then None.
     """
     charge_point_id = received.charge_point_id
-    row_id = await _find_own(connection, charge_point_id, transaction_id)
-    if row_id is None:
+    row = _find_own(connection, charge_point_id, transaction_id)
+    if row is None:
         readings = [Reading(value.at, value.reading.energy_import) for value in values]
         if not readings:
             return None
-        row_id = await _find_foreign(connection, charge_point_id, transaction_id, readings)
+        row_id = _find_foreign(connection, charge_point_id, transaction_id, readings)
         if row_id is None:
-            row_id = await _insert_foreign(connection, charge_point_id, transaction_id, _earliest(readings), evse_id)
-            await settle(connection, row_id)
-    await append_event(connection, row_id, "Updated", received)
-    await store_meter_values(connection, row_id, values)
-    await store_signed_values(connection, row_id, signed, received.at)
-    late = select(_T.id).where(_T.id == row_id, _T.ended_at.is_not(None), _T.state != State.RATED)
-    if (await connection.execute(late)).first():
-        await settle(connection, row_id)
+            row_id = _insert_foreign(connection, charge_point_id, transaction_id, _earliest(readings), evse_id)
+            settle(connection, row_id)
+        row = _state_of(connection, row_id)
+    row_id = int(row.id)
+    append_event(connection, row_id, "Updated", received)
+    store_meter_values(connection, row_id, values, State(row.state))
+    store_signed_values(connection, row_id, signed, received.at)
+    if row.ended_at is not None and row.state != State.RATED:
+        settle(connection, row_id)
     return row_id
 
 
-async def store_stop(
-    connection: AsyncConnection,
+def store_stop(
+    connection: Connection,
     transaction_id: int,
     stop: Stop,
     values: Sequence[MeterValue],
@@ -120,33 +169,33 @@ async def store_stop(
 ) -> int:
     """Keep a stop and tell which transaction it went to: a held one of its own if the transactionId is none of ours."""
     charge_point_id = received.charge_point_id
-    row_id = await _find_own(connection, charge_point_id, transaction_id)
-    if row_id is None:
+    row = _find_own(connection, charge_point_id, transaction_id)
+    if row is None:
         readings = [stop.reading, *(Reading(value.at, value.reading.energy_import) for value in values)]
-        row_id = await _find_foreign(connection, charge_point_id, transaction_id, readings)
+        row_id = _find_foreign(connection, charge_point_id, transaction_id, readings)
         if row_id is None:
             first = _earliest(readings)
-            row_id = await _insert_foreign(connection, charge_point_id, transaction_id, first, token=stop.id_token)
-    await append_event(connection, row_id, "Ended", received)
-    await store_meter_values(connection, row_id, values)
-    await store_signed_values(connection, row_id, signed, received.at)
-    await settle(connection, row_id)
+            row_id = _insert_foreign(connection, charge_point_id, transaction_id, first, token=stop.id_token)
+        row = _state_of(connection, row_id)
+    row_id = int(row.id)
+    append_event(connection, row_id, "Ended", received)
+    store_meter_values(connection, row_id, values, State(row.state))
+    store_signed_values(connection, row_id, signed, received.at)
+    settle(connection, row_id)
     return row_id
 
 
-async def release_held(connection: AsyncConnection, charge_point_id: ChargePointId | None = None) -> int:
+def release_held(connection: Connection, charge_point_id: ChargePointId | None = None) -> int:
     """Derive held transactions again, of one charge point or of all, and tell how many are held no more."""
     # Of OCPP 1.6, one whose start is unknown waits for a person.
     held = select(_T.id).where(_T.state == State.HELD, or_(_T.foreign_id == "", _T.ocpp != Version.V16.value))
     if charge_point_id is not None:
         held = held.where(_T.charge_point_id == charge_point_id)
-    ids = (await connection.execute(held)).scalars().all()
-    return sum([await settle(connection, row_id) is not State.HELD for row_id in ids])
+    ids = connection.execute(held).scalars().all()
+    return sum([settle(connection, row_id) is not State.HELD for row_id in ids])
 
 
-async def list_transactions(
-    connection: AsyncConnection, state: State | None = None, limit: int = 100
-) -> list[Transaction]:
+def list_transactions(connection: Connection, state: State | None = None, limit: int = 100) -> list[Transaction]:
     """List the latest transactions, those of one state or all, the newest begin first."""
     query = select(charging_transaction).order_by(_T.started_at.desc(), _T.id.desc()).limit(limit)
     if state is not None:
@@ -165,20 +214,16 @@ async def list_transactions(
             held_reason=row.held_reason,
             tariff_reason=row.tariff_reason,
         )
-        for row in await connection.execute(query)
+        for row in connection.execute(query)
     ]
 
 
-async def _insert(connection: AsyncConnection, identity: Mapping[str, object]) -> int:
-    operator = select(charge_point.c.operator_id).where(charge_point.c.id == identity["charge_point_id"])
-    statement = insert(charging_transaction).values(
-        **identity, operator_id=operator.scalar_subquery(), state=State.RUNNING
-    )
-    return int((await connection.execute(statement.returning(_T.id))).scalar_one())
+def _insert(connection: Connection, identity: Mapping[str, object]) -> int:
+    return cast(int, _INSERT.scalar(connection, **identity))
 
 
-async def _insert_foreign(
-    connection: AsyncConnection,
+def _insert_foreign(
+    connection: Connection,
     charge_point_id: ChargePointId,
     transaction_id: int,
     first: Reading,
@@ -194,21 +239,25 @@ async def _insert_foreign(
         "meter_start": first.energy,
         "foreign_id": str(transaction_id),
     }
-    return await _insert(connection, identity)
+    return _insert(connection, identity)
 
 
 def _earliest(readings: Iterable[Reading]) -> Reading:
     return min(readings, key=lambda reading: (reading.at, reading.energy))
 
 
-async def _find_own(connection: AsyncConnection, charge_point_id: ChargePointId, transaction_id: int) -> int | None:
+# Any: a row of `_OWN` or `_STATE`, which have the same columns.
+def _find_own(connection: Connection, charge_point_id: ChargePointId, transaction_id: int) -> Any | None:
     """Find a transaction by the id that we gave. Another charge point's is not its own: it can't end that."""
-    query = select(_T.id).where(_T.id == transaction_id, _T.charge_point_id == charge_point_id, _T.foreign_id == "")
-    return cast("int | None", (await connection.execute(query)).scalar())
+    return _OWN.first(connection, number=transaction_id, charge_point_id=charge_point_id)
 
 
-async def _find_foreign(
-    connection: AsyncConnection, charge_point_id: ChargePointId, transaction_id: int, readings: Sequence[Reading]
+def _state_of(connection: Connection, row_id: int) -> Any:
+    return _STATE.first(connection, number=row_id)
+
+
+def _find_foreign(
+    connection: Connection, charge_point_id: ChargePointId, transaction_id: int, readings: Sequence[Reading]
 ) -> int | None:
     """Find the transaction held for an id that is none of ours.
 
@@ -223,43 +272,46 @@ async def _find_foreign(
         is_stop = [and_(_T.ended_at == reading.at, _T.meter_stop == reading.energy) for reading in readings]
         with_value = select(meter_value.c.transaction_id).where(or_(*has_value))
         again = or_(_T.id.in_(with_value), *is_stop)
-        known = (await connection.execute(query.where(again).limit(1))).scalar()
+        known = connection.execute(query.where(again).limit(1)).scalar()
         if known is not None:
             return int(known)
         query = query.where(_T.ended_at.is_(None))
-    return cast("int | None", (await connection.execute(query.order_by(_T.id.desc()).limit(1))).scalar())
+    return cast("int | None", connection.execute(query.order_by(_T.id.desc()).limit(1)).scalar())
 
 
-async def settle(connection: AsyncConnection, row_id: int) -> State:
+def settle(connection: Connection, row_id: int) -> State:
     """Derive a transaction from all that is stored of it, choose its tariff if it has none, and give its state."""
-    row = (await connection.execute(select(charging_transaction).where(_T.id == row_id))).one()
-    told = await _told(connection, row)
+    row = _ROW.first(connection, number=row_id)
+    assert row  # noqa: S101  the caller has found it
+    told = _told(connection, row)
     if row.state == State.RATED:
-        values = await _after_rating(connection, row, told)
-    else:
-        columns = {**_begin_columns(row, told), "notes": told.notes}
-        await connection.execute(update(charging_transaction).where(_T.id == row_id).values(**columns))
-        values = _columns(derive(await _known(connection, row, told)))
-        if row.tariff_version_id is None and _may_choose_tariff(row, told):
-            values |= await _tariff(connection, row_id, told.start.reading.at)
-    await connection.execute(update(charging_transaction).where(_T.id == row_id).values(**values))
-    return State(cast(str, values.get("state", row.state)))
+        values = _after_rating(connection, row, told)
+        connection.execute(update(charging_transaction).where(_T.id == row_id).values(**values))
+        return State.RATED
+    begin = _begin_columns(row, told)
+    if begin:
+        connection.execute(update(charging_transaction).where(_T.id == row_id).values(**begin))
+    derived = derive(_known(connection, row, told))
+    _DERIVE.run(connection, number=row_id, notes=told.notes, **_columns(derived))
+    if row.tariff_version_id is None and _may_choose_tariff(row, told):
+        _CHOOSE.run(connection, number=row_id, **_tariff(connection, row_id, told.start.reading.at))
+    return derived.state
 
 
-# Row[...] here and below: SQLAlchemy does not type the columns of a whole table.
-async def _told(connection: AsyncConnection, row: "Row[tuple[object, ...]]") -> Assembled:
+# Any here and below: a row of `_ROW`.
+def _told(connection: Connection, row: Any) -> Assembled:
     """Put together what a station told of a transaction."""
     if row.ocpp != Version.V16.value:
-        payloads = await _payloads(connection, row.id)
+        payloads = _payloads(connection, row.id, _PAYLOADS)
         return assemble([decode_transaction_event(payload) for payload in payloads])
-    stops = tuple(stop_of(payload) for payload in await _payloads(connection, row.id, "Ended"))
-    return Assembled(_start(row), stops, await _readings(connection, row.id) if stops else (), (), "")
+    stops = tuple(stop_of(payload) for payload in _payloads(connection, row.id, _ENDS))
+    return Assembled(_start(row), stops, _readings(connection, row.id) if stops else (), (), "")
 
 
-async def _known(connection: AsyncConnection, row: "Row[tuple[object, ...]]", told: Assembled) -> Known:
+def _known(connection: Connection, row: Any, told: Assembled) -> Known:
     """Add what we know ourselves: the worth of the token, and whether the EVSE was ever reported."""
     charge_point_id, start = ChargePointId(row.charge_point_id), told.start
-    token = await find_token(connection, charge_point_id, start.id_token)
+    token = find_token(connection, charge_point_id, start.id_token)
     is_old = row.ocpp == Version.V16.value
     # What OCPP 2.x has not told yet is no fault; after the end it is among the problems.
     untold_token, untold_evse = not is_old and start.id_token == NO_TOKEN, not is_old and start.evse_id == NO_EVSE
@@ -268,23 +320,20 @@ async def _known(connection: AsyncConnection, row: "Row[tuple[object, ...]]", to
         stops=told.stops,
         readings=told.readings if told.stops else (),
         token=Authorization.ACCEPTED if untold_token else authorize(token, start.reading.at),
-        evse_known=untold_evse
-        or (start.evse_id > 0 and await is_evse_known(connection, charge_point_id, start.evse_id)),
+        evse_known=untold_evse or (start.evse_id > 0 and is_evse_known(connection, charge_point_id, start.evse_id)),
         foreign_id=row.foreign_id,
         problems=told.problems,
     )
 
 
-async def _after_rating(
-    connection: AsyncConnection, row: "Row[tuple[object, ...]]", told: Assembled
-) -> dict[str, object]:
+def _after_rating(connection: Connection, row: Any, told: Assembled) -> dict[str, object]:
     """Tell what contradicts a price that stands. Late messages that move the begin or the end let it be rated again."""
     problems = [*told.problems, conflict(told.stops)]
     if told.start.id_token.value != row.id_token:
         problems.append(f"a late message names another token: {told.start.id_token}")
     moved: dict[str, object] = {}
     if row.ocpp != Version.V16.value and not any(problems):
-        derived = derive(await _known(connection, row, told))
+        derived = derive(_known(connection, row, told))
         begin, end = told.start.reading, told.stops[0].reading
         registers = {"started_at": begin.at, "meter_start": begin.energy}
         registers |= {"ended_at": end.at, "meter_stop": end.energy}
@@ -294,7 +343,7 @@ async def _after_rating(
     return {**moved, "notes": told.notes, "held_reason": "; ".join(filter(None, problems))}
 
 
-def _begin_columns(row: "Row[tuple[object, ...]]", told: Assembled) -> dict[str, object]:
+def _begin_columns(row: Any, told: Assembled) -> dict[str, object]:
     """Give the columns that OCPP 2.x may tell in any message; of OCPP 1.6 they are the row's identity."""
     if row.ocpp == Version.V16.value:
         return {}
@@ -307,7 +356,7 @@ def _begin_columns(row: "Row[tuple[object, ...]]", told: Assembled) -> dict[str,
     }
 
 
-def _may_choose_tariff(row: "Row[tuple[object, ...]]", told: Assembled) -> bool:
+def _may_choose_tariff(row: Any, told: Assembled) -> bool:
     """Tell whether all that the choice rests on is known: it is made once."""
     if row.ocpp == Version.V16.value:
         return True
@@ -325,17 +374,12 @@ def _columns(derived: Derived) -> dict[str, object]:
     }
 
 
-def _start(row: "Row[tuple[object, ...]]") -> Start:
+def _start(row: Any) -> Start:
     return Start(EvseId(row.evse_id), IdToken(row.id_token), Reading(row.started_at, Wh(row.meter_start)))
 
 
-async def _payloads(connection: AsyncConnection, row_id: int, kind: str = "") -> list[Payload]:
-    """Read a transaction's messages, those of one kind or all, in the order of arrival."""
-    event = transaction_event.c
-    query = select(event.payload).where(event.transaction_id == row_id).order_by(event.id)
-    if kind:
-        query = query.where(event.kind == kind)
-    return [cast(Payload, loads(payload)) for payload in (await connection.execute(query)).scalars()]
+def _payloads(connection: Connection, row_id: int, query: Statement) -> list[Payload]:
+    return [cast(Payload, loads(row.payload)) for row in query.all(connection, number=row_id)]
 
 
 def stop_of(payload: Payload) -> Stop:
@@ -349,16 +393,15 @@ def stop_of(payload: Payload) -> Stop:
     return Stop(reading, message.reason, message.id_token)
 
 
-async def _readings(connection: AsyncConnection, row_id: int) -> tuple[Reading, ...]:
-    query = select(meter_value.c.at, meter_value.c.energy_wh).where(meter_value.c.transaction_id == row_id)
-    return tuple(Reading(row.at, Wh(row.energy_wh)) for row in await connection.execute(query))
+def _readings(connection: Connection, row_id: int) -> tuple[Reading, ...]:
+    return tuple(Reading(row.at, Wh(row.energy_wh)) for row in _READINGS.all(connection, number=row_id))
 
 
-async def _tariff(connection: AsyncConnection, row_id: int, at: datetime) -> dict[str, object]:
+def _tariff(connection: Connection, row_id: int, at: datetime) -> dict[str, object]:
     """Choose the tariffs, and keep with the session why, where it is and whose quotas it uses up."""
-    facts = await facts_of(connection, row_id)
-    choice = await choose_tariff(connection, facts, at)
-    await keep_further(connection, row_id, choice.further)
+    facts = facts_of(connection, row_id)
+    choice = choose_tariff(connection, facts, at)
+    keep_further(connection, row_id, choice.further)
     assignment = choice.rule.assignment
     return {
         "tariff_version_id": choice.version_id,

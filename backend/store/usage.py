@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from sqlalchemy.orm import aliased
 
 from backend.core.pricing import Series
@@ -41,8 +40,8 @@ def scopes_of(tariff: Tariff) -> frozenset[Scope]:
     return frozenset(rule.scope for rule in rules)
 
 
-async def load_surroundings(
-    connection: AsyncConnection, transaction: RatableTransaction, tariffs: Sequence[Tariff]
+def load_surroundings(
+    connection: Connection, transaction: RatableTransaction, tariffs: Sequence[Tariff]
 ) -> Surroundings:
     """Read what earlier sessions used before this one, and the price series that its tariffs name.
 
@@ -51,19 +50,17 @@ async def load_surroundings(
     totals: dict[str, Decimal] = {}
     series: dict[str, Series] = {}
     for tariff in tariffs:
-        for key, amount in (await _used_before(connection, transaction, tariff)).items():
+        for key, amount in (_used_before(connection, transaction, tariff)).items():
             # Versions of one tariff share their keys; the one that looks back farther knows all of it.
             totals[key] = max(amount, totals.get(key, Decimal(0)))
-        for one in await _series(connection, transaction, tariff):
+        for one in _series(connection, transaction, tariff):
             known = {price.start: price for price in (series[one.id].prices if one.id in series else ())}
             known |= {price.start: price for price in one.prices}
             series[one.id] = Series(one.id, tuple(known[start] for start in sorted(known)))
     return Surroundings(tuple(Used(key, totals[key]) for key in sorted(totals)), tuple(series.values()))
 
 
-async def later_sessions(
-    connection: AsyncConnection, transaction: RatableTransaction, tariffs: Sequence[Tariff]
-) -> list[int]:
+def later_sessions(connection: Connection, transaction: RatableTransaction, tariffs: Sequence[Tariff]) -> list[int]:
     """List sessions that are rated already, end after this one and count together with it by one of its tariffs."""
     if transaction.ended_at is None:
         return []
@@ -80,19 +77,17 @@ async def later_sessions(
             .where(or_(*shared), _after(transaction.ended_at, transaction.id))
             .where(_T.started_at < _end_of_span(transaction, tariff))
         )
-        rows = await connection.execute(query.order_by(_T.ended_at, _T.id))
+        rows = connection.execute(query.order_by(_T.ended_at, _T.id))
         found |= dict.fromkeys(rows.scalars())
     return list(found)
 
 
-async def _used_before(
-    connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff
-) -> dict[str, Decimal]:
+def _used_before(connection: Connection, transaction: RatableTransaction, tariff: Tariff) -> dict[str, Decimal]:
     totals: dict[str, Decimal] = {}
     for scope in sorted(scopes_of(tariff)):
         counts = _counts_together(transaction, scope)
         if counts is not None:
-            for key, amount in await _used(connection, transaction, tariff, counts):
+            for key, amount in _used(connection, transaction, tariff, counts):
                 if f"/{scope}/" in key and _OF_SESSION not in key:
                     totals[key] = totals.get(key, Decimal(0)) + amount
     return totals
@@ -107,8 +102,8 @@ def _counts_together(transaction: RatableTransaction, scope: Scope) -> ColumnEle
     return and_(_T.operator_id == transaction.operator_id, column == value) if value else None
 
 
-async def _used(
-    connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff, counts: ColumnElement[bool]
+def _used(
+    connection: Connection, transaction: RatableTransaction, tariff: Tariff, counts: ColumnElement[bool]
 ) -> Iterable[tuple[str, Decimal]]:
     """Give what each session before used, by its latest rating."""
     later = aliased(rating)
@@ -122,7 +117,7 @@ async def _used(
     )
     if transaction.ended_at is not None:
         query = query.where(~_after(transaction.ended_at, transaction.id))
-    return [(row.key, row.amount) for row in await connection.execute(query)]
+    return [(row.key, row.amount) for row in connection.execute(query)]
 
 
 def _after(ended_at: datetime, transaction_id: int) -> ColumnElement[bool]:
@@ -153,12 +148,12 @@ def _end_of_span(transaction: RatableTransaction, tariff: Tariff) -> datetime:
     return (transaction.ended_at or transaction.started_at) + timedelta(days=days)
 
 
-async def _series(connection: AsyncConnection, transaction: RatableTransaction, tariff: Tariff) -> tuple[Series, ...]:
+def _series(connection: Connection, transaction: RatableTransaction, tariff: Tariff) -> tuple[Series, ...]:
     """Read the prices of the time of the session; those that miss are found missing by who asks for them."""
     spot = tariff.spot
     if spot is None or not spot.series_id:
         return ()
     first = transaction.started_at - timedelta(minutes=spot.interval) - timedelta(hours=1)
     last = transaction.ended_at or (transaction.points[-1].at if transaction.points else transaction.started_at)
-    prices = await load_prices(connection, transaction.operator_id, spot.series_id, first, last)
+    prices = load_prices(connection, transaction.operator_id, spot.series_id, first, last)
     return (Series(spot.series_id, tuple(SpotPrice(start, price) for start, price in sorted(prices.items()))),)

@@ -1,34 +1,43 @@
 """The one writer: units of work from all tasks, committed in groups.
 
-Callers hand over a function. The writer runs all that wait inside one transaction, a savepoint each so that one failure
-harms only itself, commits once, and only then do the callers go on. Under load this gives many times the disk's rate of
-durable commits; alone it costs nothing (architecture, "One writer, group commit").
+Callers hand over a plain function. The writer's thread runs all that wait inside one transaction, a savepoint each so
+that one failure harms only itself, commits once, and only then do the callers go on. Under load this gives many times
+the disk's rate of durable commits, and one change of threads for a whole group (architecture, "One writer, group
+commit").
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from backend.errors import StoreClosedError, StoreError
+from backend.store.sql import Statement
 from shared.log import Log
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
+Work = Callable[[Connection], T]
 
 log = Log(__name__)
 
 _MAX_GROUP = 500
 """Units of work in one commit; bounds the time that the first of them waits."""
 
+_READERS = 4
+"""Threads that read at the same time; more would only take turns at the interpreter."""
+
 _WRITES = "emops_writes"
 """Execution option of the writer's connection, see `_begin`."""
+
+_SAVEPOINT = Statement(text("SAVEPOINT unit"))
+_RELEASE = Statement(text("RELEASE SAVEPOINT unit"))
+_UNDO = Statement(text("ROLLBACK TO SAVEPOINT unit"))
 
 
 @dataclass(slots=True)
@@ -36,32 +45,46 @@ class _Job:
     work: Work[object]
     done: "asyncio.Future[object]"
 
-    def fail(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
+    def conclude(self, outcome: "_Outcome") -> None:
+        if self.done.done():
+            return  # the caller was cancelled; what was stored stays
+        if outcome.error:
+            self.done.set_exception(outcome.error)
+        else:
+            self.done.set_result(outcome.result)
 
 
-_Outcome = tuple[_Job, object, Exception | None]
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    result: object = None
+    error: Exception | None = None
 
 
 class Store:
-    """The database: `write` for changes, `read` for queries. Make it with `open_store`."""
+    """The database: `write` for changes, `read` for queries, both by plain functions. Make it with `open_store`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=10_000)
+        self._writer = ThreadPoolExecutor(1, "store writer")
+        self._readers = ThreadPoolExecutor(_READERS, "store reader")
+        self._connection: Connection | None = None  # the writer thread's own
+        self._healthy = True
         self._closed = False
         self._version = 0
         self._committed = asyncio.Condition()
 
     async def write(self, work: Work[T]) -> T:
-        """Run `work` in the writer and return its result once it is durable.
+        """Run `work` in the writer's thread and return its result once it is durable.
 
         If `work` raises, its own changes are undone and the exception comes out here. If the commit fails, every caller
         of the group gets that exception and nothing was stored. Cancelling does not take the work back.
 
+        Args:
+            work: gets the connection; must neither wait for anything else nor touch what other threads change.
+
         Raises:
-            StoreClosedError: the store was closed before the work was known to be durable.
+            StoreClosedError: the store was closed before the work was begun.
         """
         job = _Job(cast(Work[object], work), asyncio.get_running_loop().create_future())
         await self._jobs.put(job)
@@ -69,11 +92,22 @@ class Store:
             self._fail_queued()
         return cast(T, await job.done)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that sees the last commit and must not write."""
-        async with self.engine.connect() as connection:
-            yield connection
+    async def read(self, query: Work[T]) -> T:
+        """Run `query` in a thread, on a connection that sees one commit and must not write.
+
+        Cancelling gives up the result; the query ends by itself.
+
+        Args:
+            query: gets the connection; what it returns must not need it any more.
+
+        Raises:
+            StoreClosedError: the store was closed.
+        """
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, self._query, query)
+        except RuntimeError:
+            raise StoreClosedError("the store was closed") from None
+        return await reading
 
     @property
     def version(self) -> int:
@@ -87,74 +121,91 @@ class Store:
             return self._version
 
     async def run_writer(self) -> None:
-        """Write until cancelled. What was handed over before that and is not committed gets a StoreClosedError."""
-        connection: AsyncConnection | None = None
-        healthy = True
+        """Write until cancelled. The group under way is carried to its end; what waits gets a StoreClosedError."""
+        running: asyncio.Task[None] | None = None
         try:
             while True:
                 group = [await self._jobs.get()]
                 while len(group) < _MAX_GROUP and not self._jobs.empty():
                     group.append(self._jobs.get_nowait())
-                try:
-                    connection = connection or await self._connect()
-                    _tell(await _commit(connection, group))
-                except Exception as error:  # noqa: BLE001  given to the callers, who own it
-                    for job in group:
-                        job.fail(error)
-                    if healthy:
-                        log.error("store_cannot_commit", reason=short_reason(error))
-                    healthy = False
-                    await _discard(connection)
-                    connection = None
-                    continue
-                except BaseException:
-                    for job in group:
-                        job.fail(StoreClosedError("the store was closed"))
-                    raise
-                if not healthy:
-                    log.info("store_commits_again")
-                healthy = True
-                async with self._committed:
-                    self._version += 1
-                    self._committed.notify_all()
+                running = asyncio.create_task(self._run_group(group))
+                await asyncio.shield(running)
         finally:
             self._closed = True
             self._fail_queued()
-            if connection:
-                await connection.close()
+            if running:
+                await running
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._disconnect)
+            self._writer.shutdown()
+            self._readers.shutdown()
 
-    async def _connect(self) -> AsyncConnection:
-        connection = await self.engine.connect()
-        return await connection.execution_options(**{_WRITES: True})
+    async def _run_group(self, group: list[_Job]) -> None:
+        works = [job.work for job in group]
+        try:
+            outcomes = await asyncio.get_running_loop().run_in_executor(self._writer, self._commit, works)
+        except Exception as error:  # noqa: BLE001  given to the callers, who own it
+            for job in group:
+                job.conclude(_Outcome(error=error))
+            if self._healthy:
+                log.error("store_cannot_commit", reason=short_reason(error))
+            self._healthy = False
+            return
+        for job, outcome in zip(group, outcomes, strict=True):
+            job.conclude(outcome)
+        if not self._healthy:
+            log.info("store_commits_again")
+        self._healthy = True
+        async with self._committed:
+            self._version += 1
+            self._committed.notify_all()
 
     def _fail_queued(self) -> None:
         while not self._jobs.empty():
-            self._jobs.get_nowait().fail(StoreClosedError("the store was closed"))
+            self._jobs.get_nowait().conclude(_Outcome(error=StoreClosedError("the store was closed")))
+
+    def _commit(self, works: list[Work[object]]) -> list[_Outcome]:
+        """Run a group in one transaction and commit it. If this raises, nothing of the group was stored."""
+        try:
+            if self._connection is None:
+                self._connection = self.engine.connect().execution_options(**{_WRITES: True})
+            with self._connection.begin():
+                return [_run_unit(self._connection, work) for work in works]
+        except BaseException:
+            # Its transaction may be in any state.
+            if self._connection:
+                self._connection.invalidate()
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
+
+    def _query(self, query: Work[T]) -> T:
+        with self.engine.connect() as connection, connection.begin():
+            return query(connection)
 
 
-async def _commit(connection: AsyncConnection, group: list[_Job]) -> list[_Outcome]:
-    """Run a group in one transaction and commit it. If this raises, nothing of the group was stored."""
-    outcomes: list[_Outcome] = []
-    async with connection.begin():
-        for job in group:
-            try:
-                async with connection.begin_nested():
-                    outcomes.append((job, await job.work(connection), None))
-            except Exception as error:
-                # Some errors (disk full, I/O) make SQLite undo the whole transaction, not just the savepoint. The rest
-                # of the group would then be committed one by one, and the first part not at all.
-                if not await _in_transaction(connection):
-                    raise StoreError(f"the database undid the transaction: {short_reason(error)}") from error
-                outcomes.append((job, None, error))
-    return outcomes
+def _run_unit(connection: Connection, work: Work[object]) -> _Outcome:
+    """Run one unit of work inside a savepoint.
 
-
-def _tell(outcomes: list[_Outcome]) -> None:
-    for job, result, error in outcomes:
-        if error:
-            job.fail(error)
-        elif not job.done.done():  # else the caller was cancelled; its work is stored all the same
-            job.done.set_result(result)
+    Raises:
+        StoreError: the whole transaction is lost, not just what this unit did.
+    """
+    _SAVEPOINT.run(connection)
+    try:
+        outcome = _Outcome(work(connection))
+        _RELEASE.run(connection)
+    except Exception as error:
+        # Some errors (disk full, I/O) make SQLite undo the whole transaction, not just the savepoint. The rest of the
+        # group would then be committed one by one, and the first part not at all.
+        if not _in_transaction(connection):
+            raise StoreError(f"the database undid the transaction: {short_reason(error)}") from error
+        _UNDO.run(connection)
+        _RELEASE.run(connection)
+        return _Outcome(error=error)
+    return outcome
 
 
 def short_reason(error: Exception) -> str:
@@ -162,16 +213,8 @@ def short_reason(error: Exception) -> str:
     return str(error.orig if isinstance(error, DBAPIError) else error)
 
 
-async def _in_transaction(connection: AsyncConnection) -> bool:
-    raw = await connection.get_raw_connection()
-    return bool(cast(Any, raw.driver_connection).in_transaction)  # Any: SQLAlchemy does not type the driver's
-
-
-async def _discard(connection: AsyncConnection | None) -> None:
-    """Throw a connection away whose transaction may be in any state."""
-    if connection:
-        await connection.invalidate()
-        await connection.close()
+def _in_transaction(connection: Connection) -> bool:
+    return bool(cast(Any, connection.connection.driver_connection).in_transaction)  # Any: the driver's type
 
 
 @asynccontextmanager
@@ -181,9 +224,9 @@ async def open_store(path: Path) -> AsyncIterator[Store]:
     Args:
         path: of the file.
     """
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", set_up)
-    event.listen(engine.sync_engine, "begin", _begin)
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", _begin)
     store = Store(engine)
     writer = asyncio.create_task(store.run_writer(), name="store writer")
     try:
@@ -191,7 +234,7 @@ async def open_store(path: Path) -> AsyncIterator[Store]:
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-        await engine.dispose()
+        engine.dispose()
 
 
 # Any: the DBAPI connection and the sync Connection, which SQLAlchemy's events don't type.

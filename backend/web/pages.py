@@ -118,8 +118,8 @@ def _add_documentation(app: FastAPI, site: Site) -> None:
 def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:
     async def health(_request: Request) -> Response:
         try:
-            async with asyncio.timeout(5), store.read() as connection:
-                await connection.execute(select(1))
+            async with asyncio.timeout(5):
+                await store.read(lambda connection: connection.scalar(select(1)))
         except (SQLAlchemyError, TimeoutError):
             return JSONResponse({"status": "failing", "reason": "the database can't be read"}, 503)
         return JSONResponse({"status": "ok"})

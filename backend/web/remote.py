@@ -102,11 +102,10 @@ class Remote:
 
     async def _place(self, request: Request) -> tuple[Place, tuple[TokenChoice, ...]]:
         name, number = request.path_params["id"], parse_id(request.path_params["evse"])
-        async with self._site.store.read() as connection:
-            charge_point = await queries.find_charge_point(connection, name)
-            tokens = await queries.usable_tokens(
-                connection, name, self._site.clock.utc(), longest_token(self._version(name))
-            )
+        now, longest = self._site.clock.utc(), longest_token(self._version(name))
+        charge_point, tokens = await self._site.store.read(
+            lambda unit: (queries.find_charge_point(unit, name), queries.usable_tokens(unit, name, now, longest))
+        )
         evse = next((one for one in charge_point.evses if one.evse_id == number), None) if charge_point else None
         if charge_point is None or evse is None:
             raise HTTPException(404)
@@ -114,8 +113,7 @@ class Remote:
 
     async def _running(self, request: Request) -> TransactionSummary:
         number = parse_id(request.path_params["id"])
-        async with self._site.store.read() as connection:
-            found = await queries.find_transaction(connection, number)
+        found = await self._site.store.read(lambda connection: queries.find_transaction(connection, number))
         if found is None:
             raise HTTPException(404)
         return found.summary

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -52,14 +52,14 @@ class ReportPages:
         )
         report: SimulationReport | None = None
         problem = ""
-        async with self._site.store.read() as connection:
-            choices = await _choices(connection, wanted.operator, reader.now)
-            run = await last_run(connection)
-            if wanted.month:
-                try:
-                    report = await simulate_month(connection, wanted)
-                except ReportError as error:
-                    problem = str(error)
+        store = self._site.store
+        choices = await store.read(lambda connection: _choices(connection, wanted.operator, reader.now))
+        run = await store.read(last_run)
+        if wanted.month:
+            try:
+                report = await store.read(lambda connection: simulate_month(connection, wanted))
+            except ReportError as error:
+                problem = str(error)
         values = {
             "wanted": wanted,
             "choices": choices,
@@ -72,16 +72,16 @@ class ReportPages:
         return self._site.page(request, reader, "reports", values, 422 if problem else 200)
 
 
-async def _choices(connection: AsyncConnection, operator_id: str, now: datetime) -> Choices:
-    operators = [one[0] for one in await list_operators(connection)]
+def _choices(connection: Connection, operator_id: str, now: datetime) -> Choices:
+    operators = [one[0] for one in list_operators(connection)]
     chosen = operator_id if operator_id in operators or not operators else operators[0]
-    points, locations = await list_places(connection, chosen)
-    tariffs = [one.tariff_id for one in await list_tariffs(connection) if one.operator_id == chosen]
+    points, locations = list_places(connection, chosen)
+    tariffs = [one.tariff_id for one in list_tariffs(connection) if one.operator_id == chosen]
     return Choices(
         operators=operators,
         months=_past_months(now),
         tariffs=sorted(set(tariffs)),
-        customers=[(one.id, one.name) for one in await list_customers(connection, chosen)],
+        customers=[(one.id, one.name) for one in list_customers(connection, chosen)],
         charge_points=[(one.id, one.name or one.id) for one in points],
         locations=locations,
     )

@@ -60,8 +60,7 @@ class Site:
 
     async def reader(self, request: Request) -> Reader:
         """Find out how to write for this request: language, time zone, time."""
-        async with self.store.read() as connection:
-            operator = await read_operator(connection) or Operator("emops", "Europe/Berlin")
+        operator = await self.store.read(read_operator) or Operator("emops", "Europe/Berlin")
         language = choose_language(
             request.query_params.get("lang", ""),
             request.cookies.get(LANGUAGE_COOKIE, ""),

@@ -162,8 +162,7 @@ class TariffPages:
         return self._site.page(request, reader, "tariff_check", {"form": form, "known_versions": VERSIONS}, status)
 
     async def _rows(self) -> Sequence[StoredTariff]:
-        async with self._site.store.read() as connection:
-            return await list_tariffs(connection)
+        return await self._site.store.read(list_tariffs)
 
     async def _chosen(self, request: Request, now: datetime) -> tuple[Sequence[StoredTariff], StoredTariff]:
         """Find the tariff in the address and its version: the one asked for, else the one of now."""

@@ -62,10 +62,14 @@ class Views:
     async def overview(self, request: Request) -> Response:
         """Show everything at a glance."""
         reader = await self._site.reader(request)
-        async with self._site.store.read() as connection:
-            charge_points = await queries.charge_points(connection)
-            totals = await queries.totals(connection, day_start(reader.now, reader.formats.zone))
-            held = await queries.transactions(connection, 20, state="held")
+        today = day_start(reader.now, reader.formats.zone)
+        charge_points, totals, held = await self._site.store.read(
+            lambda unit: (
+                queries.charge_points(unit),
+                queries.totals(unit, today),
+                queries.transactions(unit, 20, state="held"),
+            )
+        )
         links = {row.id: self._site.connections.find(row.id) for row in charge_points}
         prices = await self._prices.all()
         values = {"charge_points": charge_points, "links": links, "totals": totals, "held": held, "prices": prices}
@@ -77,8 +81,9 @@ class Views:
         if state and state not in _STATES:
             raise HTTPException(404)
         reader = await self._site.reader(request)
-        async with self._site.store.read() as connection:
-            rows = await queries.transactions(connection, PAGE_LENGTH + 1, before, state)
+        rows = await self._site.store.read(
+            lambda connection: queries.transactions(connection, PAGE_LENGTH + 1, before, state)
+        )
         values = {"rows": rows[:PAGE_LENGTH], "more": len(rows) > PAGE_LENGTH, "state": state, "before": before}
         return self._site.page(request, reader, "transactions", values | {"states": _STATES})
 
@@ -86,9 +91,9 @@ class Views:
         """Show one transaction."""
         number = parse_id(request.path_params["id"])
         reader = await self._site.reader(request)
-        async with self._site.store.read() as connection:
-            detail = await queries.find_transaction(connection, number)
-            rule = await find_rule(connection, number)
+        detail, rule = await self._site.store.read(
+            lambda unit: (queries.find_transaction(unit, number), find_rule(unit, number))
+        )
         if detail is None:
             raise HTTPException(404)
         live = (await self._prices.all()).get(number)
@@ -114,16 +119,16 @@ class Views:
         """List invoices."""
         before = _before(request)
         reader = await self._site.reader(request)
-        async with self._site.store.read() as connection:
-            rows = await queries.invoices(connection, PAGE_LENGTH + 1, before)
+        rows = await self._site.store.read(lambda connection: queries.invoices(connection, PAGE_LENGTH + 1, before))
         values = {"rows": rows[:PAGE_LENGTH], "more": len(rows) > PAGE_LENGTH, "before": before}
         return self._site.page(request, reader, "invoices", values)
 
     async def invoice(self, request: Request) -> Response:
         """Show one invoice."""
         reader = await self._site.reader(request)
-        async with self._site.store.read() as connection:
-            detail = await queries.find_invoice(connection, request.path_params["number"])
+        detail = await self._site.store.read(
+            lambda connection: queries.find_invoice(connection, request.path_params["number"])
+        )
         if detail is None:
             raise HTTPException(404)
         values = {"detail": detail, "row": detail.summary, "document": read_record(Invoice, detail.body)}
@@ -138,8 +143,8 @@ class Views:
         return await self._file(request, "xml")
 
     async def _file(self, request: Request, kind: str) -> Response:
-        async with self._site.store.read() as connection:
-            file = await invoice_file(connection, request.path_params["number"], kind)
+        number = request.path_params["number"]
+        file = await self._site.store.read(lambda connection: invoice_file(connection, number, kind))
         if file is None:
             raise HTTPException(404)
         return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)

@@ -4,15 +4,15 @@ A version's edge makes `Sample`s in the base unit of their quantity; this module
 that is billed, power, currents and voltages. Float noise (`9.1660000001` kWh) is dropped, then a register is cut to Wh.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
 
 from shared.metering import MeterReading, SignedData
 from shared.units import MilliAmp, MilliVolt, Watt, Wh
 
 PHASES = ("L1", "L2", "L3")
+_PHASE_NAMES = tuple((phase, f"{phase}-N") for phase in PHASES)
 ENERGY = "Energy.Active.Import.Register"
 """The default measurand (OCPP 1.6 §7.45, OCPP 2.0.1 part 2 SampledValueType), and the one that is billed."""
 
@@ -23,8 +23,6 @@ _EXPONENTS = {"kwh": 3, "kw": 3, "ma": -3, "mv": -3}
 """Units other than the base unit, as powers of ten. Case does not count: stations write KWh and kwH."""
 
 _NOISE = Decimal("0.001")
-
-N = TypeVar("N", bound=int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +62,37 @@ def make_sample(measurand: object, phase: object, value: object, unit: object, m
 
 def reading_of(samples: Sequence[Sample], signed: SignedData | None = None) -> MeterReading | None:
     """Give what samples of one instant say; None without an energy register. A total missing is the sum of phases."""
-    energy = _total(s for s in samples if s.measurand == ENERGY and s.value >= 0)
+    told = {(s.measurand, s.phase): s.value for s in samples if s.value >= 0 or s.measurand != ENERGY}
+    energy = _total(told, ENERGY)
     if energy is None:
         return None
-    power = _total(s for s in samples if s.measurand == "Power.Active.Import")
+    power = _total(told, "Power.Active.Import")
     return MeterReading(
         energy_import=Wh(int(energy)),
         power=None if power is None else Watt(int(power)),
-        currents=tuple(MilliAmp(value) for value in _phases(samples, "Current.Import")),
-        voltages=tuple(MilliVolt(value) for value in _phases(samples, "Voltage")),
+        currents=tuple(MilliAmp(int(value.scaleb(3))) for value in _phases(told, "Current.Import")),
+        voltages=tuple(MilliVolt(int(value.scaleb(3))) for value in _phases(told, "Voltage")),
         signed=signed,
     )
 
 
-def _total(samples: Iterable[Sample]) -> Decimal | None:
-    """Give the value of all phases: as told (the last one, if told twice), else the sum of all three.
+_Told = Mapping[tuple[str, str], Decimal]
+"""Values by measurand and phase; of what was told twice, the last one."""
+
+
+def _total(told: _Told, measurand: str) -> Decimal | None:
+    """Give the value of all phases: as told, else the sum of all three.
 
     One or two phases alone are no total: nobody knows whether the others have none or were left out.
     """
-    values = {sample.phase: sample.value for sample in samples}
-    if "" in values:
-        return values[""]
-    parts = _by_phase(values)
-    return sum(parts.values(), Decimal(0)) if len(parts) == len(PHASES) else None
+    whole = told.get((measurand, ""))
+    if whole is not None:
+        return whole
+    parts = _phases(told, measurand)
+    return sum(parts, Decimal(0)) if len(parts) == len(PHASES) else None
 
 
-def _phases(samples: Sequence[Sample], measurand: str) -> tuple[int, ...]:
-    parts = _by_phase({s.phase: s.value for s in samples if s.measurand == measurand})
-    return tuple(int(parts[phase].scaleb(3)) for phase in PHASES if phase in parts)
-
-
-def _by_phase(values: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Keep single phases, `L1` or to neutral, `L1-N`; between two phases is something else."""
-    return {phase: values[name] for phase in PHASES for name in (f"{phase}-N", phase) if name in values}
+def _phases(told: _Told, measurand: str) -> list[Decimal]:
+    """Give single phases, `L1` or to neutral, `L1-N`; between two phases is something else."""
+    found = (told.get((measurand, one), told.get((measurand, to_neutral))) for one, to_neutral in _PHASE_NAMES)
+    return [value for value in found if value is not None]

@@ -151,7 +151,7 @@ class Session:
             message = loads(text)
         except (ValueError, RecursionError):
             return self._violation(UNREADABLE_ID, ErrorCode.FORMATION_VIOLATION, "not valid JSON")
-        if "\\ud" in text.lower() and not _is_unicode(message):
+        if "\\u" in text and "\\ud" in text.lower() and not _is_unicode(message):
             return self._violation(UNREADABLE_ID, ErrorCode.FORMATION_VIOLATION, "half of a surrogate pair")
         if not isinstance(message, list) or not message:
             return self._violation(UNREADABLE_ID, ErrorCode.FORMATION_VIOLATION, "not a JSON array")
@@ -205,12 +205,12 @@ def loads(text: str) -> object:
     Raises:
         ValueError: it is not JSON. NaN and Infinity are not JSON either; numbers beyond a double are refused.
     """
-    return json.loads(text, parse_float=_decimal, parse_constant=_no_constant)
+    return _DECODER.decode(text)
 
 
 def dumps(value: object) -> str:
     """Write JSON without blanks; a Decimal leaves with its own digits."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return _ENCODER.encode(value)
 
 
 def _is_unicode(message: object) -> bool:
@@ -239,3 +239,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_DECODER = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)

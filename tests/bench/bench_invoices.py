@@ -18,8 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from time import perf_counter, process_time
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, insert, select
 
 from backend.core.base_fee import BaseFee
 from backend.core.einvoice import write_einvoice
@@ -98,15 +97,15 @@ def measure_documents(count: int) -> None:
 async def owe_fees(store: Store, fees: list[BaseFee]) -> list[int]:
     """Store base fees that are to be billed, an invoice each."""
 
-    async def work(connection: AsyncConnection) -> list[int]:
-        version = (await connection.execute(select(tariff_version.c.id).limit(1))).scalar_one()
+    def work(connection: Connection) -> list[int]:
+        version = connection.execute(select(tariff_version.c.id).limit(1)).scalar_one()
         ids = []
         for i, one in enumerate(fees):
             values = {"operator_id": "acme", "customer_id": BUYER.id, "scope": "contract", "target": f"K-{i}"}
             times = {"span_start": one.start, "span_end": one.end, "created_at": NOW, "body": "{}"}
             row = values | times | {"tariff_id": one.tariff_id, "tariff_version_id": version}
-            ids.append((await connection.execute(insert(fee).values(row).returning(fee.c.id))).scalar_one())
-        await connection.execute(insert(unbilled_fee), [{"fee_id": one} for one in ids])
+            ids.append(connection.execute(insert(fee).values(row).returning(fee.c.id)).scalar_one())
+        connection.execute(insert(unbilled_fee), [{"fee_id": one} for one in ids])
         return ids
 
     return await store.write(work)
@@ -118,20 +117,18 @@ async def measure_issue(folder: Path, count: int) -> tuple[float, float]:
         pass
     async with open_store(folder / "db") as store:
         fee_ids = await owe_fees(store, [base_fee()] * count)
-        async with store.read() as connection:
-            debtor = await load_debtor(connection, BUYER.id)
+        debtor = await store.read(lambda connection: load_debtor(connection, BUYER.id))
         drafts = documents(count)
         begin, cpu = perf_counter(), process_time()
         for fee_id, draft in zip(fee_ids, drafts, strict=True):
             assert problems(draft) == ()
 
-            async def work(connection: AsyncConnection, fee_id: int = fee_id, draft: Invoice = draft) -> Invoice | None:
-                return await issue(connection, debtor, draft, Bearing({}, {}, (fee_id,)), NOW)
+            def work(connection: Connection, fee_id: int = fee_id, draft: Invoice = draft) -> Invoice | None:
+                return issue(connection, debtor, draft, Bearing({}, {}, (fee_id,)), NOW)
 
             assert await store.write(work)
         spent, cpu = perf_counter() - begin, process_time() - cpu
-        async with store.read() as connection:
-            stored = (await connection.execute(select(func.count()).select_from(invoice))).scalar_one()
+        stored = await store.read(lambda connection: connection.scalar(select(func.count()).select_from(invoice)))
         assert stored == count
     return count / spent, cpu / count
 

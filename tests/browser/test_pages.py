@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.store.tables import meter_value
 from tests.browser.browser import Browser
@@ -70,8 +70,8 @@ def window(browser: Browser) -> Browser:
 
 
 def add_value(running: Running, energy_wh: int) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(meter_value.insert(), value(RUNNING, NOW, energy_wh, 3_000))
+    def work(connection: Connection) -> None:
+        connection.execute(meter_value.insert(), value(RUNNING, NOW, energy_wh, 3_000))
 
     asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(5)
 

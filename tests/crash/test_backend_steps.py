@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, text
 
 from backend.core.transaction import State
 from backend.store.transactions import Transaction
@@ -42,15 +42,19 @@ async def run_and_copy(folder: Path, version: Version, story: Story) -> list[int
     answered: list[int] = []
     done = 0
     async with open_world(folder) as store:
-        # Any: SQLAlchemy's event arguments.
-        def copy(*_arguments: Any) -> None:
+
+        def copy(_statement: str) -> None:
             target = folder / str(len(answered))
             target.mkdir()
             for name in ("db", "db-wal"):
                 shutil.copy(folder / name, target)
             answered.append(done)
 
-        event.listen(store.engine.sync_engine, "before_cursor_execute", copy)
+        def trace(unit: Connection) -> None:
+            driver: Any = unit.connection.driver_connection  # Any: the driver's type
+            driver.set_trace_callback(copy)
+
+        await store.write(trace)
         station = Station(store, version=version)
         for action, payload in story:
             await station.call(action, payload)
@@ -68,8 +72,7 @@ async def finish(folder: Path, answered: int, version: Version, story: Story) ->
         for action, payload in story[answered:]:
             answer = await station.call(action, payload)
             assert answer.get("transactionId", 1) == 1
-        async with store.read() as unit:
-            readings = (await unit.execute(text("SELECT count(*) FROM meter_value"))).scalar_one()
+        readings = await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM meter_value")).scalar_one())
         return await station.transactions(), readings
 
 

@@ -59,18 +59,17 @@ async def run(path: Path, clock: ManualClock, steps: int | None) -> bool:
 async def check(path: Path) -> None:
     async with billing_store(path) as store:
         rows = await invoices(store)
-        assert [good async for good, _ in verify(store)] == [True]
+        assert [good for good, _ in await store.read(lambda connection: list(verify(connection)))] == [True]
         assert sorted(row.number for row in rows) == ["RE-2026-000001", "RE-2026-000002", "RE-K-2026-000001"]
         documents = [from_json(Invoice, row.body) for row in rows]
         fees = [fee.first.month for document in documents for fee in document.fees]
         assert fees == [10, 11]
-        async with store.read() as unit:
-            right = Decimal(
-                (await unit.execute(text("SELECT total_gross FROM rating ORDER BY id"))).scalars().all()[-1]
-            )
-            assert (await unit.execute(text("SELECT count(*) FROM unbilled_cdr"))).scalar() == 0
-            assert (await unit.execute(text("SELECT count(*) FROM unbilled_fee"))).scalar() == 0
-            assert (await unit.execute(text("SELECT count(*) FROM mail_outbox"))).scalar() == 3
+        right = Decimal(
+            await store.read(lambda unit: unit.scalar(text("SELECT total_gross FROM rating ORDER BY id DESC")))
+        )
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_cdr")).scalar()) == 0
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_fee")).scalar()) == 0
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM mail_outbox")).scalar()) == 3
         # To a cent: net prices are taxed once for each document.
         assert abs(sum(row.total_gross for row in rows) - right - 2 * Decimal("5.94")) <= Decimal("0.01")
 

@@ -65,12 +65,15 @@ async def story(path: Path, steps: int) -> bool:
 
 
 async def check(store: Store) -> None:
-    async with store.read() as unit:
-        sessions = (await unit.execute(text("SELECT state, rerate_reason FROM charging_transaction"))).all()
-        assert [tuple(row) for row in sessions] == [("rated", "")]
-        assert (await unit.execute(text("SELECT count(*) FROM profile_switch"))).scalar_one() == 2
-        assert (await unit.execute(text("SELECT count(*) FROM session_tariff"))).scalar_one() == 2
-        totals = (await unit.execute(text("SELECT total_net FROM rating ORDER BY id"))).scalars().all()
+    sessions = await store.read(
+        lambda unit: unit.execute(text("SELECT state, rerate_reason FROM charging_transaction")).all()
+    )
+    assert [tuple(row) for row in sessions] == [("rated", "")]
+    assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM profile_switch")).scalar_one()) == 2
+    assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM session_tariff")).scalar_one()) == 2
+    totals = await store.read(
+        lambda unit: unit.execute(text("SELECT total_net FROM rating ORDER BY id")).scalars().all()
+    )
     # 6 kWh at 0.40 and 3 at 0.20, then 3 at 0.20, or at 0.50 once the clouds are known.
     assert totals in (["3.60", "4.50"], ["4.50"])
     proof = await recompute(store)

@@ -73,20 +73,27 @@ async def check(path: Path) -> None:
         first, second, _ = await transactions(store)
         for one in (first, second):
             assert (one.held_reason, one.rerate_reason) == ("", "")
-        async with store.read() as unit:
-            chain = await unit.execute(text("SELECT cdr_id, number, rating_id FROM cdr_correction ORDER BY id"))
-            assert [(row.cdr_id, row.number) for row in chain] == [(1, 1), (2, 1)]
-            billed = await unit.execute(text("SELECT cdr_id, rating_id FROM invoice_cdr ORDER BY cdr_id"))
-            # The first as it was then, the second as it is now: ratings 1 and 2 were first, 3 and 4 came again.
-            assert [tuple(row) for row in billed] == [(1, 1), (2, 4)]
-            # What the first invoice charged for the first session comes back on the second one, once.
-            corrected = await unit.execute(
+        chain = await store.read(
+            lambda unit: unit.execute(text("SELECT cdr_id, number, rating_id FROM cdr_correction ORDER BY id")).all()
+        )
+        assert [(row.cdr_id, row.number) for row in chain] == [(1, 1), (2, 1)]
+        billed = await store.read(
+            lambda unit: unit.execute(text("SELECT cdr_id, rating_id FROM invoice_cdr ORDER BY cdr_id")).all()
+        )
+        # The first as it was then, the second as it is now: ratings 1 and 2 were first, 3 and 4 came again.
+        assert [tuple(row) for row in billed] == [(1, 1), (2, 4)]
+        # What the first invoice charged for the first session comes back on the second one, once.
+        corrected = await store.read(
+            lambda unit: unit.execute(
                 text("SELECT credited_rating_id, rating_id, invoice_id FROM invoice_correction")
-            )
-            assert [tuple(row) for row in corrected] == [(1, 3, 2)]
-            assert (await unit.execute(text("SELECT count(*) FROM unbilled_cdr"))).scalar() == 0
-            totals = await unit.execute(text("SELECT total_gross FROM rating WHERE id IN (3, 4)"))
-            right = sum(Decimal(row.total_gross) for row in totals)
+            ).all()
+        )
+        assert [tuple(row) for row in corrected] == [(1, 3, 2)]
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_cdr")).scalar()) == 0
+        totals = await store.read(
+            lambda unit: unit.execute(text("SELECT total_gross FROM rating WHERE id IN (3, 4)")).all()
+        )
+        right = sum(Decimal(row.total_gross) for row in totals)
         bills = await invoices(store)
         assert [row.number for row in bills] == ["RE-2026-000001", "RE-2026-000002"]
         assert sum(row.total_gross for row in bills) == right

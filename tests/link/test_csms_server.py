@@ -68,8 +68,7 @@ class World:
             yield station
 
     async def transactions(self) -> list[Transaction]:
-        async with self.store.read() as unit:
-            return list(reversed(await list_transactions(unit)))
+        return list(reversed(await self.store.read(list_transactions)))
 
     async def gone(self) -> None:
         async with asyncio.timeout(5):
@@ -159,8 +158,9 @@ def test_values_after_the_stop_are_kept(tmp_path: Path) -> None:
             number = (await station.call("StartTransaction", start()))["transactionId"]
             await station.call("StopTransaction", stop(number))
             await station.call("MeterValues", values(number, (30, 6000)))
-        async with world.store.read() as unit:
-            rows = (await unit.exec_driver_sql("SELECT energy_wh FROM meter_value")).scalars().all()
+        rows = await world.store.read(
+            lambda unit: (unit.exec_driver_sql("SELECT energy_wh FROM meter_value")).scalars().all()
+        )
         assert rows == [6000]
 
     play(tmp_path, story)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select
 
 from backend.core.rating import Policy
 from backend.core.tariff import canonical, version_id
@@ -50,7 +49,7 @@ async def billing_store(path: Path, cycle: str = "day", **changes: Any) -> Async
         yield store
 
 
-async def _fill(connection: AsyncConnection, cycle: str, changes: dict[str, Any]) -> None:
+def _fill(connection: Connection, cycle: str, changes: dict[str, Any]) -> None:
     tariff = changes.pop("tariff", DAY_NIGHT)
     text, tariff_id = canonical(tariff), tariff["id"]
     place = {"street": "Marktplatz 1", "postcode": "14467", "city": "Potsdam"}
@@ -69,8 +68,8 @@ async def _fill(connection: AsyncConnection, cycle: str, changes: dict[str, Any]
         "currency": "EUR",
         "invoice_prefix": "RE",
     }
-    await connection.execute(insert(operator).values(acme | changes.pop("operator", {})))
-    await connection.execute(
+    connection.execute(insert(operator).values(acme | changes.pop("operator", {})))
+    connection.execute(
         insert(charge_point).values(
             id="CP-1",
             operator_id="acme",
@@ -83,7 +82,7 @@ async def _fill(connection: AsyncConnection, cycle: str, changes: dict[str, Any]
             firmware="",
         )
     )
-    await connection.execute(
+    connection.execute(
         insert(tariff_version).values(
             id=version_id(text),
             operator_id="acme",
@@ -103,8 +102,8 @@ async def _fill(connection: AsyncConnection, cycle: str, changes: dict[str, Any]
         "cycle": cycle,
         "payment_days": 14,
     }
-    await connection.execute(insert(customer).values(erika | changes.pop("customer", {})))
-    await connection.execute(
+    connection.execute(insert(customer).values(erika | changes.pop("customer", {})))
+    connection.execute(
         insert(id_token).values(token=TOKEN, operator_id="acme", customer_id=BUYER.id, holder="", blocked=False)
     )
     assert not changes
@@ -119,8 +118,8 @@ async def add_transaction(
     """Store a transaction that has ended, with the register at so many minutes after its start."""
     points = [(start + timedelta(minutes=minutes), energy) for minutes, energy in registers]
 
-    async def work(connection: AsyncConnection) -> int:
-        version = (await connection.execute(select(tariff_version.c.id).limit(1))).scalar_one()
+    def work(connection: Connection) -> int:
+        version = connection.execute(select(tariff_version.c.id).limit(1)).scalar_one()
         values = {
             "charge_point_id": "CP-1",
             "operator_id": "acme",
@@ -136,28 +135,27 @@ async def add_transaction(
             "tariff_reason": "",
         }
         added = insert(charging_transaction).values(values | changes).returning(charging_transaction.c.id)
-        number = (await connection.execute(added)).scalar_one()
+        number = connection.execute(added).scalar_one()
         for at, energy in points:
             row = {"transaction_id": number, "at": at, "context": "Sample.Periodic", "energy_wh": energy}
-            await connection.execute(insert(meter_value).values(row))
+            connection.execute(insert(meter_value).values(row))
         return int(number)
 
     return await store.write(work)
 
 
 async def transactions(store: Store) -> list[Any]:
-    async with store.read() as connection:
-        return list(await connection.execute(select(charging_transaction).order_by(charging_transaction.c.id)))
+    return await store.read(
+        lambda connection: list(connection.execute(select(charging_transaction).order_by(charging_transaction.c.id)))
+    )
 
 
 async def invoices(store: Store) -> list[Any]:
-    async with store.read() as connection:
-        return list(await connection.execute(select(invoice).order_by(invoice.c.id)))
+    return await store.read(lambda connection: list(connection.execute(select(invoice).order_by(invoice.c.id))))
 
 
 async def outbox(store: Store) -> list[Any]:
-    async with store.read() as connection:
-        return list(await connection.execute(select(mail_outbox).order_by(mail_outbox.c.id)))
+    return await store.read(lambda connection: list(connection.execute(select(mail_outbox).order_by(mail_outbox.c.id))))
 
 
 @dataclass

@@ -54,9 +54,8 @@ def test_a_password_is_kept_as_a_hash_only(tmp_path: Path) -> None:
         async with open_world(tmp_path, master) as store:
             again = await store.write(lambda unit: apply(unit, parse_master_data(master)))
             assert again.changed == 0
-            async with store.read() as unit:
-                query = select(tables.charge_point.c.password_hash).where(tables.charge_point.c.id == "CP-1")
-                stored = (await unit.execute(query)).scalar_one()
+            query = select(tables.charge_point.c.password_hash).where(tables.charge_point.c.id == "CP-1")
+            stored = await store.read(lambda unit: unit.execute(query).scalar_one())
         assert "tr0ub4dor" not in stored
         assert is_password(Secret("tr0ub4dor"), stored)
         assert not is_password(Secret("tr0ub4dox"), stored)
@@ -86,8 +85,7 @@ def test_an_entry_that_names_nothing_changes_nothing(tmp_path: Path, addition: s
             data = parse_master_data(MASTER.replace("Nebenweg 2", "Nebenweg 3") + addition)
             with pytest.raises(ApplyError, match=words):
                 await store.write(lambda unit: apply(unit, data))
-            async with store.read() as unit:
-                streets = (await unit.execute(select(tables.customer.c.street))).scalars().all()
+            streets = await store.read(lambda unit: unit.execute(select(tables.customer.c.street)).scalars().all())
             assert streets == ["Nebenweg 2"]
 
     asyncio.run(scenario())

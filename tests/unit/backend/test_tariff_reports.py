@@ -56,8 +56,8 @@ def run(folder: Path, *arguments: str) -> int:
 
 def state(folder: Path) -> list[tuple[str, str]]:
     async def look() -> list[tuple[str, str]]:
-        async with open_store(folder / "db") as store, store.read() as unit:
-            return [(row.state.value, row.held_reason) for row in await list_transactions(unit)]
+        async with open_store(folder / "db") as store:
+            return [(row.state.value, row.held_reason) for row in await store.read(list_transactions)]
 
     return asyncio.run(look())
 
@@ -148,8 +148,7 @@ def test_a_missing_series_holds_the_session_until_it_is_imported(
     async def rate_it() -> list[str]:
         async with open_store(tmp_path / "db") as store:
             await rate_ended(store, ManualClock(NOW), Policy())
-            async with store.read() as unit:
-                return list((await unit.execute(text("SELECT total_net FROM rating"))).scalars())
+            return await store.read(lambda unit: list(unit.execute(text("SELECT total_net FROM rating")).scalars()))
 
     # 18:40 to 19:10 5 kWh, to 19:40 6 kWh; full hour at 19:00: 3.333 kWh x 0.30 + 7.667 kWh x 0.25
     assert asyncio.run(rate_it()) == ["2.92"]

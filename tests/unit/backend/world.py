@@ -102,8 +102,7 @@ class Station:
         await self.call("StatusNotification", {"connectorId": connector, "errorCode": "NoError", "status": "Available"})
 
     async def transactions(self) -> list[Transaction]:
-        async with self.store.read() as unit:
-            return list(reversed(await list_transactions(unit)))
+        return list(reversed(await self.store.read(list_transactions)))
 
 
 def start(meter: int = 1000, minute: int = 0, tag: str = "04A2B3C4", connector: int = 1) -> Payload:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from backend.store.event_log import store_signed_values
 from backend.store.tables import meter_value
@@ -161,8 +161,8 @@ def _version(lines: Iterator[str]) -> int:
 
 
 def _add_value(running: Running, energy_wh: int) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(meter_value.insert(), value(RUNNING, NOW, energy_wh, 3_000))
+    def work(connection: Connection) -> None:
+        connection.execute(meter_value.insert(), value(RUNNING, NOW, energy_wh, 3_000))
 
     asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(5)
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import create_engine, text
 
 from backend.csms.commands import Commands
 from backend.csms.connections import Connection, Connections
@@ -191,7 +190,7 @@ class ClosedStore(Store):
 
 def test_what_is_not_stored_is_not_answered_as_stored() -> None:
     async def scenario() -> None:
-        engine = create_async_engine("sqlite+aiosqlite://")
+        engine = create_engine("sqlite://")
         wire = Wire(ClosedStore(engine))
         for action, payload in (
             ("StartTransaction", start()),
@@ -200,7 +199,7 @@ def test_what_is_not_stored_is_not_answered_as_stored() -> None:
         ):
             answer = await wire.ask(json.dumps([2, "a", action, payload]))
             assert answer[:3] == [4, "a", "InternalError"]
-        await engine.dispose()
+        engine.dispose()
 
     asyncio.run(scenario())
 
@@ -212,12 +211,10 @@ def test_a_full_disk_refuses_the_message_and_takes_it_when_there_is_room_again(t
         await store.write(lambda unit: unit.execute(text(f"PRAGMA max_page_count = {pages}")))
         message = json.dumps([2, "a", "MeterValues", values(4711, *((i, 1000 + i) for i in range(500)))])
         assert (await wire.ask(message))[2] == "InternalError"
-        async with store.read() as unit:
-            assert await unit.scalar(text("SELECT count(*) FROM meter_value")) == 0
+        assert await store.read(lambda unit: unit.scalar(text("SELECT count(*) FROM meter_value"))) == 0
         await store.write(lambda unit: unit.execute(text("PRAGMA max_page_count = 1000000")))
         assert await wire.ask(message) == [3, "a", {}]
-        async with store.read() as unit:
-            assert await unit.scalar(text("SELECT count(*) FROM meter_value")) == 500
+        assert await store.read(lambda unit: unit.scalar(text("SELECT count(*) FROM meter_value"))) == 500
 
     talk(tmp_path, story)
 
@@ -536,8 +533,10 @@ def test_energy_is_not_refused_for_a_value_beyond_its_limits_and_that_is_told(
 ) -> None:
     async def story(wire: Wire) -> None:
         assert (await wire.ask(json.dumps([2, "a", action, payload])))[0] == 3
-        async with wire.dialogue._store.read() as unit:
-            assert await unit.scalar(text("SELECT count(*) FROM transaction_event")) == 1
+        assert (
+            await wire.dialogue._store.read(lambda unit: unit.scalar(text("SELECT count(*) FROM transaction_event")))
+            == 1
+        )
 
     talk(tmp_path, story, version=version)
     assert f"{action} taken as it is" in caplog.text

@@ -50,8 +50,7 @@ def go_to(clock: ManualClock, at: datetime) -> None:
 
 
 async def fees(store: Store) -> list[Any]:
-    async with store.read() as unit:
-        return list(await unit.execute(select(fee).order_by(fee.c.id)))
+    return await store.read(lambda unit: list(unit.execute(select(fee).order_by(fee.c.id))))
 
 
 async def bill(store: Store, clock: ManualClock, at: datetime) -> list[Invoice]:
@@ -174,8 +173,7 @@ def test_a_fee_for_each_day_goes_on_the_invoice_of_the_day(tmp_path: Path) -> No
 
 def test_a_group_is_billed_one_fee_by_its_first_customer(tmp_path: Path) -> None:
     async def check(store: Store, clock: ManualClock) -> None:
-        async with store.read() as unit:
-            erika = dict((await unit.execute(select(customer))).one()._mapping)
+        erika = await store.read(lambda unit: dict(unit.execute(select(customer)).one()._mapping))
         staff = insert(customer_group).values(id="staff", operator_id="acme", name="")
         await store.write(lambda unit: unit.execute(staff))
         await store.write(lambda unit: unit.execute(update(customer).values(group_id="staff")))

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.core.invoice import Invoice
 from backend.core.rating import Policy
@@ -85,10 +84,8 @@ def test_running_session_is_waited_for_then_both_are_billed(tmp_path: Path) -> N
     with_store(tmp_path, check)
 
 
-async def _end(connection: AsyncConnection, number: int) -> None:
-    await connection.execute(
-        update(charging_transaction).where(charging_transaction.c.id == number).values(state="ended")
-    )
+def _end(connection: Connection, number: int) -> None:
+    connection.execute(update(charging_transaction).where(charging_transaction.c.id == number).values(state="ended"))
 
 
 def test_late_session_is_billed_by_the_next_run_with_its_own_days(tmp_path: Path) -> None:
@@ -117,8 +114,7 @@ def test_blocked_draft_is_shown_takes_no_number_and_is_issued_once_put_right(
         await issuer.run()
         assert await invoices(store) == []
         assert caplog.text.count("invoice_blocked") == 1
-        async with store.read() as connection:
-            drafts, _ = await due_drafts(connection, clock.utc(), SETTINGS)
+        drafts, _ = await store.read(lambda connection: due_drafts(connection, clock.utc(), SETTINGS))
         assert [draft.problems for draft in drafts] == [("buyer: city is missing",)]
         await store.write(lambda connection: connection.execute(update(customer).values(city="Potsdam")))
         await issuer.run()
@@ -179,14 +175,14 @@ def test_issued_invoice_cannot_be_changed(tmp_path: Path) -> None:
 class _Dying:
     """A connection that dies at the n-th statement."""
 
-    def __init__(self, connection: AsyncConnection, statements: int) -> None:
+    def __init__(self, connection: Connection, statements: int) -> None:
         self._connection, self._left = connection, statements
 
-    async def execute(self, *arguments: Any) -> Any:
+    def execute(self, *arguments: Any) -> Any:
         if self._left == 0:
             raise ConnectionError("power cut")
         self._left -= 1
-        return await self._connection.execute(*arguments)
+        return self._connection.execute(*arguments)
 
 
 def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) -> None:
@@ -194,21 +190,20 @@ def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) 
         clock = ManualClock(NEXT_DAY)
         await add_transaction(store)
         await rate_ended(store, clock, Policy())
-        async with store.read() as connection:
-            (due,), _ = await due_drafts(connection, clock.utc(), SETTINGS)
+        (due,), _ = await store.read(lambda connection: due_drafts(connection, clock.utc(), SETTINGS))
 
         def work(statements: int) -> Work[Invoice | None]:
-            async def run(connection: AsyncConnection) -> Invoice | None:
+            def run(connection: Connection) -> Invoice | None:
                 dying: Any = _Dying(connection, statements)
-                return await issue(dying, due.debtor, due.draft, due.bears, clock.utc())
+                return issue(dying, due.debtor, due.draft, due.bears, clock.utc())
 
             return run
 
-        async def count(connection: AsyncConnection) -> int:
+        def count(connection: Connection) -> int:
             counting: Any = _Dying(connection, 10**9)
-            savepoint = await connection.begin_nested()
-            assert await issue(counting, due.debtor, due.draft, due.bears, clock.utc())
-            await savepoint.rollback()
+            savepoint = connection.begin_nested()
+            assert issue(counting, due.debtor, due.draft, due.bears, clock.utc())
+            savepoint.rollback()
             return 10**9 - int(counting._left)
 
         needed = await store.write(count)

@@ -97,8 +97,7 @@ def test_the_price_so_far_is_that_of_the_last_meter_value_and_ends_as_the_rating
         await world.station.call("StopTransaction", stop(1))
         await rate_ended(world.store, world.clock, Policy())
         assert await prices.all() == {}
-        async with world.store.read() as unit:
-            rated = await current_rating(unit, 1)
+        rated = await world.store.read(lambda unit: current_rating(unit, 1))
         assert rated is not None
         assert last.total == Money(rated.total_gross, "EUR")
 

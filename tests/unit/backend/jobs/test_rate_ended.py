@@ -30,8 +30,7 @@ def with_store(tmp_path: Path, test: Callable[[Store], Awaitable[None]]) -> None
 
 
 async def rows(store: Store, table: Any) -> list[Any]:
-    async with store.read() as connection:
-        return list(await connection.execute(select(table)))
+    return await store.read(lambda connection: list(connection.execute(select(table))))
 
 
 def test_day_and_night_are_rated_with_values_at_the_boundary(tmp_path: Path) -> None:

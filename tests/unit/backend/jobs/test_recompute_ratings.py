@@ -51,12 +51,10 @@ def test_every_night_proves_all_ratings_and_keeps_what_it_found(
             job = Recomputer(store, clock)
             due = await job.run()
             assert due == datetime(2026, 10, 16, 1, tzinfo=UTC)
-            async with store.read() as unit:
-                assert await last_run(unit) is None
+            assert await store.read(last_run) is None
             clock.set_utc(datetime(2026, 10, 16, 1, tzinfo=UTC))
             assert await job.run() == datetime(2026, 10, 17, 1, tzinfo=UTC)
-            async with store.read() as unit:
-                found = await last_run(unit)
+            found = await store.read(last_run)
             assert found is not None
             assert (found.at, found.proof.checked, found.proof.differences) == (clock.utc(), 2, ())
             again = Recomputer(store, clock)  # the program was started anew

@@ -69,8 +69,7 @@ def with_bills(tmp_path: Path, test: Callable[[Store], Awaitable[None]]) -> None
 
 
 async def rows(store: Store, table: Any) -> list[Any]:
-    async with store.read() as connection:
-        return list(await connection.execute(select(table)))
+    return await store.read(lambda connection: list(connection.execute(select(table))))
 
 
 async def correct_end(store: Store, meter_stop: int) -> None:
@@ -202,8 +201,7 @@ def test_a_second_correction_takes_back_what_the_first_one_charged(tmp_path: Pat
         ]
         named = [[one.number for one in from_json(Invoice, row.body).preceding] for row in rows]
         assert named == [[], ["RE-2026-000001"], ["RE-2026-000002"], ["RE-2026-000003"]]
-        async with store.read() as unit:
-            current = await current_rating(unit, 1)
+        current = await store.read(lambda unit: current_rating(unit, 1))
         assert current is not None
         assert sum(row.total_gross for row in rows) == current.total_gross
 
@@ -282,8 +280,7 @@ def test_two_drafts_of_one_correction_are_issued_once(tmp_path: Path, tariff: di
 def test_an_invoice_drafted_before_a_change_is_not_issued(tmp_path: Path) -> None:
     async def check(store: Store) -> None:
         now = CLOCK.utc()
-        async with store.read() as connection:
-            (due,), _ = await due_drafts(connection, now, BillingSettings(grace_s=0))
+        (due,), _ = await store.read(lambda connection: due_drafts(connection, now, BillingSettings(grace_s=0)))
         await correct_end(store, 1_030_000)
         assert await store.write(lambda unit: issue(unit, due.debtor, due.draft, due.bears, now)) is None
         assert await invoices(store) == []

@@ -97,8 +97,7 @@ def test_the_next_session_is_priced_by_what_was_assigned_before(old: Path) -> No
     async def scenario() -> None:
         async with open_store(old) as store:
             await Station(store).call("StartTransaction", start())
-            async with store.read() as unit:
-                newest = (await list_transactions(unit))[0]
+            newest = (await store.read(list_transactions))[0]
             assert "tariff flat of customer K-1" in newest.tariff_reason
             added = MASTER[: MASTER.index("[[tariff]]")]
             await store.write(lambda unit: apply(unit, parse_master_data(added)))

@@ -80,8 +80,8 @@ def test_what_is_on_no_invoice_or_was_rated_again_since_is_listed(old: Path) -> 
     assert rows(old, "PRAGMA foreign_key_check") == []
 
     async def scenario() -> None:
-        async with open_store(old) as store, store.read() as unit:
-            found = await unbilled(unit, datetime(2027, 1, 1, tzinfo=UTC))
+        async with open_store(old) as store:
+            found = await store.read(lambda unit: unbilled(unit, datetime(2027, 1, 1, tzinfo=UTC)))
         assert [(one.id, one.source) for one in found] == [(2, Source.SESSION), (4, Source.CORRECTION)]
 
     asyncio.run(scenario())
@@ -92,8 +92,9 @@ def test_series_of_before_go_on_to_serve_all_operators(old: Path) -> None:
     at = datetime.fromtimestamp(START / 1000, UTC)
 
     async def scenario() -> None:
-        async with open_store(old) as store, store.read() as unit:
-            assert await load_prices(unit, "muster", "DE-LU", at, at) == {at: Decimal("41.2")}
+        async with open_store(old) as store:
+            prices = await store.read(lambda unit: load_prices(unit, "muster", "DE-LU", at, at))
+            assert prices == {at: Decimal("41.2")}
 
     asyncio.run(scenario())
 

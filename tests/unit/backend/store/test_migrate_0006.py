@@ -65,7 +65,7 @@ def test_invoices_of_before_are_chained_and_proved_without_an_einvoice(old: Path
 
     async def check() -> list[tuple[bool, str]]:
         async with open_store(old) as store:
-            return [line async for line in verify(store)]
+            return await store.read(lambda connection: list(verify(connection)))
 
     lines = asyncio.run(check())
     assert [good for good, _ in lines] == [True, True], lines
@@ -86,7 +86,7 @@ def test_an_invoice_of_before_is_read_as_paper_and_its_customer_gets_the_hybrid_
     assert from_json(Invoice, _as_of_then("RE-2026-000001")).output is Output.PDF
 
     async def output() -> Output:
-        async with open_store(old) as store, store.read() as connection:
-            return (await load_debtor(connection, "C-1001")).account.output
+        async with open_store(old) as store:
+            return (await store.read(lambda connection: load_debtor(connection, "C-1001"))).account.output
 
     assert asyncio.run(output()) is Output.HYBRID

@@ -1,14 +1,13 @@
 """What people look at, asked of a real database file."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, create_engine, text
 
 from backend.store import overview
 from backend.store.tables import charging_transaction, evse
@@ -24,10 +23,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "emops.sqlite"
 
 
-def ask(path: Path, query: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+def ask(path: Path, query: Callable[[Connection], T]) -> T:
     async def story() -> T:
-        async with open_store(path) as store, store.read() as connection:
-            return await query(connection)
+        async with open_store(path) as store:
+            return await store.read(query)
 
     return asyncio.run(story())
 

@@ -23,14 +23,15 @@ def test_prices_come_back_with_their_own_digits_and_sign(tmp_path: Path) -> None
             assert (
                 await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, Origin("", "market.csv"), NOON)) == 4
             )
-            async with store.read() as unit:
-                assert await load_prices(unit, "acme", "DE-LU", NOON, NOON + 3 * QUARTER) == PRICES
-                assert (
-                    list(await load_prices(unit, "acme", "DE-LU", NOON + QUARTER, NOON + 2 * QUARTER))
-                    == list(PRICES)[1:3]
+            assert await store.read(lambda unit: load_prices(unit, "acme", "DE-LU", NOON, NOON + 3 * QUARTER)) == PRICES
+            assert (
+                await store.read(
+                    lambda unit: list(load_prices(unit, "acme", "DE-LU", NOON + QUARTER, NOON + 2 * QUARTER))
                 )
-                assert await load_prices(unit, "acme", "AT", NOON, NOON + QUARTER) == {}
-                (summary,) = await list_series(unit)
+                == list(PRICES)[1:3]
+            )
+            assert await store.read(lambda unit: load_prices(unit, "acme", "AT", NOON, NOON + QUARTER)) == {}
+            (summary,) = await store.read(list_series)
             assert (summary.series, summary.prices, summary.first) == ("DE-LU", 4, NOON)
 
     asyncio.run(scenario())
@@ -48,8 +49,9 @@ def test_the_price_that_came_last_counts_and_the_one_before_stays(tmp_path: Path
                     await store.write(lambda unit: store_prices(unit, "DE-LU", corrected, Origin("", "second"), NOON))
                     == added
                 )
-            async with store.read() as unit:
-                assert (await load_prices(unit, "acme", "DE-LU", NOON, NOON))[NOON] == Decimal("6.0")
+            assert (await store.read(lambda unit: load_prices(unit, "acme", "DE-LU", NOON, NOON)))[NOON] == Decimal(
+                "6.0"
+            )
 
     asyncio.run(scenario())
     connection = sqlite3.connect(tmp_path / "db")
@@ -70,10 +72,10 @@ def test_what_an_operator_brings_counts_for_its_own_tariffs_and_a_market_for_all
             await store.write(lambda unit: store_prices(unit, "DE-LU", PRICES, Origin("", "market.csv"), NOON))
             own = {NOON: Decimal(99)}
             await store.write(lambda unit: store_prices(unit, "DE-LU", own, Origin("acme", "own.csv"), NOON))
-            async with store.read() as unit:
-                # Its own alone: a price that is missing there is missing, not taken from elsewhere.
-                assert await load_prices(unit, "acme", "DE-LU", NOON, NOON + 3 * QUARTER) == own
-                assert await load_prices(unit, "other", "DE-LU", NOON, NOON + 3 * QUARTER) == PRICES
-                assert [(one.operator_id, one.prices) for one in await list_series(unit)] == [("", 4), ("acme", 1)]
+            assert await store.read(lambda unit: load_prices(unit, "acme", "DE-LU", NOON, NOON + 3 * QUARTER)) == own
+            assert (
+                await store.read(lambda unit: load_prices(unit, "other", "DE-LU", NOON, NOON + 3 * QUARTER)) == PRICES
+            )
+            assert [(one.operator_id, one.prices) for one in await store.read(list_series)] == [("", 4), ("acme", 1)]
 
     asyncio.run(scenario())

@@ -108,22 +108,19 @@ class Site:
             await rate_ended(self.store, CLOCK, Policy())
 
     async def rows(self, query: str) -> list[Any]:
-        async with self.store.read() as unit:
-            return list(await unit.execute(text(query)))
+        return await self.store.read(lambda unit: list(unit.execute(text(query))))
 
     async def state(self, number: int = 1) -> tuple[str, str]:
         (row,) = await self.rows(f"SELECT state, held_reason FROM charging_transaction WHERE id = {number}")
         return row.state, row.held_reason
 
     async def rating(self, number: int = 1) -> Rating:
-        async with self.store.read() as unit:
-            stored = await current_rating(unit, number)
+        stored = await self.store.read(lambda unit: current_rating(unit, number))
         assert stored is not None, await self.state(number)
         return from_json(Rating, stored.body)
 
     async def turns(self, number: int = 1) -> tuple[Turn, ...]:
-        async with self.store.read() as unit:
-            stored = await current_rating(unit, number)
+        stored = await self.store.read(lambda unit: current_rating(unit, number))
         assert stored is not None
         return from_json(Inputs, stored.inputs).turns
 
@@ -355,8 +352,7 @@ def test_a_running_session_shows_the_price_of_what_is_in_force(tmp_path: Path) -
         prices = LivePrices(site.store, Policy())
 
         async def total() -> tuple[Decimal, list[str]]:
-            async with site.store.read() as unit:
-                running = await running_transactions(unit)
+            running = await site.store.read(running_transactions)
             live = (await prices.of(running))[1]
             assert live.rating, live.reason
             return live.rating.total_net, [turn.tariff_id for turn in live.turns]
@@ -377,10 +373,12 @@ def test_a_switch_that_comes_in_while_the_job_computes_is_not_lost(tmp_path: Pat
         await site.charge((0, 0), (60, 6000), (120, 12_000))
         original, name = usage.later_sessions, "backend.jobs.rate_ended.later_sessions"
 
-        async def interrupted(*args: Any) -> Any:
+        loop = asyncio.get_running_loop()
+
+        def interrupted(*args: Any) -> Any:
             monkeypatch.setattr(name, original)
-            await site.switch(60, "PROFILE_GREEN")
-            return await original(*args)
+            asyncio.run_coroutine_threadsafe(site.switch(60, "PROFILE_GREEN"), loop).result()
+            return original(*args)
 
         monkeypatch.setattr(name, interrupted)
         await rate_ended(site.store, CLOCK, Policy())
@@ -462,8 +460,7 @@ def test_a_set_that_can_not_be_used_is_refused(tmp_path: Path, addition: str, wo
     async def story(site: Site) -> None:
         with pytest.raises(ApplyError, match=words):
             await site.apply(SET.replace(assignment("grid", GREEN), "") + swiss + addition)
-        async with site.store.read() as unit:
-            assert len(await list_assignments(unit)) == 1
+        assert await site.store.read(lambda unit: len(list_assignments(unit))) == 1
 
     at_site(tmp_path, SET, story)
 

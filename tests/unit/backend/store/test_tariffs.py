@@ -131,8 +131,7 @@ async def prices(store: Store) -> list[str]:
     query = (
         "SELECT total_net FROM rating r WHERE id = (SELECT max(id) FROM rating WHERE transaction_id = r.transaction_id)"
     )
-    async with store.read() as unit:
-        return list((await unit.execute(text(query + " ORDER BY transaction_id"))).scalars())
+    return await store.read(lambda unit: list(unit.execute(text(query + " ORDER BY transaction_id")).scalars()))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +148,11 @@ def test_one_session_five_possible_payers(tmp_path: Path, token: str, scope: Sco
     async def scenario() -> None:
         async with open_world(tmp_path, MASTER + RULES) as store:
             await charge(store, [Session(token, "20")])
-            async with store.read() as unit:
-                rule = await find_rule(unit, 1)
-                row = (await unit.execute(text("SELECT total_net, total_gross FROM rating"))).one()
-                reason = (await unit.execute(text("SELECT tariff_reason FROM charging_transaction"))).scalar_one()
+            rule = await store.read(lambda unit: find_rule(unit, 1))
+            row = await store.read(lambda unit: unit.execute(text("SELECT total_net, total_gross FROM rating")).one())
+            reason = await store.read(
+                lambda unit: unit.execute(text("SELECT tariff_reason FROM charging_transaction")).scalar_one()
+            )
             assert tuple(row) == total
             assert rule is not None
             assert rule.assignment is not None
@@ -234,8 +234,9 @@ def test_a_session_that_comes_late_takes_its_place_in_the_order_of_ends(tmp_path
             await charge(store, [Session("CONTRACT", "60", 0)])  # was kept by its station while it was offline
             # The first to end has 60 of 100 kWh free, the other one the 40 that are left.
             assert await prices(store) == ["14.00", "0.00"]
-            async with store.read() as unit:
-                reasons = (await unit.execute(text("SELECT reason FROM rating ORDER BY id"))).scalars().all()
+            reasons = await store.read(
+                lambda unit: unit.execute(text("SELECT reason FROM rating ORDER BY id")).scalars().all()
+            )
             assert reasons[2] == "an earlier session that counts together with it came in or changed"
             proof = await recompute(store)
             assert (proof.checked, proof.differences) == (3, ())

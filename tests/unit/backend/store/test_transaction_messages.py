@@ -57,16 +57,16 @@ class ModernStation(Station):
         return transaction
 
     async def notes(self, number: int = 1) -> str:
-        async with self.store.read() as unit:
-            detail = await find_transaction(unit, number)
+        detail = await self.store.read(lambda unit: find_transaction(unit, number))
         assert detail
         return detail.summary.notes
 
     async def count(self, table: str) -> int:
-        async with self.store.read() as unit:
-            return int(
-                (await unit.execute(select(func.count()).select_from(tables.metadata.tables[table]))).scalar_one()
+        return int(
+            await self.store.read(
+                lambda unit: unit.execute(select(func.count()).select_from(tables.metadata.tables[table])).scalar_one()
             )
+        )
 
     async def rate(self) -> None:
         await rate_ended(self.store, ManualClock(NOW), Policy())
@@ -317,9 +317,8 @@ def test_values_after_the_rating_let_it_be_rated_again(tmp_path: Path) -> None:
         await station.tell(SESSION[1])
         rated = await station.the_transaction()
         assert (rated.state, rated.meter_stop) == (State.RATED, 12_000)
-        async with station.store.read() as unit:
-            query = select(tables.charging_transaction.c.rerate_reason)
-            assert await unit.scalar(query) == LATE_VALUES
+        query = select(tables.charging_transaction.c.rerate_reason)
+        assert await station.store.read(lambda unit: unit.scalar(query)) == LATE_VALUES
 
     play(tmp_path, story)
 
@@ -331,13 +330,11 @@ def test_a_late_register_beyond_an_end_that_had_none_is_billed_after_all(tmp_pat
         await station.rate()
         assert (await station.the_transaction()).meter_stop == 3000
         await station.tell(updated(2, 50, 11_000))
-        async with station.store.read() as unit:
-            query = select(tables.charging_transaction.c.rerate_reason)
-            assert await unit.scalar(query) == LATE_MESSAGES
+        query = select(tables.charging_transaction.c.rerate_reason)
+        assert await station.store.read(lambda unit: unit.scalar(query)) == LATE_MESSAGES
         await station.rate()
         assert (await station.the_transaction()).meter_stop == 11_000
-        async with station.store.read() as unit:
-            cdr = await current_cdr(unit, 1)
+        cdr = await station.store.read(lambda unit: current_cdr(unit, 1))
         assert cdr is not None
         body = loads(cdr.body)
         assert isinstance(body, dict)
@@ -376,9 +373,8 @@ def test_fractions_of_a_millisecond_do_not_move_a_rated_session(tmp_path: Path) 
         await station.tell(begin, ended(1))
         await station.rate()
         await station.tell({**message("Updated", 2, 61), "triggerReason": "EVDeparted"})
-        async with station.store.read() as unit:
-            query = select(tables.charging_transaction.c.rerate_reason)
-            assert await unit.scalar(query) == ""
+        query = select(tables.charging_transaction.c.rerate_reason)
+        assert await station.store.read(lambda unit: unit.scalar(query)) == ""
 
     play(tmp_path, story)
 
@@ -394,9 +390,8 @@ def test_what_was_signed_comes_out_byte_for_byte_also_of_the_cdr(tmp_path: Path)
         events = ({**started(), "meterValue": [begin]}, {**ended(1), "meterValue": [end]})
         await station.tell(*events, *({**event, "offline": True} for event in events))
         await station.rate()
-        async with station.store.read() as unit:
-            kept = await signed_values(unit, 1)
-            cdr = await current_cdr(unit, 1)
+        kept = await station.store.read(lambda unit: signed_values(unit, 1))
+        cdr = await station.store.read(lambda unit: current_cdr(unit, 1))
         assert [(one.reading.data.text, one.reading.context) for one in kept] == [
             ("T0NNRnx7", ReadingContext.BEGIN),
             (data, ReadingContext.END),
@@ -428,9 +423,8 @@ def test_what_a_station_of_old_signed_comes_out_byte_for_byte_also_of_the_cdr(tm
         for _ in range(2):
             await old.call("StopTransaction", {**stop_v16(1), "transactionData": data})
         await station.rate()
-        async with station.store.read() as unit:
-            [kept] = await signed_values(unit, 1)
-            cdr = await current_cdr(unit, 1)
+        [kept] = await station.store.read(lambda unit: signed_values(unit, 1))
+        cdr = await station.store.read(lambda unit: current_cdr(unit, 1))
         assert kept.reading.data == SignedData(text)
         assert cdr is not None
         body = loads(cdr.body)
@@ -462,8 +456,7 @@ def test_a_message_that_comes_while_a_session_is_priced_is_in_its_price(tmp_path
         await rate_ended(meanwhile, ManualClock(NOW), Policy())
         assert (await station.the_transaction()).state is State.ENDED
         await station.rate()
-        async with station.store.read() as unit:
-            cdr = await current_cdr(unit, 1)
+        cdr = await station.store.read(lambda unit: current_cdr(unit, 1))
         assert cdr is not None
         body = loads(cdr.body)
         assert isinstance(body, dict)

@@ -34,8 +34,11 @@ async def begin(station: Station, payload: Payload | None = None) -> int:
 
 
 async def count(station: Station, table: str) -> int:
-    async with station.store.read() as unit:
-        return int((await unit.execute(select(func.count()).select_from(tables.metadata.tables[table]))).scalar_one())
+    return int(
+        await station.store.read(
+            lambda unit: unit.execute(select(func.count()).select_from(tables.metadata.tables[table])).scalar_one()
+        )
+    )
 
 
 def test_a_session_is_kept_with_its_tariff(tmp_path: Path) -> None:
@@ -260,10 +263,9 @@ def test_the_original_of_every_message_stays(tmp_path: Path) -> None:
         energy = {"value": "12.000", "unit": "kWh", "context": "Transaction.End"}
         data = [{"timestamp": "2026-10-31T19:40:00Z", "sampledValue": [energy, signed]}]
         await station.call("StopTransaction", {**stop(number), "transactionData": data})
-        async with station.store.read() as unit:
-            [payload] = (
-                await unit.execute(text("SELECT payload FROM transaction_event WHERE kind = 'Ended'"))
-            ).scalars()
+        [payload] = await station.store.read(
+            lambda unit: unit.scalars(text("SELECT payload FROM transaction_event WHERE kind = 'Ended'")).all()
+        )
         assert r'"value":"OCMF|{\"RV\":\"1.000\"}|{}"' in payload
         assert '"value":"12.000"' in payload
 

@@ -4,11 +4,12 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from backend.core.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
@@ -24,6 +25,11 @@ SMALL = ("operator", "customer", "unbilled_cdr", "unbilled_fee")
 """Tables that may be read through: they don't grow with what was billed."""
 
 
+def explain(statement: str, parameters: Sequence[Any], unit: Connection) -> list[str]:
+    rows = unit.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(parameters))
+    return [row.detail for row in rows]
+
+
 async def plan(store: Store, query: Any) -> list[str]:
     """Run a query and give SQLite's plan of each statement."""
     statements: list[tuple[str, Sequence[Any]]] = []
@@ -32,15 +38,13 @@ async def plan(store: Store, query: Any) -> list[str]:
         if statement.startswith("SELECT"):
             statements.append((statement, parameters))
 
-    async with store.read() as unit:
-        event.listen(store.engine.sync_engine, "before_cursor_execute", note)
-        await query(unit)
-        event.remove(store.engine.sync_engine, "before_cursor_execute", note)
-        found = []
-        for statement, parameters in statements:
-            rows = await unit.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(parameters))
-            found += [row.detail for row in rows]
-        return found
+    event.listen(store.engine, "before_cursor_execute", note)
+    await store.read(query)
+    event.remove(store.engine, "before_cursor_execute", note)
+    found = []
+    for statement, parameters in statements:
+        found += await store.read(partial(explain, statement, parameters))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -75,11 +79,9 @@ def test_billed_and_free_sessions_are_not_listed(tmp_path: Path) -> None:
             await add_transaction(store, ((0, 500), (9, 500)))
             await add_transaction(store)
             await rate_ended(store, clock, Policy())
-            async with store.read() as unit:
-                assert [one.id for one in await unbilled(unit, clock.utc())] == [2]
+            assert [one.id for one in await store.read(lambda unit: unbilled(unit, clock.utc()))] == [2]
             await InvoiceIssuer(store, clock, BillingSettings()).run()
-            async with store.read() as unit:
-                assert await unbilled(unit, clock.utc()) == []
+            assert await store.read(lambda unit: unbilled(unit, clock.utc())) == []
 
     asyncio.run(run())
     connection = sqlite3.connect(tmp_path / "db")

@@ -1,11 +1,11 @@
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import BackendError, StoreClosedError
 from backend.store.migrate import migrate
@@ -14,16 +14,15 @@ from backend.store.writer import Store, open_store
 from tests.unit.backend.world import NOW, open_world
 
 
-async def add(unit: AsyncConnection, name: str, body: str = "{}", operator: str = "muster") -> str:
+def add(unit: Connection, name: str, body: str = "{}", operator: str = "muster") -> str:
     row = {"id": name, "operator_id": operator, "tariff_id": name, "valid_from": NOW, "body": body}
-    await unit.execute(insert(tariff_version).values(**row))
+    unit.execute(insert(tariff_version).values(**row))
     return name
 
 
 async def count(store: Store) -> int:
-    async with store.read() as unit:
-        query = select(func.count()).where(tariff_version.c.tariff_id != "flat")
-        return int((await unit.execute(query.select_from(tariff_version))).scalar_one())
+    query = select(func.count()).where(tariff_version.c.tariff_id != "flat")
+    return int(await store.read(lambda unit: unit.execute(query.select_from(tariff_version)).scalar_one()))
 
 
 def test_all_that_wait_are_committed_together(tmp_path: Path) -> None:
@@ -39,8 +38,8 @@ def test_all_that_wait_are_committed_together(tmp_path: Path) -> None:
 
 
 def test_one_that_fails_harms_only_itself(tmp_path: Path) -> None:
-    async def fails_half_way(unit: AsyncConnection) -> None:
-        await add(unit, "half")
+    def fails_half_way(unit: Connection) -> None:
+        add(unit, "half")
         raise LookupError("mine")
 
     async def scenario() -> None:
@@ -61,9 +60,9 @@ def test_one_that_fails_harms_only_itself(tmp_path: Path) -> None:
 
 
 def test_a_commit_that_fails_is_told_to_all_of_its_group_and_nothing_is_stored(tmp_path: Path) -> None:
-    async def breaks_the_commit(unit: AsyncConnection) -> None:
-        await unit.execute(text("PRAGMA defer_foreign_keys = ON"))
-        await add(unit, "orphan", operator="nobody")
+    def breaks_the_commit(unit: Connection) -> None:
+        unit.execute(text("PRAGMA defer_foreign_keys = ON"))
+        add(unit, "orphan", operator="nobody")
 
     async def scenario() -> None:
         async with open_world(tmp_path) as store:
@@ -81,9 +80,9 @@ def test_a_commit_that_fails_is_told_to_all_of_its_group_and_nothing_is_stored(t
 
 
 def test_a_full_disk_is_never_answered_as_stored(tmp_path: Path) -> None:
-    async def fill_up(unit: AsyncConnection) -> None:
-        pages = (await unit.execute(text("PRAGMA page_count"))).scalar_one()
-        await unit.execute(text(f"PRAGMA max_page_count = {pages + 4}"))
+    def fill_up(unit: Connection) -> None:
+        pages = unit.execute(text("PRAGMA page_count")).scalar_one()
+        unit.execute(text(f"PRAGMA max_page_count = {pages + 4}"))
 
     async def scenario() -> None:
         async with open_world(tmp_path) as store:
@@ -96,8 +95,9 @@ def test_a_full_disk_is_never_answered_as_stored(tmp_path: Path) -> None:
             failed = [outcome for outcome in outcomes if not isinstance(outcome, str)]
             assert failed
             assert all(isinstance(error, DBAPIError | BackendError) for error in failed)
-            async with store.read() as unit:
-                stored = set((await unit.execute(select(tariff_version.c.tariff_id))).scalars()) - {"flat"}
+            stored = await store.read(lambda unit: set(unit.execute(select(tariff_version.c.tariff_id)).scalars())) - {
+                "flat"
+            }
             assert stored == told
             await store.write(lambda u: u.execute(text("PRAGMA max_page_count = 1000000")))
             assert await store.write(lambda u: add(u, "after")) == "after"
@@ -107,21 +107,31 @@ def test_a_full_disk_is_never_answered_as_stored(tmp_path: Path) -> None:
 
 def test_what_waits_when_the_store_closes_is_refused(tmp_path: Path) -> None:
     async def scenario() -> None:
+        loop, goes_on = asyncio.get_running_loop(), threading.Event()
         async with open_world(tmp_path) as store:
             started = asyncio.Event()
 
-            async def hangs(_unit: AsyncConnection) -> None:
-                started.set()
-                await asyncio.Event().wait()
+            def lasts(unit: Connection) -> str:
+                loop.call_soon_threadsafe(started.set)
+                goes_on.wait()
+                return add(unit, "begun")
 
-            hanging = asyncio.create_task(store.write(hangs))
+            lasting = asyncio.create_task(store.write(lasts))
             await started.wait()
             queued = asyncio.create_task(store.write(lambda u: add(u, "queued")))
             await asyncio.sleep(0)
-        outcomes = await asyncio.gather(hanging, queued, return_exceptions=True)
-        assert all(isinstance(outcome, StoreClosedError) for outcome in outcomes)
+            queued.add_done_callback(lambda _: goes_on.set())  # refused at once, while the other goes on
+        assert await lasting == "begun"
+        with pytest.raises(StoreClosedError):
+            await queued
         with pytest.raises(StoreClosedError):
             await store.write(lambda u: add(u, "late"))
+        with pytest.raises(StoreClosedError):
+            await store.read(lambda u: u.scalar(text("SELECT 1")))
+        with sqlite3.connect(tmp_path / "db") as stored:
+            names = {row[0] for row in stored.execute("SELECT tariff_id FROM tariff_version")}
+        stored.close()
+        assert names == {"flat", "begun"}
 
     asyncio.run(scenario())
 
@@ -129,13 +139,13 @@ def test_what_waits_when_the_store_closes_is_refused(tmp_path: Path) -> None:
 def test_another_program_may_write_between_a_read_and_a_write(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_world(tmp_path) as store:
-            command_line = sqlite3.connect(tmp_path / "db", isolation_level=None, timeout=0.1)
+            command_line = sqlite3.connect(tmp_path / "db", isolation_level=None, timeout=0.1, check_same_thread=False)
 
-            async def reads_then_writes(unit: AsyncConnection) -> str:
-                await unit.execute(select(tariff_version))
+            def reads_then_writes(unit: Connection) -> str:
+                unit.execute(select(tariff_version))
                 with pytest.raises(sqlite3.OperationalError, match="locked"):
                     command_line.execute("UPDATE customer SET name = 'other'")
-                return await add(unit, "mine")
+                return add(unit, "mine")
 
             assert await store.write(reads_then_writes) == "mine"
             command_line.execute("UPDATE customer SET name = 'other'")
