@@ -1,14 +1,16 @@
-"""Command line of the agent."""
+"""Command line of the agent: a table of commands, each a name, a help text and what it runs."""
 
 import argparse
 import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from hardware.errors import HardwareError
 from shared.config import ConfigError, load, settings_text
 from station.errors import StationError
 from station.settings import StationSettings, check
@@ -26,6 +28,20 @@ SIGTERM opens the contactors and ends the agent within 5 s. A running transactio
 start goes on with it if the vehicle is still there.
 """
 
+Arguments = Callable[[argparse.ArgumentParser], object]
+Run = Callable[[argparse.Namespace, StationSettings], int | None]
+"""What a command does. It gives the exit status, None for 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command. `name` has two words if it belongs to a group: "ledger show". A run imports what it needs itself."""
+
+    name: str
+    help: str
+    run: Run
+    arguments: Arguments = lambda _parser: None
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give the exit status: 0 good, 1 it failed, 2 the configuration or the command is wrong."""
@@ -33,14 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "config":
         print(settings_text(StationSettings))
         return 0
+    run: Run = options.run
     try:
         settings = load(options.config, StationSettings)
         check(settings)
-        return _run(options, settings)
+        return run(options, settings) or 0
     except ConfigError as error:
         print(f"emops-station: {error}", file=sys.stderr)
         return 2
-    except StationError as error:
+    except (StationError, HardwareError) as error:
         print(f"emops-station: {error}", file=sys.stderr)
         return 1
 
@@ -53,51 +70,68 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emops-station {version('emops')}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="configuration file (%(default)s)")
-    json_too = argparse.ArgumentParser(add_help=False)
-    json_too.add_argument("--json", action="store_true", help="for scripts")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("run", parents=[common], help="run the agent until SIGTERM")
-    commands.add_parser("check-config", parents=[common], help="check the configuration file and end")
     commands.add_parser("config", help="print every setting with its default, unit and help")
-    commands.add_parser("status", parents=[common, json_too], help="how the agent stands")
-    commands.add_parser("why", parents=[common], help="what keeps it from charging or delivering, in plain words")
-    ledger = commands.add_parser("ledger", help="the transaction messages and what became of them")
-    ledger_commands = ledger.add_subparsers(dest="ledger_command", required=True, metavar="COMMAND")
-    show = ledger_commands.add_parser("show", parents=[common, json_too], help="the newest lines")
-    show.add_argument("--transaction", default="", metavar="KEY", help="only this transaction")
-    show.add_argument("--limit", type=int, default=50, help="how many lines (%(default)s)")
-    retry = ledger_commands.add_parser("retry", parents=[common], help="send a parked transaction again")
-    retry.add_argument("transaction", metavar="KEY", help="as `ledger show` tells it")
+    groups = {}
+    for command in COMMANDS:
+        *group, name = command.name.split()
+        if group and group[0] not in groups:
+            help_text = GROUPS[group[0]]
+            of_group = commands.add_parser(group[0], help=help_text, description=help_text)
+            groups[group[0]] = of_group.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+        place = groups[group[0]] if group else commands
+        one = place.add_parser(name, parents=[common], help=command.help, description=command.help)
+        command.arguments(one)
+        one.set_defaults(run=command.run)
     return parser
 
 
-def _run(options: argparse.Namespace, settings: StationSettings) -> int:
-    match options.command:
-        case "run":
-            from station import app
-
-            asyncio.run(app.main(settings))
-        case "check-config":
-            from station.devices import build_hardware
-
-            build_hardware(settings)
-            settings.clock.build()
-            print(f"{options.config} is good: {len(settings.evse)} EVSE, {settings.csms.url}, {settings.journal.path}")
-        case "ledger":
-            _ledger(options, settings)
-        case _:
-            _status(options, settings)
-    return 0
+def _json_too(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def _ledger(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.ledger_view import read_ledger, release
+def _run_agent(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station import app
 
-    path = settings.journal.path
-    if options.ledger_command == "retry":
-        print(f"{release(path, options.transaction)} messages of {options.transaction} will be sent again")
+    asyncio.run(app.main(settings))
+
+
+def _check_config(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.devices import build_hardware
+
+    build_hardware(settings)
+    settings.clock.build()
+    print(f"{options.config} is good: {len(settings.evse)} EVSE, {settings.csms.url}, {settings.journal.path}")
+
+
+def _status(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.report import status_of
+
+    status = status_of(settings)
+    if options.json:
+        print(json.dumps(status, indent=1))
         return
-    rows = read_ledger(path, options.transaction, options.limit)
+    print("\n".join(f"{name:16} {value}" for name, value in status.items() if name != "evses"))
+    for evse in status["evses"]:
+        print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
+
+
+def _why(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.report import reasons, status_of
+
+    print("\n".join(reasons(status_of(settings))))
+
+
+def _show_arguments(parser: argparse.ArgumentParser) -> None:
+    _json_too(parser)
+    parser.add_argument("--transaction", default="", metavar="KEY", help="only this transaction")
+    parser.add_argument("--limit", type=int, default=50, help="how many lines (%(default)s)")
+
+
+def _ledger_show(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.ledger_view import read_ledger
+
+    rows = read_ledger(settings.journal.path, options.transaction, options.limit)
     if options.json:
         print(json.dumps([{**dataclasses.asdict(row), "at": row.at.isoformat()} for row in rows], indent=1))
         return
@@ -109,19 +143,29 @@ def _ledger(options: argparse.Namespace, settings: StationSettings) -> None:
         )
 
 
-def _status(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.report import reasons, status_of
+def _retry_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("transaction", metavar="KEY", help="as `ledger show` tells it")
 
-    status = status_of(settings)
-    if options.command == "why":
-        print("\n".join(reasons(status)))
-    elif options.json:
-        print(json.dumps(status, indent=1))
-    else:
-        print("\n".join(f"{name:16} {value}" for name, value in status.items() if name != "evses"))
-        for evse in status["evses"]:
-            print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
 
+def _ledger_retry(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.ledger_view import release
+
+    count = release(settings.journal.path, options.transaction)
+    print(f"{count} messages of {options.transaction} will be sent again")
+
+
+GROUPS = {
+    "ledger": "the transaction messages and what became of them",
+    "meter": "the energy meters on the Modbus lines",
+}
+COMMANDS: tuple[Command, ...] = (
+    Command("run", "run the agent until SIGTERM", _run_agent),
+    Command("check-config", "check the configuration file and end", _check_config),
+    Command("status", "how the agent stands", _status, _json_too),
+    Command("why", "what keeps it from charging or delivering, in plain words", _why),
+    Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
+    Command("ledger retry", "send a parked transaction again", _ledger_retry, _retry_arguments),
+)
 
 if __name__ == "__main__":
     sys.exit(main())
