@@ -3,10 +3,12 @@
 import asyncio
 import errno
 import os
+import termios
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import serial
+from serial.rs485 import RS485Settings
 from serial.tools.list_ports import comports
 
 from hardware.errors import PortError
@@ -20,6 +22,7 @@ class SerialPort:
 
     def __init__(self, port: serial.Serial) -> None:
         self.name: str = port.port or ""
+        self._port = port
         self._fd = port.fileno()
 
     @classmethod
@@ -79,6 +82,18 @@ class SerialPort:
             except OSError as error:
                 raise self._gone() from error
 
+    def discard_output(self) -> None:
+        """Forget what has not been sent yet; closing a port that can't send would wait for it."""
+        with suppress(serial.SerialException, OSError, termios.error):
+            self._port.reset_output_buffer()
+
+    def has_peer(self) -> bool | None:
+        """Tell whether the other end raises DCD or DSR; None where the port has no such lines."""
+        try:
+            return bool(self._port.cd or self._port.dsr)
+        except (serial.SerialException, OSError):
+            return None
+
     def _gone(self) -> PortError:
         return PortError(f"{self.name} went away: check the cable and the supply of the device")
 
@@ -102,6 +117,28 @@ async def _until(watch: Callable[[Callable[[], None]], object], forget: Callable
         await ready.wait()
     finally:
         forget()
+
+
+def switch_by_rts(port: serial.Serial, high: bool, *, setting: str) -> None:
+    """Let the port's driver switch an RS-485 transceiver to sending by RTS.
+
+    The driver does it, and not this program: the line must be free again within a character or two.
+
+    Args:
+        port: open.
+        high: RTS is high while sending.
+        setting: name of the setting that holds the path, for the text of the error.
+
+    Raises:
+        PortError: the port's driver can't.
+    """
+    try:
+        port.rs485_mode = RS485Settings(rts_level_for_tx=high, rts_level_for_rx=not high)
+    except (OSError, ValueError) as error:
+        raise PortError(
+            f"{port.port} can't switch an RS-485 transceiver by RTS: set the bus's direction to auto if its adapter "
+            f"switches by itself, or use another port ({setting})"
+        ) from error
 
 
 def _explain(path: str, baud: int, setting: str, error: Exception) -> str:

@@ -9,6 +9,7 @@ while the board reports a failure. Not yet verified on a real board.
 import asyncio
 
 from hardware.api import EvseStatus, PilotState
+from hardware.bus import Priority
 from hardware.errors import DeviceError
 from hardware.modbus import ModbusLine
 
@@ -138,11 +139,11 @@ class SimpleEvse:
 
     async def _read(self) -> dict[int, int]:
         """Read all registers at once, by number."""
-        words = await self._line.read_holding(self._address, FIRST, COUNT, urgent=True)
+        words = await self._line.read_holding(self._address, FIRST, COUNT, priority=Priority.SAFETY)
         return dict(enumerate(words, FIRST))
 
     async def _write(self, register: int, value: int) -> None:
-        await self._line.write_register(self._address, register, value, urgent=True)
+        await self._line.write_register(self._address, register, value, priority=Priority.SAFETY)
 
 
 def _faults(state: int, bits: int) -> frozenset[str]:

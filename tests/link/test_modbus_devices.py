@@ -56,7 +56,7 @@ def _with(port: Path, device: Registers, scenario: Scenario) -> None:
 
     async def run() -> None:
         async with answering(port, {METER: device, BOARD: device}) as slave:
-            line = ModbusLine(str(port), BAUD, timeout_s=0.5, gap_s=0, tries=1)
+            line = ModbusLine(str(port), BAUD, timeout_s=0.5, gap_s=0, rest_s=0, tries=1)
             try:
                 await scenario(line, slave.faults.silent)
             finally:
