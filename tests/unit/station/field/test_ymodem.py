@@ -88,6 +88,7 @@ class Fd:
             data = data[os.write(self._fd, data) :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [-1, 4])
 def test_lrzsz_receives_the_batch(tmp_path: Path, spoil: int) -> None:
     program = shutil.which("rz") or shutil.which("lrz")
