@@ -44,16 +44,18 @@ def _text(value: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', "'").replace("\r", "\\r").replace("\n", "\\n") + '"'
 
 
-def start_logging(level: str = "INFO") -> None:
+def start_logging(level: str = "INFO", also: logging.Handler | None = None) -> None:
     """Send all logs to standard error, UTC times; the service manager stores and rotates them.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
+        also: gets the same lines.
     """
     formatter = logging.Formatter("%(asctime)sZ %(levelname)-7s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    handlers = [logging.StreamHandler(sys.stderr), *([also] if also else [])]
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     for package in ("shared", "hardware", "station", "backend", "simulators"):
         logging.getLogger(package).setLevel(level)

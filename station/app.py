@@ -20,7 +20,7 @@ from importlib.metadata import version
 from hardware.api import EvseBoard, TagReader
 from hardware.errors import HardwareError
 from shared.clock import Clock, boot_id
-from shared.ids import EvseId, TransactionKey
+from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log, start_logging
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload
@@ -40,6 +40,9 @@ from station.devices import Hardware, build_hardware
 from station.errors import JournalError, StationError
 from station.evse_task import EvseTask, Outlets
 from station.journal import Journal, journal_lock, open_journal
+from station.log_ring import LogRing
+from station.service import Service, socket_path
+from station.service_operations import ENROLLED_PREFIX, Inside, Operations
 from station.settings import StationSettings, initial_keys
 from station.status_file import State, status_path, write_status
 from station.timekeeper import Timekeeper, start_time
@@ -70,7 +73,10 @@ class App:
         journal: Journal,
         timekeeper: Timekeeper,
         configuration: Configuration,
+        *,
+        log: LogRing,
     ) -> None:
+        self._log = log
         self._settings = settings
         self._hardware = hardware
         self._journal = journal
@@ -171,13 +177,30 @@ class App:
         async with asyncio.TaskGroup() as group:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
-            jobs += [self._link.run(), self._keep_time(), self._keep_status()]
+            jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             if self._uplink:
                 jobs.append(self._uplink.run())
             tasks = [group.create_task(job) for job in jobs]
             await self._until_stopped(stop)
             for task in tasks:
                 task.cancel()
+
+    def _service(self) -> Service:
+        inside = Inside(
+            settings=self._settings,
+            hardware=self._hardware,
+            evses=self._evses,
+            journal=self._journal,
+            timekeeper=self._timekeeper,
+            configuration=self._configuration,
+            uplink=self._uplink,
+            log=self._log,
+            state=self._state,
+            answer=self._answer,
+            restart=self._stop.set,
+        )
+        path = socket_path(self._settings.journal.path, self._settings.service.socket)
+        return Service(path, Operations(inside).table)
 
     async def _until_stopped(self, stop: asyncio.Event) -> None:
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._stop)]
@@ -287,9 +310,15 @@ class App:
 
 
 async def run_station(
-    settings: StationSettings, hardware: Hardware, *, clock: Clock, kernel_boot_id: str, stop: asyncio.Event
+    settings: StationSettings,
+    hardware: Hardware,
+    *,
+    clock: Clock,
+    kernel_boot_id: str,
+    stop: asyncio.Event,
+    log: LogRing | None = None,
 ) -> None:
-    """Run the agent until `stop` is set or the central system resets it; then open every contactor.
+    """Run the agent until `stop` is set, or it is reset or restarted by request; then open every contactor.
 
     Raises:
         JournalError: the journal can't be used. Without it nothing may be charged.
@@ -301,7 +330,7 @@ async def run_station(
                 timekeeper = await start_time(clock, journal, kernel_boot_id, clock_trusted=settings.time.clock_trusted)
                 configuration = await _configuration(settings, journal)
                 await _fill_list(settings, journal)
-                await App(settings, hardware, journal, timekeeper, configuration).run(stop)
+                await App(settings, hardware, journal, timekeeper, configuration, log=log or LogRing()).run(stop)
         except BaseExceptionGroup as group:
             raise _plain(group) from group
         finally:
@@ -325,9 +354,11 @@ async def _configuration(settings: StationSettings, journal: Journal) -> Configu
 
 
 async def _fill_list(settings: StationSettings, journal: Journal) -> None:
-    """Put the cards of the file into the local list, as long as the central system has not sent one of its own."""
+    """Fill the local list from the file and from what technicians enrolled, until the central system sends its own."""
     if await journal.tokens.list_version() == 0:
         entries = [(entry.token(), TokenInfo(ACCEPTED, entry.expiry())) for entry in settings.local_list]
+        enrolled = await journal.values(ENROLLED_PREFIX)
+        entries += [(IdToken(value), TokenInfo(status)) for value, status in enrolled.items() if status]
         await journal.tokens.update_list(0, entries, replace=True)
 
 
@@ -359,12 +390,13 @@ async def main(settings: StationSettings) -> None:
         ConfigError: a device or the clock can't be made from the settings.
         JournalError: see run_station.
     """
-    start_logging(settings.log_level)
+    log = LogRing()
+    start_logging(settings.log_level, log)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))
     hardware = build_hardware(settings)
-    await run_station(settings, hardware, clock=settings.clock.build(), kernel_boot_id=boot_id(), stop=stop)
+    await run_station(settings, hardware, clock=settings.clock.build(), kernel_boot_id=boot_id(), stop=stop, log=log)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:

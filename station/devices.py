@@ -1,13 +1,17 @@
 """The devices of a station, made from its settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hardware.api import EvseBoard, Meter, Modem, TagReader
 from shared.config import ConfigError
 from shared.ids import EvseId
 from station.settings import StationSettings
+
+if TYPE_CHECKING:
+    from hardware.modbus import ModbusLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,12 @@ class EvseHardware:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """All devices. `readers` go with the EVSEs that their cards may use."""
+    """All devices. `readers` go with the EVSEs that their cards may use, `lines` with the names of the buses."""
 
     evses: Mapping[EvseId, EvseHardware]
     readers: tuple[tuple[TagReader, tuple[EvseId, ...]], ...] = ()
     modem: Modem | None = None
+    lines: "Mapping[str, ModbusLine]" = field(default_factory=dict)
 
 
 def build_hardware(settings: StationSettings) -> Hardware:
@@ -58,7 +63,7 @@ def build_hardware(settings: StationSettings) -> Hardware:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return Hardware(evses, readers, _modem(settings) if settings.uplink.bearer == "modem" else None)
+    return Hardware(evses, readers, _modem(settings) if settings.uplink.bearer == "modem" else None, lines)
 
 
 def _modem(settings: StationSettings) -> Modem:

@@ -1,10 +1,10 @@
 """One EVSE: asks board and meter, feeds station.core.charging, and does what that decides, the journal first."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from hardware.api import EvseBoard, Meter
 from hardware.errors import HardwareError
@@ -15,7 +15,7 @@ from shared.money import Money
 from shared.transaction import Ended, Started, TransactionEvent
 from station.authorizer import Authorizer
 from station.core.authorize import Accept
-from station.core.charging import Charging
+from station.core.charging import Charging, Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -34,6 +34,7 @@ from station.core.evse_events import (
     Tell,
     Tick,
 )
+from station.errors import ServiceError
 from station.journal import Journal
 from station.timekeeper import Timekeeper
 
@@ -42,6 +43,8 @@ LOST_AFTER = 2
 
 DEVICE_S = 15.0
 """No driver needs longer for one request, link time."""
+
+T = TypeVar("T")
 
 _LOG = Log("station.evse")
 
@@ -79,6 +82,8 @@ class EvseTask:
         self.charging = charging
         self.idle = asyncio.Event()
         """Set while no transaction is open."""
+        self.read_at = 0.0
+        """Uptime of the last reading, s."""
         self.cost: Money | None = None
         """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
         self._board = board
@@ -91,17 +96,34 @@ class EvseTask:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._board_misses = self._meter_misses = 0
         self._unheeded = ""
+        self._turn = asyncio.Lock()
         self._group = asyncio.TaskGroup()
 
     def tell(self, event: Event) -> None:
         """Let something happen to the EVSE."""
         self._inbox.put_nowait(event)
 
+    async def lend(self, job: Callable[[EvseBoard, Meter], Awaitable[T]]) -> T:
+        """Let a technician's test have board and meter for itself; however it ends, the contactor is opened afterwards.
+
+        Raises:
+            ServiceError: somebody charges here, or is about to.
+            HardwareError: of the test.
+        """
+        async with self._turn:
+            if self.charging.transaction or self.charging.phase is not Phase.IDLE:
+                raise ServiceError(f"EVSE {self.charging.evse_id} is in use: wait until nobody charges there")
+            try:
+                return await job(self._board, self._meter)
+            finally:
+                await self._command("stop", self._board.stop())
+
     async def run(self) -> NoReturn:
         """Serve the EVSE for ever. Failures of the devices are lived with; failures of the journal end it."""
         async with self._group:
             while True:
-                await self._look()
+                async with self._turn:
+                    await self._look()
                 await self._wait()
         raise AssertionError("unreachable")
 
@@ -142,6 +164,7 @@ class EvseTask:
             if self._meter_misses >= LOST_AFTER:
                 _LOG.info("meter_back", evse=self.charging.evse_id, register_wh=reading.energy_import)
             self._meter_misses = 0
+            self.read_at = self._timekeeper.clock.uptime()
         await self._feed(MeterRead(reading))
 
     async def _wait(self) -> None:

@@ -11,6 +11,10 @@ from shared.config import ClockSettings, ConfigError, setting, table
 from shared.ids import IdToken, Secret
 from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from station.core.configuration import KEYS, Configuration
+from station.core.pins import check_hash
+
+SOCKET_LENGTH = 100
+"""Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,64 @@ class ListEntrySettings:
             raise ConfigError(f"local_list.expires: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """The agent's end of the console and of the field tools."""
+
+    socket: str = setting(
+        "",
+        help="Unix-domain socket on which the running agent is asked, at most 100 characters; empty = by the journal",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PinSettings:
+    """A technician's PIN."""
+
+    hash: Secret = setting(help="the hashed PIN: `emops-station console hash-pin` makes it")
+    name: str = setting("", help="whose it is, for the log")
+    role: str = setting(
+        "technician",
+        choices=("technician", "specialist"),
+        help="a specialist may also close contactors, trip the RCD, change settings and programs",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """The menu for technicians on the service port and over SSH."""
+
+    port: str = setting("", help="serial port of the console, for instance /dev/ttyS0; empty = the terminal it runs in")
+    baud: int = setting(115200, unit="baud", minimum=300, maximum=921600, help="speed of the port")
+    language: str = setting("de", choices=("de", "en"), help="language that it begins in")
+    idle_s: float = setting(600.0, unit="s", minimum=30, maximum=86400, help="without a key for so long it logs out")
+    unit: str = setting(
+        "emops-station.service", help="the agent's systemd unit, whose log is shown if the agent is down"
+    )
+    pins: tuple[PinSettings, ...] = setting((), help="who may log in; without any, the serial port only shows states")
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    """Where other versions come from and where they live."""
+
+    key: str = setting(
+        "", help="public key of who makes updates, the line that openssl pkey -pubout prints; empty = no updates"
+    )
+    root: Path = setting(Path("/opt/emops"), help="folder of the two versions a and b and of the link current")
+    restart: tuple[str, ...] = setting(
+        ("systemctl", "restart", "emops-station"), help="command that lets the new version run; empty = none"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPageSettings:
+    """The page for a phone on the service network."""
+
+    listen: str = setting("", help="address and port, for instance 127.0.0.1:8088; empty = no page")
+    allow_public: bool = setting(False, help="true allows an address that others than the service network may reach")
+
+
 if TYPE_CHECKING:
 
     @dataclass(frozen=True, slots=True)
@@ -207,6 +269,10 @@ class StationSettings:
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
     modem: ModemSettings = table(ModemSettings, help="the modem")
+    service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")
+    console: ConsoleSettings = table(ConsoleSettings, help="the console for technicians")
+    update: UpdateSettings = table(UpdateSettings, help="updates")
+    status_page: StatusPageSettings = table(StatusPageSettings, help="the page for a phone")
     ocpp: OcppSettings = table(OcppSettings, help="configuration keys until the central system changes them")
     bus: tuple[BusSettings, ...] = setting((), help="the Modbus lines")
     evse: tuple[EvseSettings, ...] = setting((), help="the EVSEs")
@@ -253,6 +319,13 @@ def check(settings: StationSettings) -> None:
     for entry in settings.local_list:
         entry.token()
         entry.expiry()
+    if len(settings.service.socket) > SOCKET_LENGTH:
+        raise ConfigError(f"service.socket has more than {SOCKET_LENGTH} characters: the system takes no longer name")
+    for number, pin in enumerate(settings.console.pins, 1):
+        try:
+            check_hash(pin.hash.value)
+        except ValueError as error:
+            raise ConfigError(f"console.pins[{number}].hash: {error}") from error
     for name, text in initial_keys(settings.ocpp).items():
         if Configuration().judge(name, text) == "Rejected":
             raise ConfigError(f"ocpp.{name} = {text!r} can't be used")

@@ -129,6 +129,11 @@ class Charging:
         return self._connector.status
 
     @property
+    def board(self) -> EvseStatus | None:
+        """What the board said last, None if it is silent now."""
+        return None if self._board_lost else self._board
+
+    @property
     def reading(self) -> MeterReading | None:
         """What the meter said last, None if it is silent now."""
         return None if self._meter_lost else self._reading
