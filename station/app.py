@@ -41,10 +41,12 @@ from station.errors import JournalError, StationError
 from station.evse_task import EvseTask, Outlets
 from station.journal import Journal, journal_lock, open_journal
 from station.log_ring import LogRing
+from station.report import status_of
 from station.service import Service, socket_path
 from station.service_operations import ENROLLED_PREFIX, Inside, Operations
-from station.settings import StationSettings, initial_keys
+from station.settings import StationSettings, initial_keys, listen_address
 from station.status_file import State, status_path, write_status
+from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, start_time
 from station.uplink import HostBearer, ModemUplink
 
@@ -180,6 +182,8 @@ class App:
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             if self._uplink:
                 jobs.append(self._uplink.run())
+            if self._settings.status_page.listen:
+                jobs.append(self._status_page().run())
             tasks = [group.create_task(job) for job in jobs]
             await self._until_stopped(stop)
             for task in tasks:
@@ -201,6 +205,15 @@ class App:
         )
         path = socket_path(self._settings.journal.path, self._settings.service.socket)
         return Service(path, Operations(inside).table)
+
+    def _status_page(self) -> StatusPage:
+        page = self._settings.status_page
+        return StatusPage(
+            self._settings.identity.charge_point_id,
+            listen_address(page.listen, allow_public=page.allow_public),
+            self._timekeeper.clock,
+            functools.partial(status_of, self._settings),
+        )
 
     async def _until_stopped(self, stop: asyncio.Event) -> None:
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._stop)]

@@ -1,6 +1,7 @@
 """The settings of the agent: one table. `emops-station config` prints it."""
 
 import dataclasses
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -297,6 +298,8 @@ def check(settings: StationSettings) -> None:
     if url.scheme != "ws" or not url.hostname:
         raise ConfigError(f"csms.url = {settings.csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
     _check_identity(settings.identity)
+    if settings.status_page.listen:
+        listen_address(settings.status_page.listen, allow_public=settings.status_page.allow_public)
     if settings.uplink.bearer == "modem" and not settings.modem.port:
         raise ConfigError('modem.port is missing: name the modem\'s device file, or set uplink.bearer = "host"')
     if not settings.evse:
@@ -329,6 +332,31 @@ def check(settings: StationSettings) -> None:
     for name, text in initial_keys(settings.ocpp).items():
         if Configuration().judge(name, text) == "Rejected":
             raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+
+
+def listen_address(text: str, *, allow_public: bool = False) -> tuple[str, int]:
+    """Read `status_page.listen`. Pure.
+
+    Args:
+        text: `address:port`, or `[address]:port` for IPv6.
+        allow_public: also take an address that the internet may reach.
+
+    Raises:
+        ConfigError: it is no address and port, or one of a network that others share.
+    """
+    try:
+        url = urlsplit(f"//{text}")
+        host, port = ipaddress.ip_address("127.0.0.1" if url.hostname == "localhost" else url.hostname or ""), url.port
+    except ValueError as error:
+        raise ConfigError(f"status_page.listen = {text!r}: write for instance 127.0.0.1:8088") from error
+    if not port:
+        raise ConfigError(f"status_page.listen = {text!r} lacks its port: write for instance 127.0.0.1:8088")
+    if not allow_public and (host.is_unspecified or not (host.is_private or host.is_loopback or host.is_link_local)):
+        raise ConfigError(
+            f"status_page.listen = {text!r} may be reached from outside: name an address of the service network, or "
+            "set status_page.allow_public = true"
+        )
+    return str(host), port
 
 
 def _check_identity(identity: IdentitySettings) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,9 @@ async def collect(service: Service, settings: StationSettings, config: Path) -> 
         "disk.txt": await _output("df", "-h"),
         "log.txt": await _log(service),
         "kernel.txt": await _output("dmesg", lines=KERNEL_LINES),
-        "bus.json": await _ask(service, "bus"),
+        "meters.json": await _ask(service, "meters"),
+        "evse.json": await _ask(service, "evse"),
+        "modem.json": await _ask(service, "modem"),
     }
     parts = {name: without(secrets, part) for name, part in parts.items()}
     about = {"charge_point": settings.identity.charge_point_id, "version": _own_version()}
@@ -228,16 +230,16 @@ def _try(make: Callable[[], str]) -> str:
         return f"not available: {error}\n"
 
 
-async def _ask(service: Service, operation: str) -> str:
+async def _ask(service: Service, operation: str, arguments: Mapping[str, object] = {}) -> str:
     try:
-        return _json(await service.call(operation))
+        return _json(await service.call(operation, arguments))
     except StationError as error:
         return f"not available: {error}\n"
 
 
 async def _log(service: Service) -> str:
     lines = await _output("journalctl", "-u", _UNIT, "-n", str(LOG_LINES), "-o", "short-iso", "--no-pager")
-    return lines if lines.count("\n") > 1 else lines + await _ask(service, "log")
+    return lines if lines.count("\n") > 1 else lines + await _ask(service, "log", {"limit": LOG_LINES})
 
 
 async def _output(program: str, *arguments: str, lines: int = LOG_LINES) -> str:
