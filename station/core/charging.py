@@ -12,6 +12,7 @@ Rules:
 - The end register is read after the contactor has opened, so that no Wh slips through between.
 - A transaction found open in the journal at start goes on if the vehicle is still there, else it ends as PowerLoss.
 - What the board does must match what we want: an offer without a transaction is stopped, a missing one is made again.
+- A contactor that stays closed when it must be open is welded: nothing starts until a technician has cleared that.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED, WELDED, BoardHealth
 from station.core.configuration import MEASURANDS, Configuration
 from station.core.connector import Connector, Status
 from station.core.evse_events import (
@@ -35,18 +37,23 @@ from station.core.evse_events import (
     Ending,
     EndRequested,
     Event,
+    FaultCleared,
+    KeepFaults,
     MarkEnding,
     MeterRead,
     Notify,
     OpenTransaction,
     OperativeChanged,
+    RcdTested,
     Record,
     Refused,
     RemoteStart,
+    SelfTested,
     SendSample,
     Stop,
     TagPresented,
     Tell,
+    TestRcd,
     Tick,
 )
 from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
@@ -57,11 +64,6 @@ METER_FAILURE = "PowerMeterFailure"
 _OTHER_ERROR = "OtherError"
 _CONNECTED = (PilotState.B, PilotState.C, PilotState.D)
 _WANTS_ENERGY = (PilotState.C, PilotState.D)
-
-OPENING_S = 10.0
-"""A contactor is given this long to open before the end register is read all the same, world time."""
-OPENING_LOOKS = 3
-"""... and as many looks, for a world that runs faster than the bus."""
 
 
 class Phase(Enum):
@@ -86,6 +88,8 @@ class Charging:
         new_key: gives a name for a new transaction, unique for the life of the station.
         transaction: what the journal found open.
         operative: False if the central system had put it out of service.
+        latched: faults that were kept for a technician to clear.
+        tests_rcd: whether the residual current device is tested before each charge.
     """
 
     def __init__(
@@ -97,6 +101,8 @@ class Charging:
         *,
         transaction: OpenTransaction | None = None,
         operative: bool = True,
+        latched: frozenset[str] = frozenset(),
+        tests_rcd: bool = False,
     ) -> None:
         self.evse_id = evse_id
         self.transaction = transaction
@@ -108,6 +114,8 @@ class Charging:
         self._configuration = configuration
         self._new_key = new_key
         self._connector = Connector()
+        self._health = BoardHealth(latched)
+        self._tests_rcd, self._awaits_rcd_test = tests_rcd, False
         self._notified: Notify | None = None
         self._board: EvseStatus | None = None
         self._board_lost = False
@@ -149,10 +157,24 @@ class Charging:
         return self._board is not None and self._board.pilot in _CONNECTED
 
     @property
+    def latched(self) -> frozenset[str]:
+        """Faults that only a technician may clear."""
+        return self._health.latched
+
+    @property
+    def fault_cause(self) -> str:
+        """Say why these can't be cleared now; empty if they can."""
+        return self._health.cause
+
+    @property
     def blocked_by(self) -> str:
         """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
         if self._board_lost or self._board is None:
             return "the EVSE controller board does not answer: check its power, port, address and wiring"
+        if WELDED in self.latched:
+            return "the contactor did not open when it should have: a technician must check it and clear the fault"
+        if RCD_FAILED in self._health.failed_tests:
+            return "the residual current device failed its test: have it checked, then repeat the self-test"
         if self._faults:
             return f"the board reports {', '.join(sorted(self._faults))}"
         if self._blocked:
@@ -193,6 +215,14 @@ class Charging:
                 self._begin_ending(Ending(reason), now)
             case OperativeChanged(operative):
                 self.operative = operative
+            case SelfTested(failed):
+                self._health.failed_tests = failed
+            case RcdTested(failure, definite) if self._awaits_rcd_test:
+                self._take_rcd_test(failure, definite)
+            case FaultCleared() if not self.fault_cause:
+                self._health.clear()
+                self._do(KeepFaults(self.latched))
+                self._do(Tell("fault_cleared"))
             case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:
                 self._give_up("no vehicle was plugged in in time")
             case _:
@@ -204,10 +234,18 @@ class Charging:
             self._see_unplugged(was_plugged, now)
         elif self.is_plugged:
             self._see_plugged(now)
+        self._watch_contactor(status, now)
         self._match_board()
+
+    def _watch_contactor(self, status: EvseStatus, now: Now) -> None:
+        may_be_closed = self.phase is Phase.RESUMING or (self.phase is Phase.RUNNING and not self._blocked)
+        if self._health.see_board(status, now, may_be_closed=may_be_closed):
+            self._do(KeepFaults(self.latched))
+            self._do(Tell("contactor_welded", "it did not open: a technician must check it and clear the fault"))
 
     def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
         self._finished = False
+        self._health.see_unplugged()
         if self.phase is Phase.RUNNING:
             self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now)
         elif self.phase is Phase.RESUMING and self.transaction:
@@ -217,7 +255,7 @@ class Charging:
 
     def _see_plugged(self, now: Now) -> None:
         if self.phase is Phase.AUTHORIZED:
-            self.phase = Phase.STARTING
+            self._prepare()
         elif self.phase is Phase.RESUMING:
             self.phase = Phase.RUNNING
             self._samples = PeriodicSamples(now.uptime)
@@ -257,6 +295,7 @@ class Charging:
                 self._start(reading, now)
             case Phase.RUNNING if reading:
                 self._sample(reading, now)
+                self._watch_current(reading, now)
             case Phase.ENDING:
                 self._end(reading, now)
             case _ if reading and self._aligned.due(now, self._configuration.number("ClockAlignedDataInterval")):
@@ -286,13 +325,30 @@ class Charging:
     def _authorize(self, token: IdToken, now: Now) -> None:
         self._token, self._finished = token, False
         self._deadline = now.uptime + self._configuration.number("ConnectionTimeOut")
-        self.phase = Phase.STARTING if self.is_plugged else Phase.AUTHORIZED
+        self.phase = Phase.AUTHORIZED
+        if self.is_plugged:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        self.phase = Phase.STARTING
+        self._awaits_rcd_test = self._tests_rcd
+        if self._tests_rcd:
+            self._do(TestRcd())
+
+    def _take_rcd_test(self, failure: str, definite: bool) -> None:
+        self._awaits_rcd_test = False
+        if failure and definite:
+            self._health.failed_tests |= {RCD_FAILED}
+        if failure and self.phase is Phase.STARTING:
+            self._give_up(failure)
 
     def _give_up(self, why: str) -> None:
         self.phase, self._token = Phase.IDLE, None
         self._do(Tell("charge_refused", why))
 
     def _start(self, reading: MeterReading | None, now: Now) -> None:
+        if self._awaits_rcd_test:
+            return
         if reading is None or self._token is None or self.blocked_by:
             self._give_up(self.blocked_by)
             return
@@ -313,6 +369,12 @@ class Charging:
         if due and self.transaction:
             values = tuple(MeterValue(now.utc, self._sampled(reading), context) for context in due)
             self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
+
+    def _watch_current(self, reading: MeterReading, now: Now) -> None:
+        offered_a = self._board.offered_current_a if self._board else 0
+        if self._health.see_reading(reading, offered_a, now):
+            self._do(Tell("vehicle_draws_too_much", f"more than the {offered_a} A that it is offered: cut off"))
+            self._begin_ending(Ending(StopReason.OTHER), now)
 
     def _sampled(self, reading: MeterReading) -> MeterReading:
         wanted = self._configuration.texts("MeterValuesSampledData")
@@ -377,10 +439,10 @@ class Charging:
     @property
     def _faults(self) -> frozenset[str]:
         if self._board is None:
-            return frozenset()
-        if self._board.pilot in (PilotState.E, PilotState.F):
-            return self._board.faults or frozenset({"EVCommunicationError"})
-        return self._board.faults
+            return self._health.faults
+        if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:
+            return self._health.faults | {"EVCommunicationError"}
+        return self._health.faults | self._board.faults
 
     def _show_status(self) -> None:
         if self._board is None and not self._board_lost:
@@ -415,6 +477,8 @@ class Charging:
     def _error(self) -> tuple[str, str]:
         if self._board_lost:
             return _OTHER_ERROR, "the EVSE controller board does not answer"
+        if WELDED in self.latched:
+            return WELDED, "the contactor did not open"
         if self._faults:
             return min(self._faults), ""
         if self._meter_lost:

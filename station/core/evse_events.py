@@ -114,6 +114,26 @@ class OperativeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SelfTested:
+    """The board has tested itself; `failed` are the faults found, empty if none (OCPP 1.6 §7.6)."""
+
+    failed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RcdTested:
+    """The answer to TestRcd: `failure` is empty if it passed; if not `definite`, the test itself could not be done."""
+
+    failure: str = ""
+    definite: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCleared:
+    """A technician has seen to a fault that is kept until then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
@@ -129,6 +149,9 @@ Event = (
     | Deauthorized
     | EndRequested
     | OperativeChanged
+    | SelfTested
+    | RcdTested
+    | FaultCleared
     | Tick
 )
 
@@ -169,6 +192,18 @@ class Authorize:
 
 
 @dataclass(frozen=True, slots=True)
+class TestRcd:
+    """Test the residual current device before this charge; answer with RcdTested."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepFaults:
+    """Write to the journal which faults only a technician may clear; empty = none any more."""
+
+    faults: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """The connector's state changed."""
 
@@ -192,4 +227,4 @@ class Tell:
     why: str = ""
 
 
-Action = Record | MarkEnding | Allow | Stop | Authorize | Notify | SendSample | Tell
+Action = Record | MarkEnding | Allow | Stop | Authorize | TestRcd | KeepFaults | Notify | SendSample | Tell
