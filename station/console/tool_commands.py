@@ -1,0 +1,39 @@
+"""Commands that are the field tools of station.field. Each is imported when it is asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from station.console.menu import Visit
+from station.console.terminal import RawStream
+from station.field.text import Text
+
+
+async def pack(visit: Visit, _words: Sequence[str]) -> None:
+    """Make the support bundle and carry it away."""
+    from station.field import pack as tool
+
+    stream = RawStream(visit.terminal)
+    await tool.run(visit.terminal, visit.service, visit.settings, config=visit.config, stream=stream)
+
+
+async def update(visit: Visit, words: Sequence[str]) -> None:
+    """Install a release."""
+    from station.field import update as tool
+
+    name = " ".join(words) or await visit.terminal.ask(visit.terminal.pick(_FILE))
+    if name:
+        await tool.run(visit.terminal, visit.service, visit.settings, config=visit.config, file=Path(name))
+
+
+async def update_back(visit: Visit, _words: Sequence[str]) -> None:
+    """Go back to the version before."""
+    from station.field import update as tool
+
+    if await visit.terminal.confirm(visit.terminal.pick(_BACK)):
+        await tool.roll_back(visit.terminal, visit.service, visit.settings)
+
+
+_FILE = Text(
+    "File of the release, for instance /media/usb/emops.whl", "Datei der neuen Version, z. B. /media/usb/emops.whl"
+)
+_BACK = Text("Back to the version before?", "Zurück zur Version davor?")

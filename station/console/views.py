@@ -1,0 +1,196 @@
+"""Facts of the agent as lines to read: big words first, figures behind them. Pure."""
+
+from collections.abc import Sequence
+
+from station.console.screen import age, bar, table
+from station.field.text import Text
+from station.ledger_view import LedgerRow
+from station.report import Status, reasons
+from station.service_client import Facts
+from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, named, signal
+
+WEAKEST_DBM, STRONGEST_DBM = -113, -51
+"""Range of +CSQ (3GPP 27.007 §8.5)."""
+
+
+def kwh(energy_wh: int | None) -> str:
+    """Write an energy."""
+    return "-" if energy_wh is None else f"{energy_wh / 1000:.3f} kWh"
+
+
+def status_lines(status: Status, language: str) -> list[str]:
+    """Tell how the station stands."""
+
+    def say(en: str, de: str) -> str:
+        return Text(en, de).of(language)
+
+    rows = [
+        (say("Agent", "Stationsprogramm"), say("runs", "läuft") if status["running"] else say("DOWN", "LÄUFT NICHT")),
+        (say("Central system", "Zentrale"), say("connected", "verbunden") if _online(status) else str(status["csms"])),
+    ]
+    if status["modem"]:
+        network = named(REGISTRATION, status["modem"], language)
+        rows.append((say("Mobile network", "Mobilfunk"), f"{network}  {status['operator']}".rstrip()))
+    at = f" ({status['utc']})" if "utc" in status else ""
+    rows.append((say("Time", "Uhrzeit"), named(TIME, status["time"], language) + at))
+    waiting = say("messages wait", "Meldungen warten")
+    refused = say("refused", "abgelehnt")
+    rows.append((say("Delivery", "Zustellung"), f"{status['pending']} {waiting}, {status['parked']} {refused}"))
+    for evse in status["evses"]:
+        why = blocked(evse["blocked_by"], evse.get("faults", ()), language)
+        text = named(STATUS, evse["status"], language)
+        cost = say("  cost so far ", "  Kosten bisher ") + evse["cost"] if evse["cost"] else ""
+        rows.append((f"EVSE {evse['id']}", f"{text}{cost}" + (f": {why}" if why else "")))
+    return table(rows)
+
+
+def _online(status: Status) -> bool:
+    return bool(status["csms"] == "connected")
+
+
+def why_lines(status: Status, language: str) -> list[str]:
+    """Say in plain sentences what stands in the way; the first is the most important."""
+    return [f"- {line}" for line in reasons(status, language)]
+
+
+def modem_lines(modem: Facts, best_dbm: int | None, language: str) -> list[str]:
+    """Show the signal big enough to turn an antenna by."""
+    dbm = modem["signal_dbm"]
+    share = 0.0 if dbm is None else (dbm - WEAKEST_DBM) / (STRONGEST_DBM - WEAKEST_DBM)
+    number = "---" if dbm is None else str(dbm)
+    best = "---" if best_dbm is None else f"{best_dbm} dBm"
+    if modem["trouble"]:
+        network = modem["trouble"]
+    else:
+        network = f"{named(REGISTRATION, modem['registration'], language)}  {modem['operator']}".rstrip()
+    return [
+        f"  {bar(share, 40)}  {number} dBm",
+        f"  {Text('SIGNAL', 'SIGNAL').of(language)}: {signal(dbm).of(language).upper()}",
+        f"  {Text('best so far', 'bester Wert bisher').of(language)}: {best}",
+        f"  {Text('network', 'Netz').of(language)}: {network}",
+    ]
+
+
+def meter_lines(facts: Facts, language: str) -> list[str]:
+    """Show what each meter said last, and how long ago."""
+    no_answer = Text("NO ANSWER - check supply, A/B wires, address", "KEINE ANTWORT - Versorgung, A/B, Adresse prüfen")
+    rows: list[tuple[str, ...]] = []
+    for meter in facts["meters"]:
+        if meter["energy_wh"] is None:
+            rows.append((f"EVSE {meter['evse']}", no_answer.of(language)))
+            continue
+        power = "-" if meter["power_w"] is None else f"{meter['power_w'] / 1000:.2f} kW"
+        old = Text("ago", "alt").of(language)
+        rows.append(
+            (
+                f"EVSE {meter['evse']}",
+                kwh(meter["energy_wh"]),
+                power,
+                " ".join(f"{value / 1000:.1f}" for value in meter["currents_ma"]) + " A",
+                " ".join(f"{value / 1000:.0f}" for value in meter["voltages_mv"]) + " V",
+                f"{age(meter['age_s'], language)} {old}",
+            )
+        )
+    return table(rows)
+
+
+def bus_lines(facts: Facts, language: str) -> list[str]:
+    """Show how well the devices on the Modbus lines answer."""
+    lost = Text("lost", "verloren").of(language)
+    questions = Text("questions", "Fragen").of(language)
+    return table(
+        (
+            f"{bus['bus']} {Text('address', 'Adresse').of(language)} {bus['address']}",
+            f"{bus['requests']} {questions}",
+            f"{bus['requests'] - bus['answers']} {lost}",
+        )
+        for bus in facts["buses"]
+    )
+
+
+def evse_lines(facts: Facts, language: str) -> list[str]:
+    """Show state, pilot, current and faults of each EVSE, with what they mean."""
+    lines = []
+    for evse in facts["evses"]:
+        lines.append(f"EVSE {evse['id']}: {named(STATUS, evse['status'], language)}")
+        board = evse["board"]
+        if board is None:
+            lines.append(f"  {blocked(evse['blocked_by'], (), language)}")
+            continue
+        closed = Text("CLOSED (live)", "GESCHLOSSEN (unter Spannung)") if board["contactor_closed"] else _OPEN
+        rows = [
+            (_CAR.of(language), f"{board['pilot']} = {named(PILOT, board['pilot'], language)}"),
+            (_CONTACTOR.of(language), closed.of(language)),
+            (_OFFERED.of(language), f"{board['offered_current_a']} A"),
+        ]
+        if board["cable_current_a"] is not None:
+            rows.append((_CABLE.of(language), f"{board['cable_current_a']} A"))
+        if board["temperature_c"] is not None:
+            rows.append((_TEMPERATURE.of(language), f"{board['temperature_c']:.0f} °C"))
+        if evse["transaction"]:
+            rows.append((_CHARGED.of(language), kwh(evse["charged_wh"])))
+        rows += [(_FAULT.of(language), named(FAULTS, fault, language)) for fault in board["faults"]]
+        lines += table(rows)
+        if evse["blocked_by"] and not board["faults"]:
+            lines.append(f"  {blocked(evse['blocked_by'], (), language)}")
+    return lines
+
+
+_OPEN = Text("open (safe)", "offen (sicher)")
+_CAR = Text("Vehicle", "Fahrzeug")
+_CONTACTOR = Text("Contactor (main switch)", "Schütz (Hauptschalter)")
+_OFFERED = Text("Current offered", "Angebotener Strom")
+_CABLE = Text("Cable carries", "Kabel trägt")
+_TEMPERATURE = Text("Board temperature", "Temperatur")
+_CHARGED = Text("Charged so far", "Bisher geladen")
+_FAULT = Text("FAULT", "STÖRUNG")
+
+
+def ledger_lines(rows: Sequence[LedgerRow], language: str) -> list[str]:
+    """Show messages of transactions, one a line, with the reason below what was refused."""
+    lines = []
+    for row in rows:
+        state = named(_STATES, row.state, language)
+        lines.append(
+            f"  {row.at:%d.%m. %H:%M}  {row.transaction[:8]}  {row.kind:<7}  {kwh(row.register_wh):>14}  {state}"
+        )
+        if row.reason:
+            lines.append(f"      {row.reason}")
+    return lines
+
+
+_STATES = {
+    "pending": Text("waits", "wartet"),
+    "acknowledged": Text("delivered", "zugestellt"),
+    "parked": Text("REFUSED", "ABGELEHNT"),
+}
+
+
+def contactor_lines(result: Facts, language: str) -> list[str]:
+    """Tell the result of the contactor test."""
+    closed, opened = result["closed_s"], result["opened_s"]
+    how_closed = _NOT_CLOSED if closed is None else Text(f"closed after {closed} s", f"schloss nach {closed} s")
+    how_opened = _STUCK if opened is None else Text(f"opened after {opened} s", f"öffnete nach {opened} s")
+    texts = [_PASSED if result["passed"] else _FAILED, how_closed, how_opened]
+    if not result["feedback"]:
+        texts.append(_NO_FEEDBACK)
+    if energy := result["energy_wh"]:
+        texts.append(
+            Text(
+                f"{energy} Wh flowed meanwhile; they are in the log and on no bill.",
+                f"{energy} Wh sind dabei geflossen; sie stehen im Protokoll und auf keiner Rechnung.",
+            )
+        )
+    return [text.of(language) for text in texts]
+
+
+_STUCK = FAULTS["PowerSwitchFailure"]
+_NOT_CLOSED = Text(
+    "it did NOT close: check coil, wiring and test adapter", "schloss NICHT: Spule, Verdrahtung, Prüfadapter ansehen"
+)
+_PASSED = Text("PASSED", "BESTANDEN")
+_FAILED = Text("FAILED", "NICHT BESTANDEN")
+_NO_FEEDBACK = Text(
+    "This board has no feedback from the contacts: measure the outlet to be sure.",
+    "Diese Steuerung hat keine Rückmeldung der Kontakte: am Ausgang nachmessen.",
+)
