@@ -1,33 +1,52 @@
 """The devices that a configuration can name. A driver is imported when it is asked for: a station loads what it has."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from hardware.api import EvseBoard, Meter, TagReader
+from hardware.api import EvseBoard, TagReader
+from hardware.meters import catalogue
 from hardware.modbus import ModbusLine
 
-METERS = ("SDM72DM-V2", "SDM630-V2")
+if TYPE_CHECKING:
+    from hardware.meters.modbus_meter import ModbusMeter
+    from hardware.meters.register_map import MeterTable
+
+METERS = tuple(catalogue.MODELS)
 BOARDS = ("simple-evse",)
 READERS = ("rdm6300",)
 
 
-def make_meter(model: str, line: ModbusLine, address: int) -> Meter:
-    """Make the driver of a meter.
+def find_table(model: str) -> "MeterTable":
+    """Give the register table of a meter.
 
     Args:
-        model: one of METERS; case doesn't matter.
-        line: its bus.
-        address: Modbus address, 1 to 247.
+        model: one of METERS or of their other names; case doesn't matter.
 
     Raises:
         ValueError: there is no such model.
     """
-    name = _find("meter", model, METERS)
-    from hardware.meters import eastron
+    return catalogue.table(_find("meter", model, (*catalogue.MODELS, *catalogue.ALIASES)))
+
+
+def make_meter(
+    model: str, line: ModbusLine, address: int, uptime: Callable[[], float], *, serial: str = ""
+) -> "ModbusMeter":
+    """Make the driver of a meter.
+
+    Args:
+        model: see `find_table`.
+        line: its bus.
+        address: Modbus address, 1 to 247; behind a TCP gateway also 0 and 255.
+        uptime: seconds on a clock of world time that never jumps.
+        serial: serial number that the meter must have; empty = any.
+
+    Raises:
+        ValueError: there is no such model.
+    """
     from hardware.meters.modbus_meter import ModbusMeter
 
-    tables = {"SDM72DM-V2": eastron.SDM72DM_V2, "SDM630-V2": eastron.SDM630_V2}
-    return ModbusMeter(line, address, tables[name])
+    return ModbusMeter(line, address, find_table(model), uptime, serial=serial)
 
 
 def make_board(kind: str, line: ModbusLine, address: int) -> EvseBoard:

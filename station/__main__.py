@@ -97,10 +97,11 @@ def _run_agent(_options: argparse.Namespace, settings: StationSettings) -> None:
 
 
 def _check_config(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.devices import build_hardware
+    from station.devices import advice, build_hardware
 
-    build_hardware(settings)
-    settings.clock.build()
+    build_hardware(settings, settings.clock.build())
+    for sentence in advice(settings):
+        print(f"note: {sentence}")
     print(f"{options.config} is good: {len(settings.evse)} EVSE, {settings.csms.url}, {settings.journal.path}")
 
 

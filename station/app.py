@@ -408,8 +408,9 @@ async def main(settings: StationSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))
-    hardware = build_hardware(settings)
-    await run_station(settings, hardware, clock=settings.clock.build(), kernel_boot_id=boot_id(), stop=stop, log=log)
+    clock = settings.clock.build()
+    hardware = build_hardware(settings, clock)
+    await run_station(settings, hardware, clock=clock, kernel_boot_id=boot_id(), stop=stop, log=log)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:

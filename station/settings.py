@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hardware.bus import Direction, Endpoint, Transport
 from shared.config import ClockSettings, ConfigError, setting, table
 from shared.ids import IdToken, Secret
 from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
@@ -108,12 +109,29 @@ class ModemSettings:
 
 @dataclass(frozen=True, slots=True)
 class BusSettings:
-    """One Modbus RTU line."""
+    """One Modbus line."""
 
     name: str = setting(help="by which the EVSEs refer to it")
-    port: str = setting(help="device file, for instance /dev/ttyS1")
-    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of all devices on the line")
+    port: str = setting(
+        help="device file, for instance /dev/ttyS1; or a gateway: tcp://host:502, or rtu+tcp://host:port for one that "
+        "passes RTU frames"
+    )
+    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of the line")
     parity: str = setting("N", choices=("N", "E", "O"), help="none, even, odd")
+    stop_bits: int = setting(1, minimum=1, maximum=2, help="stop bits")
+    direction: str = setting(
+        "auto",
+        choices=tuple(Direction),
+        help="who switches an RS-485 line to sending: auto = the adapter, rts = the port's driver by RTS, rts-low = "
+        "likewise, inverted",
+    )
+    timeout_s: float = setting(
+        0.6, unit="s", minimum=0.05, maximum=10, help="an answer must begin in this time; a slow gateway needs more"
+    )
+    gap_s: float = setting(0.0, unit="s", minimum=0, maximum=1, help="silence between frames; 0 = as the speed asks")
+    rest_s: float = setting(
+        0.1, unit="s", minimum=0, maximum=2, help="pause for each device after its answer; others are asked meanwhile"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +142,16 @@ class EvseSettings:
     meter_bus: str = setting(help="name of the meter's bus")
     id: int = setting(1, minimum=1, maximum=99, help="number of the EVSE, from 1; the connectorId of OCPP 1.6")
     board: str = setting("simple-evse", help="kind of the board")
-    board_address: int = setting(1, minimum=1, maximum=247, help="Modbus address of the board")
-    meter: str = setting("SDM72DM-V2", help="model of the meter")
-    meter_address: int = setting(2, minimum=1, maximum=247, help="Modbus address of the meter")
+    board_address: int = setting(1, minimum=0, maximum=255, help="Modbus address of the board")
+    board_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the board; 0 = that of its bus")
+    board_parity: str = setting("", choices=("", "N", "E", "O"), help="parity of the board; empty = that of its bus")
+    meter: str = setting("SDM72DM-V2", help="model of the meter; `emops-station meter registers` lists them")
+    meter_address: int = setting(2, minimum=0, maximum=255, help="Modbus address of the meter")
+    meter_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the meter; 0 = that of its bus")
+    meter_parity: str = setting("", choices=("", "N", "E", "O"), help="parity of the meter; empty = that of its bus")
+    meter_serial: str = setting(
+        "", help="serial number that the meter must have, as it tells it; empty = whichever it tells first"
+    )
     max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
     poll_s: float = setting(1.0, unit="s", minimum=0.1, maximum=60, help="how often both are read, world time")
 
@@ -304,14 +329,7 @@ def check(settings: StationSettings) -> None:
         raise ConfigError('modem.port is missing: name the modem\'s device file, or set uplink.bearer = "host"')
     if not settings.evse:
         raise ConfigError("there is no [[evse]]: a station has at least one")
-    buses = {bus.name for bus in settings.bus}
-    for evse in settings.evse:
-        for name, bus in (("board_bus", evse.board_bus), ("meter_bus", evse.meter_bus)):
-            if bus not in buses:
-                known = ", ".join(sorted(buses)) or "none"
-                raise ConfigError(f"evse {evse.id}: {name} = {bus!r} is no [[bus]]; there is: {known}")
-        if evse.board_bus == evse.meter_bus and evse.board_address == evse.meter_address:
-            raise ConfigError(f"evse {evse.id}: board and meter have the same address {evse.meter_address} on one bus")
+    _check_buses(settings)
     numbers = sorted(evse.id for evse in settings.evse)
     if numbers != list(range(1, len(numbers) + 1)):
         raise ConfigError(f"evse.id: number the EVSEs 1 to {len(numbers)}, each once; the file has {numbers}")
@@ -357,6 +375,37 @@ def listen_address(text: str, *, allow_public: bool = False) -> tuple[str, int]:
             "set status_page.allow_public = true"
         )
     return str(host), port
+
+
+def _check_buses(settings: StationSettings) -> None:
+    buses = {bus.name: bus for bus in settings.bus}
+    if len(buses) < len(settings.bus):
+        raise ConfigError("two [[bus]] have one name: EVSEs couldn't tell them apart")
+    for bus in settings.bus:
+        try:
+            transport = Endpoint.parse(bus.port).transport
+        except ValueError as error:
+            raise ConfigError(f"bus {bus.name}: port = {error}") from error
+        if transport is not Transport.SERIAL and bus.direction != Direction.AUTO:
+            raise ConfigError(f"bus {bus.name}: direction = {bus.direction!r} is for serial ports; a gateway has none")
+        if [other.port for other in settings.bus].count(bus.port) > 1:
+            raise ConfigError(f"bus {bus.name}: two [[bus]] use {bus.port}: write one, and refer to it by its name")
+    metered: dict[tuple[str, int], int] = {}
+    for evse in settings.evse:
+        for device, name, address in (
+            ("board", evse.board_bus, evse.board_address),
+            ("meter", evse.meter_bus, evse.meter_address),
+        ):
+            if name not in buses:
+                known = ", ".join(sorted(buses)) or "none"
+                raise ConfigError(f"evse {evse.id}: {device}_bus = {name!r} is no [[bus]]; there is: {known}")
+            if not 1 <= address <= 247 and "://" not in buses[name].port:
+                raise ConfigError(f"evse {evse.id}: {device}_address = {address}: a serial line has 1 to 247")
+        if evse.board_bus == evse.meter_bus and evse.board_address == evse.meter_address:
+            raise ConfigError(f"evse {evse.id}: board and meter have the same address {evse.meter_address} on one bus")
+        other = metered.setdefault((evse.meter_bus, evse.meter_address), evse.id)
+        if other != evse.id:
+            raise ConfigError(f"evse {evse.id} and {other} have one meter: each kWh would be billed twice")
 
 
 def _check_identity(identity: IdentitySettings) -> None:

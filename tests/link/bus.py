@@ -64,7 +64,7 @@ async def open_bus(
     port = folder / "bus.tty"
     line = ModbusLine(str(port), BAUD, timeout_s=timeout_s, gap_s=0.0, rest_s=0.0, tries=tries, setting="bus.port")
     async with answering(port, {METER: site.meter, BOARD: site.board}, wrap=wrap) as slave:
-        meter, board = ModbusMeter(line, METER, SDM72DM_V2), SimpleEvse(line, BOARD, stop_s=0.2)
+        meter, board = ModbusMeter(line, METER, SDM72DM_V2, clock.uptime), SimpleEvse(line, BOARD, stop_s=0.2)
         try:
             yield Bus(line, meter, board, slave, site, clock, str(port))
         finally:

@@ -69,7 +69,7 @@ def test_a_meter_exchanged_while_away_is_refused(tmp_path: Path) -> None:
     device = _meter(100.0)
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
         assert (await meter.read()).energy_import == 100_000
         silent.add(METER)
         with pytest.raises(LinkError):
@@ -88,7 +88,7 @@ def test_a_register_that_falls_is_a_fault_and_no_value(tmp_path: Path) -> None:
     device = _meter(100.0)
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
         await meter.read()
         _set(device, 0x48, 99.999)
         with pytest.raises(DeviceError, match="fell from 100000 to 99999 Wh"):
@@ -103,7 +103,7 @@ def test_a_register_that_falls_is_a_fault_and_no_value(tmp_path: Path) -> None:
 def test_a_register_that_is_no_number_is_a_fault(tmp_path: Path, kwh: float) -> None:
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
         with pytest.raises(DeviceError, match="no plausible import register"):
-            await ModbusMeter(line, METER, SDM72DM_V2).read()
+            await ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0).read()
 
     _with(tmp_path / "bus.tty", _meter(kwh), scenario)
 
@@ -114,7 +114,7 @@ def test_a_meter_without_serial_number_and_with_one_phase_is_read(tmp_path: Path
     _set(device, 0x34, float("nan"))
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
         assert (await meter.identify()).serial == ""
         reading = await meter.read()
         assert reading.energy_import == 1000
@@ -130,7 +130,7 @@ def test_a_meter_that_knows_its_energy_alone_is_read(tmp_path: Path) -> None:
     _set(device, 0x4A, 0.0)
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        reading = await ModbusMeter(line, METER, SDM72DM_V2).read()
+        reading = await ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0).read()
         assert (reading.energy_import, reading.power, reading.voltages) == (12_500, None, ())
 
     _with(tmp_path / "bus.tty", device, scenario)
