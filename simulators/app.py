@@ -14,8 +14,9 @@ from simulators.mailbox import Mailbox
 from simulators.meter import MeterSimulator
 from simulators.modbus_slave import Device, ModbusSlave
 from simulators.modem import ModemSimulator
+from simulators.pn532 import Pn532Simulator
 from simulators.pty import Pty
-from simulators.rfid import RfidSimulator
+from simulators.rfid import CardReader, RfidSimulator
 from simulators.settings import BusSettings, CoverageStep, Settings
 from simulators.site import Site
 from simulators.world import World
@@ -58,7 +59,7 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
         site, bus = make_bus(settings.bus, clock, bus_line)
         mail = settings.mailbox
         mailbox = Mailbox(mail.host, mail.port, mail.folder, greylist=mail.greylist)
-        world = World(site, bus, settings.bus.meter_address, modem, RfidSimulator(rfid_line), mailbox)
+        world = World(site, bus, settings.bus.meter_address, modem, _reader(settings.rfid.kind, rfid_line), mailbox)
         await stack.enter_async_context(mailbox.serve())
         port = await stack.enter_async_context(control.serve(world, settings.control.port))
         async with asyncio.TaskGroup() as tasks:
@@ -67,6 +68,7 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
                 for job in (
                     modem.run(),
                     bus.run(),
+                    world.rfid.run(),
                     _pass_time(site),
                     follow_coverage(settings.modem.coverage, modem, clock),
                 )
@@ -92,6 +94,10 @@ def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, Modb
 
     devices: dict[int, Device] = {settings.meter_address: meter, settings.board_address: board}
     return site, ModbusSlave(line, devices, baud=settings.baud, before_request=before_request)
+
+
+def _reader(kind: str, line: Pty) -> CardReader:
+    return Pn532Simulator(line) if kind == "pn532" else RfidSimulator(line)
 
 
 def _pty(link: Path, baud: int) -> AbstractAsyncContextManager[Pty]:

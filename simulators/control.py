@@ -174,9 +174,12 @@ async def set_vehicle(world: World, body: Body) -> None:
 
 async def tag(world: World, body: Body) -> None:
     """Hold a card to the reader."""
-    token = body.text("token", "[0-9A-Fa-f]{10}", "ten hex digits")
+    token = body.text("token", "([0-9A-Fa-f]{2}){4,10}", "8 to 20 hex digits")
     body.end()
-    await world.rfid.present(token)
+    try:
+        await world.rfid.present(token)
+    except ValueError as error:
+        raise BadField("token", str(error)) from error
 
 
 async def coverage(world: World, body: Body) -> None:

@@ -53,6 +53,7 @@ class RfidSettings:
 
     link: Path = setting(Path("rfid.tty"), help="link to the reader's serial port")
     baud: int = setting(9600, help="rate of the port", unit="baud")
+    kind: str = setting("rdm6300", choices=("rdm6300", "pn532"), help="kind of the reader")
 
 
 @dataclass(frozen=True, slots=True)

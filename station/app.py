@@ -8,6 +8,7 @@ still there.
 import asyncio
 import contextlib
 import functools
+import logging
 import random
 import secrets
 import signal
@@ -38,7 +39,7 @@ from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Stat
 from station.csms_link import Bearer, CsmsLink
 from station.devices import Hardware, build_hardware
 from station.errors import JournalError, StationError
-from station.evse_task import EvseTask, Outlets
+from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
 from station.journal import Journal, journal_lock, open_journal
 from station.log_ring import LogRing
 from station.report import status_of
@@ -118,6 +119,7 @@ class App:
     async def _make_evses(self) -> None:
         open_transactions = await self._journal.open_transactions(self._timekeeper.boot.number)
         operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
+        faults = await self._journal.values(FAULTS_PREFIX)
         self._is_operative = operative.get("0", True)
         authorizer = Authorizer(
             self._journal.tokens,
@@ -129,15 +131,17 @@ class App:
         outlets = Outlets(self._notify, self._send_sample, self._link.wake)
         for evse in self._settings.evse:
             evse_id = EvseId(evse.id)
+            devices = self._hardware.evses[evse_id]
             charging = Charging(
                 evse_id,
-                evse.max_current_a,
+                min(evse.max_current_a, devices.board.capabilities.maximum_a),
                 self._configuration,
                 lambda: TransactionKey(uuid.uuid4().hex[:16]),
                 transaction=open_transactions.get(evse_id),
                 operative=operative.get(str(evse_id), True),
+                latched=frozenset(faults.get(str(evse_id), "").split()),
+                tests_rcd=evse.rcd_test == "charge",
             )
-            devices = self._hardware.evses[evse_id]
             self._evses[evse_id] = EvseTask(
                 charging,
                 devices.board,
@@ -147,6 +151,8 @@ class App:
                 authorizer=authorizer,
                 outlets=outlets,
                 poll_s=evse.poll_s,
+                tests_rcd=evse.rcd_test != "never",
+                phases=evse.phases,
             )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -275,6 +281,7 @@ class App:
                     "id": evse_id,
                     "status": evse.charging.status,
                     "blocked_by": evse.charging.blocked_by,
+                    "faults": sorted(evse.charging.faults),
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
                     "cost": str(evse.cost or ""),
                 }
@@ -404,7 +411,7 @@ async def main(settings: StationSettings) -> None:
         JournalError: see run_station.
     """
     log = LogRing()
-    start_logging(settings.log_level, log)
+    start_logging(settings.log_level, logging.StreamHandler(), log)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))

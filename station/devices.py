@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardware.api import EvseBoard, Meter, Modem, TagReader
+from hardware.api import EvseBoard, Meter, Modem, TagReader, Watchdog
 from hardware.bus import Direction, Framing
+from hardware.evse.wiring import has_bus
 from shared.clock import Clock
 from shared.config import ConfigError
 from shared.ids import EvseId
-from station.settings import StationSettings
+from station.settings import EvseSettings, StationSettings
 
 if TYPE_CHECKING:
     from hardware.modbus import ModbusLine
@@ -41,7 +42,7 @@ def build_hardware(settings: StationSettings, clock: Clock) -> Hardware:
         ConfigError: a kind of device is not known.
     """
     from hardware.modbus import ModbusLine
-    from hardware.registry import make_board, make_meter, make_reader
+    from hardware.registry import make_meter, make_reader
 
     lines = {
         bus.name: ModbusLine(
@@ -58,13 +59,14 @@ def build_hardware(settings: StationSettings, clock: Clock) -> Hardware:
         for bus in settings.bus
     }
     for evse in settings.evse:
-        _set_framing(lines[evse.board_bus], evse.board_address, evse.board_baud, evse.board_parity)
+        if has_bus(evse.board):
+            _set_framing(lines[evse.board_bus], evse.board_address, evse.board_baud, evse.board_parity)
         _set_framing(lines[evse.meter_bus], evse.meter_address, evse.meter_baud, evse.meter_parity)
     everything = tuple(EvseId(evse.id) for evse in settings.evse)
     try:
         evses = {
             EvseId(evse.id): EvseHardware(
-                make_board(evse.board, lines[evse.board_bus], evse.board_address),
+                _board(evse, lines),
                 make_meter(
                     evse.meter,
                     lines[evse.meter_bus],
@@ -77,7 +79,7 @@ def build_hardware(settings: StationSettings, clock: Clock) -> Hardware:
         }
         readers = tuple(
             (
-                make_reader(reader.kind, reader.port, reader.baud, setting="reader.port"),
+                make_reader(reader.kind, reader.port, reader.baud, backwards=reader.backwards, setting="reader.port"),
                 tuple(map(EvseId, reader.evse)) or everything,
             )
             for reader in settings.reader
@@ -122,6 +124,15 @@ def _set_framing(line: "ModbusLine", address: int, baud: int, parity: str) -> No
     if baud or parity:
         framing = line.framing
         line.set_framing(address, replace(framing, baud=baud or framing.baud, parity=parity or framing.parity))
+
+
+def _board(evse: EvseSettings, lines: "Mapping[str, ModbusLine]") -> EvseBoard:
+    from hardware.registry import make_board, make_gpio_board
+
+    if not has_bus(evse.board):
+        return make_gpio_board(evse.gpio)
+    watchdog = Watchdog(evse.board_watchdog_s, evse.board_safe_current_a)
+    return make_board(evse.board, lines[evse.board_bus], evse.board_address, watchdog)
 
 
 def _modem(settings: StationSettings) -> Modem:

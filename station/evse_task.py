@@ -1,4 +1,8 @@
-"""One EVSE: asks board and meter, feeds station.core.charging, and does what that decides, the journal first."""
+"""One EVSE: asks board and meter, feeds station.core.charging, and does what that decides, the journal first.
+
+Asking the board is also the heartbeat of a board with a watchdog: when this program hangs or dies, it falls to its safe
+current by itself. A board is tested at its first answer, and again when it comes back while nobody charges.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -6,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
-from hardware.api import EvseBoard, Meter
-from hardware.errors import HardwareError
+from hardware.api import EvseBoard, Light, Meter
+from hardware.errors import DeviceError, HardwareError
+from hardware.evse.self_test import SelfTest, self_test
 from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.metering import MeterReading, MeterValue
@@ -16,6 +21,7 @@ from shared.transaction import Ended, Started, TransactionEvent
 from station.authorizer import Authorizer
 from station.core.authorize import Accept
 from station.core.charging import Charging, Phase
+from station.core.connector import Status
 from station.core.evse_events import (
     Action,
     Allow,
@@ -24,14 +30,19 @@ from station.core.evse_events import (
     BoardLost,
     BoardSeen,
     Event,
+    FaultCleared,
+    KeepFaults,
     MarkEnding,
     MeterRead,
     Notify,
+    RcdTested,
     Record,
     Refused,
+    SelfTested,
     SendSample,
     Stop,
     Tell,
+    TestRcd,
     Tick,
 )
 from station.errors import ServiceError
@@ -43,6 +54,23 @@ LOST_AFTER = 2
 
 DEVICE_S = 15.0
 """No driver needs longer for one request, link time."""
+
+SELF_TEST_S = 60.0
+"""A board may take a while to test its residual current device and its lock, link time."""
+
+FAULTS_PREFIX = "faults."
+"""Names of the faults in the journal that only a technician may clear, by EVSE."""
+
+_LIGHTS = {
+    Status.AVAILABLE: Light.READY,
+    Status.PREPARING: Light.BUSY,
+    Status.CHARGING: Light.CHARGING,
+    Status.SUSPENDED_EV: Light.BUSY,
+    Status.SUSPENDED_EVSE: Light.BUSY,
+    Status.FINISHING: Light.BUSY,
+    Status.FAULTED: Light.FAULT,
+    Status.UNAVAILABLE: Light.OFF,
+}
 
 T = TypeVar("T")
 
@@ -78,7 +106,23 @@ class EvseTask:
         authorizer: Authorizer,
         outlets: Outlets,
         poll_s: float,
+        tests_rcd: bool = True,
+        phases: int = 3,
     ) -> None:
+        """Describe the task.
+
+        Args:
+            charging: its core.
+            board: of the EVSE.
+            meter: of the EVSE.
+            journal: where all is written first.
+            timekeeper: stamps and uptime.
+            authorizer: judges cards.
+            outlets: where others are told.
+            poll_s: how often board and meter are asked, world time.
+            tests_rcd: whether the self-test includes the residual current device.
+            phases: 1 or 3, for a board that can switch.
+        """
         self.charging = charging
         self.idle = asyncio.Event()
         """Set while no transaction is open."""
@@ -86,7 +130,10 @@ class EvseTask:
         """Uptime of the last reading, s."""
         self.cost: Money | None = None
         """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
+        self.self_test: SelfTest | None = None
+        """What the last self-test of the board found."""
         self._board = board
+        self._tests_rcd, self._phases = tests_rcd, phases
         self._meter = meter
         self._journal = journal
         self._timekeeper = timekeeper
@@ -121,6 +168,7 @@ class EvseTask:
     async def run(self) -> NoReturn:
         """Serve the EVSE for ever. Failures of the devices are lived with; failures of the journal end it."""
         async with self._group:
+            self._group.create_task(self._board.run())
             while True:
                 async with self._turn:
                     await self._look()
@@ -144,10 +192,57 @@ class EvseTask:
             if self._board_misses >= LOST_AFTER:
                 await self._feed(BoardLost())
             return
-        if self._board_misses >= LOST_AFTER:
+        is_back = self._board_misses >= LOST_AFTER
+        if is_back:
             _LOG.info("board_back", evse=self.charging.evse_id)
         self._board_misses = 0
+        if self.self_test is None or (is_back and self.charging.phase is Phase.IDLE):
+            await self._test_board(self._board)
         await self._feed(BoardSeen(status))
+
+    async def _test_board(self, board: EvseBoard) -> SelfTest:
+        try:
+            async with asyncio.timeout(SELF_TEST_S):
+                result = await self_test(board, rcd=self._tests_rcd)
+                if board.capabilities.phase_switching:
+                    await board.switch_phases(self._phases)
+        except (HardwareError, TimeoutError) as error:
+            _LOG.warning("board_self_test_broken_off", evse=self.charging.evse_id, reason=error or "no answer in time")
+            return self.self_test or SelfTest(())
+        self.self_test = result
+        for check in result.checks:
+            if check.passed is False:
+                _LOG.warning("board_check_failed", evse=self.charging.evse_id, check=check.name, reason=check.text)
+        if result.passed:
+            _LOG.info("board_fit", evse=self.charging.evse_id, checks=len(result.checks))
+        await self._feed(SelfTested(result.faults))
+        return result
+
+    async def repeat_self_test(self) -> SelfTest:
+        """Test the board again, for a technician; a test that now passes lifts what its failure had blocked.
+
+        Raises:
+            ServiceError: somebody charges here, or is about to.
+        """
+
+        async def job(board: EvseBoard, _meter: Meter) -> SelfTest:
+            return await self._test_board(board)
+
+        return await self.lend(job)
+
+    def clear_fault(self) -> frozenset[str]:
+        """Clear what was kept for a technician, such as a welded contactor, and give what that was.
+
+        Raises:
+            ServiceError: nothing is kept, or the board still shows the fault.
+        """
+        kept, cause = self.charging.latched, self.charging.fault_cause
+        if not kept:
+            raise ServiceError(f"EVSE {self.charging.evse_id} keeps no fault")
+        if cause:
+            raise ServiceError(f"EVSE {self.charging.evse_id}: {cause}. Repair it first, then clear the fault")
+        self.tell(FaultCleared())
+        return kept
 
     async def _read_meter(self) -> None:
         reading: MeterReading | None = None
@@ -202,14 +297,34 @@ class EvseTask:
                 await self._command("stop", self._board.stop())
             case Authorize(token):
                 self._group.create_task(self._authorize(token))
-            case Notify():
+            case TestRcd():
+                self.tell(await self._test_rcd())
+            case KeepFaults(faults):
+                await self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", " ".join(sorted(faults)))
+            case Notify(status):
                 self._outlets.notify(evse_id, action, self._timekeeper.now().utc)
+                if self._board.capabilities.lights:
+                    await self._command("show", self._board.show(_LIGHTS[status]))
             case SendSample(value):
                 self._outlets.sample(evse_id, value)
             case Tell(fact, why):
                 transaction = self.charging.transaction
                 fields = {"key": transaction.started.key} if transaction else {}
                 _LOG.info(fact, evse=evse_id, **fields, **({"reason": why} if why else {}))
+
+    async def _test_rcd(self) -> RcdTested:
+        """Test the residual current device before a charge; a board that can't is taken as passed."""
+        if not self._board.capabilities.rcd_test:
+            return RcdTested()
+        try:
+            async with asyncio.timeout(DEVICE_S):
+                await self._board.test_rcd()
+        except DeviceError as error:
+            _LOG.warning("rcd_test_failed", evse=self.charging.evse_id, reason=error)
+            return RcdTested(str(error))
+        except (HardwareError, TimeoutError) as error:
+            return RcdTested(str(error) or "the test of the residual current device did not end", definite=False)
+        return RcdTested()
 
     async def _record(self, event: TransactionEvent, past: bool) -> None:
         floor = self._timekeeper.passed(event.at)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hardware.bus import Direction, Endpoint, Transport
+from hardware.evse.wiring import GpioWiring, has_bus
 from shared.config import ClockSettings, ConfigError, setting, table
 from shared.ids import IdToken, Secret
 from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
@@ -138,13 +139,30 @@ class BusSettings:
 class EvseSettings:
     """One EVSE: its controller board and its meter."""
 
-    board_bus: str = setting(help="name of the board's bus")
     meter_bus: str = setting(help="name of the meter's bus")
     id: int = setting(1, minimum=1, maximum=99, help="number of the EVSE, from 1; the connectorId of OCPP 1.6")
-    board: str = setting("simple-evse", help="kind of the board")
+    board: str = setting("simple-evse", help="kind of the board; a wrong one is told which there are")
+    board_bus: str = setting("", help="name of the board's bus; a gpio board has none")
     board_address: int = setting(1, minimum=0, maximum=255, help="Modbus address of the board")
     board_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the board; 0 = that of its bus")
     board_parity: str = setting("", choices=("", "N", "E", "O"), help="parity of the board; empty = that of its bus")
+    board_watchdog_s: int = setting(
+        0,
+        unit="s",
+        minimum=0,
+        maximum=60,
+        help="a board with a watchdog falls to board_safe_current_a after so long a silence; 0 = as it is set",
+    )
+    board_safe_current_a: int = setting(
+        0, unit="A", minimum=0, maximum=32, help="what such a board offers then; 0 = nothing"
+    )
+    gpio: GpioWiring = table(GpioWiring, help="how a gpio board is wired")
+    rcd_test: str = setting(
+        "start",
+        choices=("never", "start", "charge"),
+        help="when the residual current device is tested, if the board can: at start, or also before each charge",
+    )
+    phases: int = setting(3, minimum=1, maximum=3, help="phases to charge with, 1 or 3, for a board that can switch")
     meter: str = setting("SDM72DM-V2", help="model of the meter; `emops-station meter registers` lists them")
     meter_address: int = setting(2, minimum=0, maximum=255, help="Modbus address of the meter")
     meter_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the meter; 0 = that of its bus")
@@ -161,8 +179,9 @@ class ReaderSettings:
     """One card reader."""
 
     port: str = setting(help="device file")
-    kind: str = setting("rdm6300", help="kind of the reader")
-    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of the port")
+    kind: str = setting("rdm6300", help="kind of the reader: rdm6300, pn532, keyboard or keyboard-decimal")
+    baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the port; 0 = usual for the kind")
+    backwards: bool = setting(False, help="true if the bytes of the UIDs are to be turned round")
     evse: tuple[int, ...] = setting((), help="EVSEs that its cards may use; empty = all")
 
 
@@ -223,8 +242,6 @@ class PinSettings:
 class ConsoleSettings:
     """The menu for technicians on the service port and over SSH."""
 
-    port: str = setting("", help="serial port of the console, for instance /dev/ttyS0; empty = the terminal it runs in")
-    baud: int = setting(115200, unit="baud", minimum=300, maximum=921600, help="speed of the port")
     language: str = setting("de", choices=("de", "en"), help="language that it begins in")
     idle_s: float = setting(600.0, unit="s", minimum=30, maximum=86400, help="without a key for so long it logs out")
     unit: str = setting(
@@ -392,10 +409,11 @@ def _check_buses(settings: StationSettings) -> None:
             raise ConfigError(f"bus {bus.name}: two [[bus]] use {bus.port}: write one, and refer to it by its name")
     metered: dict[tuple[str, int], int] = {}
     for evse in settings.evse:
-        for device, name, address in (
-            ("board", evse.board_bus, evse.board_address),
-            ("meter", evse.meter_bus, evse.meter_address),
-        ):
+        _check_board(evse)
+        devices = [("meter", evse.meter_bus, evse.meter_address)]
+        if has_bus(evse.board):
+            devices.append(("board", evse.board_bus, evse.board_address))
+        for device, name, address in devices:
             if name not in buses:
                 known = ", ".join(sorted(buses)) or "none"
                 raise ConfigError(f"evse {evse.id}: {device}_bus = {name!r} is no [[bus]]; there is: {known}")
@@ -406,6 +424,22 @@ def _check_buses(settings: StationSettings) -> None:
         other = metered.setdefault((evse.meter_bus, evse.meter_address), evse.id)
         if other != evse.id:
             raise ConfigError(f"evse {evse.id} and {other} have one meter: each kWh would be billed twice")
+
+
+def _check_board(evse: EvseSettings) -> None:
+    if not has_bus(evse.board):
+        try:
+            evse.gpio.check()
+        except ValueError as error:
+            raise ConfigError(f"evse {evse.id}: {error}") from error
+    if evse.phases == 2:
+        raise ConfigError(f"evse {evse.id}: phases = 2 can't be used: write 1 or 3")
+    if 0 < evse.board_safe_current_a < 6:
+        raise ConfigError(f"evse {evse.id}: board_safe_current_a can be 0 or 6 and more: less can't be offered")
+    if evse.board_watchdog_s and evse.board_watchdog_s < 3 * evse.poll_s:
+        raise ConfigError(
+            f"evse {evse.id}: board_watchdog_s must be at least three times poll_s, or one lost answer stops a charge"
+        )
 
 
 def _check_identity(identity: IdentitySettings) -> None:

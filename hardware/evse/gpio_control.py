@@ -1,6 +1,7 @@
 """What a GPIO board does about its pilot, its inputs and our wishes. Pure: readings and a time in, outputs out.
 
-- The contactor closes only in state C (in D with ventilation) while PWM is on and nothing is wrong.
+- The contactor closes only in state C (in D with ventilation) while PWM is seen, the vehicle's diode with it, and nothing
+  is wrong.
 - It opens at once when the vehicle leaves that state or something is wrong, and on our request as soon as the vehicle
   has stopped drawing, at the latest after the grace.
 - A fault of the vehicle or of the RCD is kept until the vehicle is unplugged. State F tells the vehicle of it for a
@@ -65,7 +66,7 @@ class Control:
         self._kept: set[str] = set()
         self._present: set[str] = set()
         self._hold_until = float("-inf")
-        self._bad_diode = self._no_pwm = 0
+        self._good_pwm = self._bad_diode = self._no_pwm = 0
 
     @property
     def faults(self) -> frozenset[str]:
@@ -128,11 +129,12 @@ class Control:
     def _judge_pilot(self) -> None:
         """Look for the diode in the vehicle and for our own PWM; two bursts in a row decide."""
         if not STATE_F < self.drive.duty < STEADY or self.pilot.state not in _PLUGGED:
-            self._bad_diode = self._no_pwm = 0
+            self._good_pwm = self._bad_diode = self._no_pwm = 0
             return
         self._no_pwm = 0 if self.levels.has_pwm else self._no_pwm + 1
         diode_is_bad = self.levels.has_pwm and self.levels.low > NEGATIVE_V
         self._bad_diode = self._bad_diode + 1 if diode_is_bad else 0
+        self._good_pwm = self._good_pwm + 1 if self.levels.has_pwm and not diode_is_bad else 0
         if self._bad_diode >= 2:
             self._kept.add(VEHICLE_FAULT)
         if self._no_pwm >= 2:
@@ -142,7 +144,7 @@ class Control:
         if self.faults or self.pilot.state not in self._charging_states:
             return False
         if self.offered_a:
-            return self.drive.contactor or STATE_F < self.drive.duty < STEADY
+            return self.drive.contactor or self._good_pwm >= 2
         return self.drive.contactor and now < self._open_at
 
     def _duty(self, now: float) -> float:

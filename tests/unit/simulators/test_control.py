@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hardware.rfid.rdm6300 import Presentations
 from hardware.rfid.readers import SerialReader
 from shared.config import parse
 from simulators.app import open_world
@@ -88,7 +89,7 @@ def test_a_vehicle_comes_charges_pauses_and_leaves(tmp_path: Path) -> None:
 
 def test_a_tag_reaches_the_reader(tmp_path: Path) -> None:
     async def scenario(client: httpx.AsyncClient, world: World) -> None:
-        tags = SerialReader(str(tmp_path / "rfid.tty"), 9600).tags()
+        tags = SerialReader(str(tmp_path / "rfid.tty"), 9600, Presentations()).tags()
 
         async def next_tag() -> str:
             return (await anext(tags)).value
