@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
   emops-station check-config --config station.toml  is the file right?
   emops-station run --config station.toml           run the agent
   emops-station why --config station.toml           why does it not charge, why is nothing delivered?
+  emops-station console                             menu for technicians, beside the running agent
   emops-station ledger show --config station.toml   what became of every transaction message
 
 SIGTERM opens the contactors and ends the agent within 5 s. A running transaction stays open in the journal; the next
@@ -39,21 +40,21 @@ class Command:
 
     name: str
     help: str
-    run: Run
+    run: Run | Callable[[argparse.Namespace], int | None]
     arguments: Arguments = lambda _parser: None
+    needs_config: bool = True
+    """Whether `run` is given the settings; a command that does not need them works without a good file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give the exit status: 0 good, 1 it failed, 2 the configuration or the command is wrong."""
     options = _parser().parse_args(arguments)
-    if options.command == "config":
-        print(settings_text(StationSettings))
-        return 0
-    run: Run = options.run
     try:
+        if not options.needs_config:
+            return options.run(options) or 0
         settings = load(options.config, StationSettings)
         check(settings)
-        return run(options, settings) or 0
+        return options.run(options, settings) or 0
     except ConfigError as error:
         print(f"emops-station: {error}", file=sys.stderr)
         return 2
@@ -71,7 +72,6 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="configuration file (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("config", help="print every setting with its default, unit and help")
     groups = {}
     for command in COMMANDS:
         *group, name = command.name.split()
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         place = groups[group[0]] if group else commands
         one = place.add_parser(name, parents=[common], help=command.help, description=command.help)
         command.arguments(one)
-        one.set_defaults(run=command.run)
+        one.set_defaults(run=command.run, needs_config=command.needs_config)
     return parser
 
 
@@ -155,15 +155,39 @@ def _ledger_retry(options: argparse.Namespace, settings: StationSettings) -> Non
     print(f"{count} messages of {options.transaction} will be sent again")
 
 
+def _config(_options: argparse.Namespace) -> None:
+    print(settings_text(StationSettings))
+
+
+def _console_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=("hash-pin",), help="ask for a PIN and print its line for the file"
+    )
+    parser.add_argument("--port", default="", help="serial port to serve, for instance /dev/ttyS0 (this terminal)")
+    parser.add_argument("--baud", type=int, default=115200, help="speed of the port (%(default)s)")
+    parser.add_argument("--plain", action="store_true", help="only ASCII, nothing that a terminal must understand")
+
+
+def _console(options: argparse.Namespace) -> int | None:
+    from station.console import app
+
+    if options.action:
+        return app.make_pin()
+    asyncio.run(app.run(options.config, port=options.port, baud=options.baud, plain=options.plain))
+    return None
+
+
 GROUPS = {
     "ledger": "the transaction messages and what became of them",
     "meter": "the energy meters on the Modbus lines",
 }
 COMMANDS: tuple[Command, ...] = (
     Command("run", "run the agent until SIGTERM", _run_agent),
+    Command("config", "print every setting with its default, unit and help", _config, needs_config=False),
     Command("check-config", "check the configuration file and end", _check_config),
     Command("status", "how the agent stands", _status, _json_too),
     Command("why", "what keeps it from charging or delivering, in plain words", _why),
+    Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),
     Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
     Command("ledger retry", "send a parked transaction again", _ledger_retry, _retry_arguments),
 )

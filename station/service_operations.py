@@ -1,6 +1,6 @@
 """What can be asked of the running agent through its service socket: a table of operations.
 
-Those that look answer from memory. Those that do (test_contactor, test_rcd, restart) refuse while a transaction runs.
+Those that look answer from memory. Those that do (test_contactor, test_rcd, self_test, restart) refuse while a transaction runs.
 Arguments are checked here: the other end may be anything. Results are JSON; times are seconds ago, energies Wh.
 """
 
@@ -74,6 +74,8 @@ class Operations:
             "evse": self._evse,
             "test_contactor": self._test_contactor,
             "test_rcd": self._test_rcd,
+            "self_test": self._self_test,
+            "clear_fault": self._clear_fault,
             "ledger": self._ledger,
             "enrol": self._enrol,
             "forget": self._forget,
@@ -157,6 +159,7 @@ class Operations:
             "id": evse_id,
             "status": charging.status,
             "blocked_by": charging.blocked_by,
+            "faults": sorted(charging.faults),
             "transaction": transaction.started.key if transaction else "",
             "charged_wh": transaction.register - transaction.started.meter.reading.energy_import if transaction else 0,
             "board": None,
@@ -184,6 +187,13 @@ class Operations:
             raise
         _LOG.info("rcd_tested", evse=task.charging.evse_id, passed=True)
         return {"passed": True}
+
+    async def _self_test(self, arguments: Facts) -> Facts:
+        result = await self._task(arguments).repeat_self_test()
+        return {"passed": result.passed, "checks": [asdict(check) for check in result.checks]}
+
+    async def _clear_fault(self, arguments: Facts) -> Facts:
+        return {"cleared": sorted(self._task(arguments).clear_fault())}
 
     async def _enrol(self, arguments: Facts) -> Facts:
         token = _token(arguments)

@@ -17,6 +17,14 @@ _BLOCKED = (
         "the meter does not answer: no reading, no charge",
         "der Zähler antwortet nicht: ohne Zählerstand wird nicht geladen",
     ),
+    Text(
+        "the contactor did not open when it should have: a technician must check it and clear the fault",
+        "das Schütz hat nicht geöffnet, als es sollte: prüfen, tauschen, dann die Störung löschen",
+    ),
+    Text(
+        "the residual current device failed its test: have it checked, then repeat the self-test",
+        "der RCD (Fehlerstromschutz) hat seine Prüfung nicht bestanden: prüfen lassen, dann Selbsttest wiederholen",
+    ),
 )
 _GERMAN = {text.en: text.de for text in _BLOCKED}
 
@@ -106,7 +114,7 @@ _NO_SIGNAL = Text("no signal", "kein Signal")
 
 def blocked(sentence: str, faults: Collection[str], language: str) -> str:
     """Say why an EVSE can't charge: the agent's sentence, or what its board's faults mean."""
-    if faults and sentence:
+    if faults and sentence.startswith("the board reports"):
         return "; ".join(FAULTS[name].of(language) if name in FAULTS else name for name in sorted(faults))
     return _GERMAN.get(sentence, sentence) if language == "de" else sentence
 

@@ -8,6 +8,7 @@ from shared.log import Log
 from station.console.config_files import (
     difference,
     hidden,
+    judge,
     load_checked,
     previous_files,
     replace_file,
@@ -18,6 +19,7 @@ from station.console.menu import Visit
 from station.console.screen import table
 from station.console.toml_edit import changed, parse_path, show_path, toml_value
 from station.field.text import Text
+from station.wording import named
 
 _LOG = Log("station.console")
 
@@ -41,7 +43,9 @@ async def change(visit: Visit, words: Sequence[str]) -> None:
         return
     path = parse_path(name)
     kind = type_of(re.sub(r"\[[0-9]+\]", "[]", show_path(path)))
-    value = " ".join(words[1:]) or await terminal.ask(f"{show_path(path)} ({kind})", secret="secret" in kind)
+    value = " ".join(words[1:]) or await terminal.ask(
+        f"{show_path(path)} ({named(_KINDS, kind, terminal.language)})", secret="secret" in kind
+    )
     old = visit.config.read_text("utf-8")
     new = changed(old, path, toml_value(value, kind))
     if await _replace(visit, old, new):
@@ -71,8 +75,10 @@ async def _replace(visit: Visit, old: str, new: str) -> bool:
     if old == new:
         await terminal.tell(_SAME)
         return False
+    judge(new)
     await terminal.show(difference(old, new) or [terminal.pick(_HIDDEN)])
     if not await terminal.confirm(terminal.pick(_SURE)):
+        await terminal.tell(_NOT_SAVED)
         return False
     replace_file(visit.config, new)
     await terminal.tell(_SAVED)
@@ -126,4 +132,13 @@ _SAVED = Text(
     "Gespeichert. Es gilt nach `neustart` (für die Konsole: ab dem nächsten Anmelden). Zurück: `einstellungen zurück`.",
 )
 _NEEDS_RESTART = Text("Stored. It counts after `restart`.", "Gespeichert. Es gilt nach `neustart`.")
+_NOT_SAVED = Text("(not saved)", "(nicht gespeichert)")
+_KINDS = {
+    "text": Text("text", "Text"),
+    "whole number": Text("whole number", "ganze Zahl"),
+    "number": Text("number", "Zahl"),
+    "true or false": Text("true or false", "ja oder nein"),
+    "path": Text("path of a file", "Pfad einer Datei"),
+    "text (kept secret)": Text("new value, not shown", "neuer Wert, unsichtbar"),
+}
 _IN_FORCE = Text("It counts from now on.", "Gilt ab sofort.")

@@ -61,7 +61,7 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         ConfigError: it could not, or the folder can't be written; the old file is untouched.
     """
-    check(parse(text, StationSettings, "the new file"))
+    judge(text)
     try:
         for number in range(KEPT, 1, -1):
             if (older := _previous(path, number - 1)).is_file():
@@ -72,10 +72,19 @@ def replace_file(path: Path, text: str) -> None:
         raise ConfigError(f"can't write {path}: {error.strerror or error}. Has this user the right to?") from error
 
 
+def judge(text: str) -> None:
+    """Check a new text as the agent would at its start.
+
+    Raises:
+        ConfigError: it could not start with it.
+    """
+    check(parse(text, StationSettings, "the new file"))
+
+
 def difference(old: str, new: str) -> list[str]:
-    """Show what changes, without secrets."""
-    lines = difflib.unified_diff(hidden(old).splitlines(), hidden(new).splitlines(), "old", "new", n=1, lineterm="")
-    return [line for line in lines if not line.startswith(("---", "+++"))]
+    """Show the lines that go away (-) and come (+), without secrets."""
+    lines = difflib.ndiff(hidden(old).splitlines(), hidden(new).splitlines())
+    return [line for line in lines if line.startswith(("- ", "+ "))]
 
 
 def hidden(text: str) -> str:

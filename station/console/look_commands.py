@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shutil import which
 
 from station.console.menu import Visit
-from station.console.views import bus_lines, evse_lines, meter_lines, modem_lines, status_lines, why_lines
+from station.console.views import bus_lines, evse_lines, log_line, meter_lines, modem_lines, status_lines, why_lines
 from station.errors import ServiceError
 from station.field.text import Text
 from station.report import Status, status_of
@@ -95,9 +95,11 @@ async def log(visit: Visit, words: Sequence[str]) -> None:
         lines = facts["lines"]
     except ServiceError as error:
         await visit.terminal.say(f"({error})")
-        lines = await _output("journalctl", "--unit", visit.settings.console.unit, "--lines", "200", "--output", "cat")
+        lines = await _output(
+            "journalctl", "--unit", visit.settings.console.unit, "--lines", "200", "--output", "cat", "--no-pager"
+        )
         lines = [line for line in lines if wanted.casefold() in line.casefold()][-LOG_LINES:]
-    await visit.terminal.show(lines or [visit.terminal.pick(_NO_LINES)])
+    await visit.terminal.show([*map(log_line, lines)] or [visit.terminal.pick(_NO_LINES)])
 
 
 async def follow(visit: Visit, words: Sequence[str]) -> None:
@@ -109,7 +111,7 @@ async def follow(visit: Visit, words: Sequence[str]) -> None:
         facts = await visit.service.call("log", {"after": last, "limit": LOG_LINES, "words": " ".join(words)})
         last = facts["last"]
         for line in facts["lines"]:
-            await terminal.say(line)
+            await terminal.say(log_line(line))
 
 
 async def _output(*command: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What is shown: wrapped, free of control characters, and in ASCII where the terminal knows no more."""
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -35,7 +36,7 @@ class Screen:
         return text if self.utf8 else to_ascii(text)
 
     def lines(self, text: str) -> list[str]:
-        """Fit a text and wrap it; lines that fit stay as they are, further ones keep the indent."""
+        """Fit a text and wrap it; lines that fit stay as they are, others go on below their last column."""
         return [piece for line in self.fit(text).split("\n") for piece in _wrapped(line)]
 
     def one_line(self, text: str) -> str:
@@ -60,7 +61,8 @@ def to_ascii(text: str) -> str:
 def _wrapped(line: str) -> list[str]:
     if len(line) <= WIDTH:
         return [line.rstrip()]
-    indent = " " * min(len(line) - len(line.lstrip()), WIDTH // 2)
+    columns = [found.end() for found in re.finditer(r"(^|\S)  +", line) if found.end() <= WIDTH // 2]
+    indent = " " * (columns[-1] if columns else 0)
     return textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 

@@ -1,5 +1,6 @@
 """Facts of the agent as lines to read: big words first, figures behind them. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from station.console.screen import age, bar, table
@@ -129,9 +130,9 @@ def evse_lines(facts: Facts, language: str) -> list[str]:
             rows.append((_TEMPERATURE.of(language), f"{board['temperature_c']:.0f} °C"))
         if evse["transaction"]:
             rows.append((_CHARGED.of(language), kwh(evse["charged_wh"])))
-        rows += [(_FAULT.of(language), named(FAULTS, fault, language)) for fault in board["faults"]]
+        rows += [(_FAULT.of(language), named(FAULTS, fault, language)) for fault in evse["faults"]]
         lines += table(rows)
-        if evse["blocked_by"] and not board["faults"]:
+        if evse["blocked_by"] and not evse["faults"]:
             lines.append(f"  {blocked(evse['blocked_by'], (), language)}")
     return lines
 
@@ -164,6 +165,18 @@ _STATES = {
     "acknowledged": Text("delivered", "zugestellt"),
     "parked": Text("REFUSED", "ABGELEHNT"),
 }
+
+
+def log_line(line: str) -> str:
+    """Shorten a line of the log: day and time, a mark where somebody should look, the fact."""
+    found = _LOG_LINE.fullmatch(line)
+    if not found:
+        return line
+    mark = "!" if found["level"] in ("WARNING", "ERROR", "CRITICAL") else " "
+    return f"{found['day']}. {found['time']} {mark}  {found['fact']}"
+
+
+_LOG_LINE = re.compile(r"\d{4}-\d\d-(?P<day>\d\d)T(?P<time>[\d:]{8})Z (?P<level>[A-Z]+) +\S+ (?P<fact>.*)")
 
 
 def contactor_lines(result: Facts, language: str) -> list[str]:

@@ -167,6 +167,15 @@ class Charging:
         return self._health.cause
 
     @property
+    def faults(self) -> frozenset[str]:
+        """All faults that are known, in the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
+        if self._board is None:
+            return self._health.faults
+        if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:
+            return self._health.faults | {"EVCommunicationError"}
+        return self._health.faults | self._board.faults
+
+    @property
     def blocked_by(self) -> str:
         """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
         if self._board_lost or self._board is None:
@@ -175,8 +184,8 @@ class Charging:
             return "the contactor did not open when it should have: a technician must check it and clear the fault"
         if RCD_FAILED in self._health.failed_tests:
             return "the residual current device failed its test: have it checked, then repeat the self-test"
-        if self._faults:
-            return f"the board reports {', '.join(sorted(self._faults))}"
+        if self.faults:
+            return f"the board reports {', '.join(sorted(self.faults))}"
         if self._blocked:
             return "the central system refused the driver's card"
         if not self.operative:
@@ -271,7 +280,7 @@ class Charging:
         if self.phase is Phase.RUNNING and not self._blocked:
             wanted = self._current(board)
             # A board may be set to less than we want; what it must not do is offer nothing, or more.
-            if not 0 < board.offered_current_a <= wanted and self.is_plugged and not self._faults:
+            if not 0 < board.offered_current_a <= wanted and self.is_plugged and not self.faults:
                 self._do(Allow(wanted))
         elif board.offered_current_a or board.contactor_closed:
             self._do(Stop())
@@ -436,14 +445,6 @@ class Charging:
     def _do(self, action: Action) -> None:
         self._actions.append(action)
 
-    @property
-    def _faults(self) -> frozenset[str]:
-        if self._board is None:
-            return self._health.faults
-        if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:
-            return self._health.faults | {"EVCommunicationError"}
-        return self._health.faults | self._board.faults
-
     def _show_status(self) -> None:
         if self._board is None and not self._board_lost:
             return  # nobody has looked yet
@@ -459,7 +460,7 @@ class Charging:
             self._do(notice)
 
     def _status(self) -> Status:
-        if self._board_lost or self._board is None or self._faults:
+        if self._board_lost or self._board is None or self.faults:
             return Status.FAULTED
         if self.phase in (Phase.RUNNING, Phase.RESUMING, Phase.ENDING):
             if self._blocked or self.phase is not Phase.RUNNING:
@@ -479,8 +480,8 @@ class Charging:
             return _OTHER_ERROR, "the EVSE controller board does not answer"
         if WELDED in self.latched:
             return WELDED, "the contactor did not open"
-        if self._faults:
-            return min(self._faults), ""
+        if self.faults:
+            return min(self.faults), ""
         if self._meter_lost:
             return METER_FAILURE, "the meter does not answer"
         return NO_ERROR, ""
