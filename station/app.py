@@ -33,6 +33,7 @@ from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
 from station.core.presentation import meant_evse
+from station.core.recent_cards import RecentCards
 from station.core.status_reports import Report, StatusReports
 from station.courier import Courier
 from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Station, values_without_transaction
@@ -86,6 +87,7 @@ class App:
         self._timekeeper = timekeeper
         self._configuration = configuration
         self._statuses = StatusReports()
+        self._cards = RecentCards()
         self._stop = asyncio.Event()
         self._reset_reason: StopReason | None = None
         self._evses: dict[EvseId, EvseTask] = {}
@@ -128,7 +130,7 @@ class App:
             self._timekeeper,
             timeout_s=self._settings.csms.authorize_timeout_s,
         )
-        outlets = Outlets(self._notify, self._send_sample, self._link.wake)
+        outlets = Outlets(self._notify, self._send_sample, self._link.wake, self._cards.decide)
         for evse in self._settings.evse:
             evse_id = EvseId(evse.id)
             devices = self._hardware.evses[evse_id]
@@ -204,6 +206,7 @@ class App:
             timekeeper=self._timekeeper,
             configuration=self._configuration,
             uplink=self._uplink,
+            cards=self._cards,
             log=self._log,
             state=self._state,
             answer=self._answer,
@@ -245,6 +248,7 @@ class App:
         evses = {evse_id: self._evses[evse_id] for evse_id in evse_ids}
         async for token in reader.tags():
             _LOG.info("card_shown", token=token)
+            self._cards.show(token, self._timekeeper.clock.uptime())
             if meant := meant_evse(token, (evse.charging for evse in evses.values())):
                 evses[meant.evse_id].tell(TagPresented(token))
 

@@ -85,11 +85,13 @@ class Outlets:
         notify: the connector's state and since when.
         sample: a clock-aligned value outside a transaction.
         stored: the journal has something new to deliver.
+        decided: a card was accepted or not, and by whom or why.
     """
 
     notify: Callable[[EvseId, Notify, datetime], None]
     sample: Callable[[EvseId, MeterValue], None]
     stored: Callable[[], None]
+    decided: Callable[[IdToken, bool, str], None]
 
 
 class EvseTask:
@@ -362,4 +364,9 @@ class EvseTask:
 
     async def _authorize(self, token: IdToken) -> None:
         decision = await self._authorizer.authorize(token)
-        self.tell(Authorized(token) if isinstance(decision, Accept) else Refused(token, decision.reason))
+        if isinstance(decision, Accept):
+            self._outlets.decided(token, True, decision.source)
+            self.tell(Authorized(token))
+        else:
+            self._outlets.decided(token, False, decision.reason)
+            self.tell(Refused(token, decision.reason))

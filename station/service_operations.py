@@ -12,12 +12,14 @@ from importlib.metadata import version
 
 from hardware.api import EvseBoard, Meter
 from hardware.errors import HardwareError
+from hardware.rfid.presence import is_random
 from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.ocpp.session import Payload
 from shared.ocpp.v16 import ID_TAG_LENGTH
 from station.core.authorize import ACCEPTED, TokenInfo
 from station.core.configuration import KEYS, Configuration
+from station.core.recent_cards import RecentCards
 from station.devices import Hardware
 from station.errors import ServiceError
 from station.evse_task import EvseTask
@@ -54,6 +56,7 @@ class Inside:
     timekeeper: Timekeeper
     configuration: Configuration
     uplink: ModemUplink | None
+    cards: RecentCards
     log: LogRing
     state: Callable[[], State]
     answer: Callable[[str, Payload], Awaitable[Payload]]
@@ -77,6 +80,7 @@ class Operations:
             "self_test": self._self_test,
             "clear_fault": self._clear_fault,
             "ledger": self._ledger,
+            "cards": self._cards,
             "enrol": self._enrol,
             "forget": self._forget,
             "keys": self._keys,
@@ -194,6 +198,22 @@ class Operations:
 
     async def _clear_fault(self, arguments: Facts) -> Facts:
         return {"cleared": sorted(self._task(arguments).clear_fault())}
+
+    async def _cards(self, _arguments: Facts) -> Facts:
+        now, tokens = self._inside.timekeeper.clock.uptime(), self._inside.journal.tokens
+        return {
+            "shown": [
+                {
+                    "token": card.token.value,
+                    "age_s": now - card.shown_at,
+                    "known": (await tokens.known(card.token)).in_list is not None,
+                    "accepted": card.accepted,
+                    "reason": card.reason,
+                    "changes": is_random(card.token.value),
+                }
+                for card in self._inside.cards.newest()
+            ]
+        }
 
     async def _enrol(self, arguments: Facts) -> Facts:
         token = _token(arguments)
