@@ -14,6 +14,7 @@ What this adds to pymodbus, because a bus of meters taught it to others:
 
 import asyncio
 import logging
+import termios
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -379,7 +380,12 @@ class ModbusLine:
             reconnect_delay=0,
             trace_packet=self._listen,
         )
-        if not await client.connect():
+        try:
+            connected = await client.connect()
+        except termios.error as error:  # pyserial lets it through: the adapter does not have this parity or rate
+            client.close()
+            raise PortError(f"{path} can't be set to {framing}: correct the settings beside {setting}") from error
+        if not connected:
             client.close()
             raise self._port_gone()
         if self._direction is not Direction.AUTO:

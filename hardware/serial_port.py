@@ -43,7 +43,7 @@ class SerialPort:
         """
         try:
             port = serial.Serial(path, baud, parity=parity, timeout=0, write_timeout=0, exclusive=True)
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
             raise PortError(_explain(path, baud, setting, error)) from error
         try:
             yield cls(port)
@@ -151,7 +151,7 @@ def _explain(path: str, baud: int, setting: str, error: Exception) -> str:
             return f"{path} is forbidden to this user: add it to the group dialout, or correct the setting {setting}"
         case errno.EAGAIN | errno.EBUSY:
             return f"{path} is in use by another program: stop it (fuser {path} names it), or correct {setting}"
-        case _ if isinstance(error, ValueError):
-            return f"{path} can't run at {baud} baud: correct the baud rate beside the setting {setting}"
+        case _ if isinstance(error, ValueError | termios.error):
+            return f"{path} can't run at {baud} baud with this parity: correct both beside the setting {setting}"
         case _:
             return f"{path} can't be used as a serial port: correct the setting {setting} ({error})".replace("\n", " ")
