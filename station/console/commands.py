@@ -10,6 +10,12 @@ _SPECIALIST = Role.SPECIALIST
 _METER = (
     Command(Text("live", "live"), Text("values, every second", "Werte, jede Sekunde"), look_commands.meter),
     Command(
+        Text("scan", "suchen"),
+        Text("search the lines for meters", "Zähler am Bus suchen"),
+        tool_commands.meter_scan,
+        more=Text("The agent must be stopped meanwhile.", "Das Stationsprogramm muss dabei angehalten sein."),
+    ),
+    Command(
         Text("bus", "bus"),
         Text("how well the devices on the lines answer", "wie gut die Geräte am Bus antworten"),
         look_commands.buses,
@@ -134,7 +140,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         Text("meter", "zähler"),
-        Text("energy meters: live, lines", "Energiezähler: live, Bus"),
+        Text("energy meters: live, search, lines", "Energiezähler: live, suchen, Bus"),
         parts=_METER,
         more=Text(
             "kWh is the energy so far, kW the present power, A and V current and voltage of each phase.",

@@ -33,7 +33,7 @@ def parse_path(name: str) -> Path:
     for word in re.sub(r"\[([0-9]+)\]", r".\1", name.strip()).split("."):
         if word.isdecimal() and parts and int(word) >= 1:
             parts.append(int(word) - 1)
-        elif re.fullmatch(_KEY, word):
+        elif re.fullmatch(rf"(?![0-9]){_KEY}", word):
             parts.append(word)
         else:
             raise ConfigError(f"{name!r} is no setting: write for instance modem.apn or evse[1].poll_s")
@@ -97,7 +97,7 @@ def _count(tree: object) -> int:
 def _find(lines: list[str], path: Path) -> tuple[int, "re.Match[str] | None"]:
     for place, prefix in enumerate(_tables(lines)):
         found = _LINE.fullmatch(lines[place])
-        if found and prefix is not None and (*prefix, *_words(found["key"])) == path:
+        if found and (*prefix, *_words(found["key"])) == path:
             return place, found
     return -1, None
 
@@ -126,14 +126,19 @@ def _is_below(line: str, parent: Path) -> bool:
     return found is not None and _words(found["key"])[: len(parent)] == parent
 
 
-def _tables(lines: list[str]) -> list[Path | None]:
+def _tables(lines: list[str]) -> list[Path]:
     """Tell for each line the table that it stands in."""
-    tables: list[Path | None] = []
+    tables: list[Path] = []
     counts: dict[Path, int] = {}
-    prefix: Path | None = ()
+    prefix: Path = ()
     for line in lines:
         if found := _HEADER.fullmatch(line):
-            prefix = _words(found[2])
+            prefix = ()
+            *above, last = _words(found[2])
+            for word in above:
+                prefix = (*prefix, word)
+                prefix = (*prefix, counts[prefix]) if prefix in counts else prefix
+            prefix = (*prefix, last)
             if found[1] == "[[":
                 counts[prefix] = counts.get(prefix, -1) + 1
                 prefix = (*prefix, counts[prefix])

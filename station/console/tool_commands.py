@@ -16,6 +16,13 @@ async def pack(visit: Visit, _words: Sequence[str]) -> None:
     await tool.run(visit.terminal, visit.service, visit.settings, config=visit.config, stream=stream)
 
 
+async def meter_scan(visit: Visit, words: Sequence[str]) -> None:
+    """Search the lines for meters."""
+    from station.field import meter_scan as tool
+
+    await tool.run(visit.terminal, visit.service, visit.settings, port=" ".join(words))
+
+
 async def update(visit: Visit, words: Sequence[str]) -> None:
     """Install a release."""
     from station.field import update as tool

@@ -72,7 +72,10 @@ async def clear_fault(visit: Visit, _words: Sequence[str]) -> None:
 async def enrol(visit: Visit, _words: Sequence[str]) -> None:
     """Put a card that is shown, or was shown lately, into the local list."""
     terminal = visit.terminal
-    token = await _shown_card(visit)
+    token, changes = await _shown_card(visit)
+    if changes:
+        await terminal.tell(_CHANGES)
+        return
     question = Text(f"May card {token} charge here, also offline?", f"Darf Karte {token} hier laden, auch offline?")
     if token and await terminal.confirm(terminal.pick(question)):
         await visit.service.call("enrol", {"token": token})
@@ -82,7 +85,7 @@ async def enrol(visit: Visit, _words: Sequence[str]) -> None:
 async def forget(visit: Visit, _words: Sequence[str]) -> None:
     """Take a card out of the local list."""
     terminal = visit.terminal
-    token = await _shown_card(visit)
+    token, _ = await _shown_card(visit)
     question = Text(f"Take card {token} out of the list?", f"Karte {token} aus der Liste nehmen?")
     if token and await terminal.confirm(terminal.pick(question)):
         result = await visit.service.call("forget", {"token": token})
@@ -91,19 +94,23 @@ async def forget(visit: Visit, _words: Sequence[str]) -> None:
             await terminal.tell(_RETURNS)
 
 
-async def _shown_card(visit: Visit) -> str:
-    """Let a card be chosen: one shown lately, the next one shown, or a number typed. Empty = none."""
+async def _shown_card(visit: Visit) -> tuple[str, bool]:
+    """Let a card be chosen: one shown lately, the next one shown, or a number typed.
+
+    Returns:
+        Its number, empty = none, and whether it shows another number each time.
+    """
     terminal = visit.terminal
     shown: list[Facts] = (await visit.service.call("cards"))["shown"]
     options = [_card_line(card, terminal.language) for card in shown]
     place = await terminal.choose(terminal.pick(_WHICH_CARD), [*options, *map(terminal.pick, (_SHOW_NOW, _TYPE))])
     if place is None:
-        return ""
+        return "", False
     if place < len(shown):
-        return str(shown[place]["token"])
+        return shown[place]["token"], shown[place]["changes"]
     if place == len(shown):
         return await _next_card(visit)
-    return await terminal.ask(terminal.pick(_TYPE))
+    return await terminal.ask(terminal.pick(_TYPE)), False
 
 
 def _card_line(card: Facts, language: str) -> str:
@@ -111,7 +118,7 @@ def _card_line(card: Facts, language: str) -> str:
     return f"{card['token']}  ({age(card['age_s'], language)} {ago.of(language)}, {known.of(language)})"
 
 
-async def _next_card(visit: Visit) -> str:
+async def _next_card(visit: Visit) -> tuple[str, bool]:
     terminal = visit.terminal
     loop = asyncio.get_running_loop()
     until = loop.time() + CARD_WAIT_S
@@ -120,11 +127,11 @@ async def _next_card(visit: Visit) -> str:
         shown = (await visit.service.call("cards"))["shown"]
         fresh = [card for card in shown if card["age_s"] <= CARD_WAIT_S - (until - loop.time())]
         if fresh:
-            return str(min(fresh, key=lambda card: float(card["age_s"]))["token"])
+            return fresh[0]["token"], fresh[0]["changes"]
         if await terminal.stroke(0.5) is not None:
-            return ""
+            return "", False
     await terminal.tell(_NO_CARD)
-    return ""
+    return "", False
 
 
 async def backlog(visit: Visit, _words: Sequence[str]) -> None:
@@ -205,6 +212,10 @@ _HOLD = Text("Hold the card to the reader. Any key ends this.", "Karte an den Le
 _NO_CARD = Text(
     "No card was read: check the reader's cable and whether the card is of the right kind.",
     "Keine Karte gelesen: Kabel des Lesers prüfen, und ob die Kartenart passt.",
+)
+_CHANGES = Text(
+    "This card shows another number each time (a telephone or a protected card): it can't be enrolled by it.",
+    "Diese Karte zeigt jedes Mal eine andere Nummer (Telefon oder geschützte Karte): so ist sie nicht anzulernen.",
 )
 _ENROLLED = Text(
     "Done. The card may charge here until the central system sends another list.",
