@@ -314,8 +314,10 @@ class ModbusLine:
                 return Failure.BROKEN if self._heard else Failure.SILENT
             finally:
                 self._free_at = loop.time() + self._gap(device.framing)
-            device.quiet_until = loop.time() + self._rest_s
-            return self._judge(device, answer, request, loop.time() - begin)
+            found = self._judge(device, answer, request, loop.time() - begin)
+            # An answer to another question: ours may still come.
+            device.quiet_until = loop.time() + (patience_s if found is Failure.UNFIT else self._rest_s)
+            return found
         finally:
             self._turns.release()
 
@@ -325,7 +327,9 @@ class ModbusLine:
             return Failure.BUSY
         if refused and answer.exception_code in _NO_TARGET:
             return Failure.SILENT
-        if not refused and not request.fits(answer):
+        # pymodbus drops answers with the number of another request, but takes those without one.
+        is_numbered = self._endpoint.transport is not Transport.TCP or answer.transaction_id
+        if not is_numbered or (not refused and not request.fits(answer)):
             return Failure.UNFIT
         device.statistics = device.statistics.answered(latency_s, refused=refused)
         return answer

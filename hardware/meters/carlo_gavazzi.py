@@ -153,4 +153,13 @@ EM112 = MeterTable(
     ),
 )
 
-TABLES = (EM340, EM330, EM24, EM24_E1, EM112)
+_FAMILIES = (EM340, EM330, EM24, EM24_E1, EM112)
+
+
+def _knowing_the_others(table: MeterTable) -> MeterTable:
+    """Let a table know the codes of the other maps: in the wrong one, import is some other counter."""
+    others = [other for other in _FAMILIES if other is not table]
+    return replace(table, foreign_codes={code: other.model for other in others for code in other.model_codes})
+
+
+TABLES = tuple(map(_knowing_the_others, _FAMILIES))

@@ -58,9 +58,8 @@ class ModbusMeter:
             serial: serial number that it must have; empty = whichever it tells first.
         """
         self._line, self._address, self._table, self._uptime = line, address, table, uptime
-        rows = table.polled()
-        self._plans = (plan_blocks(rows, table.max_words), plan_blocks(rows, table.small_words), plan_blocks(rows, 0))
-        self._blocks: tuple[Block, ...] | None = None
+        self._untried = list(plan_blocks(table.polled(), table.max_words))
+        self._blocks: list[Block] = []
         self._serial = serial
         self._is_known = False
         self._identity_is_fresh = False
@@ -121,11 +120,16 @@ class ModbusMeter:
         """
         rows = [row for row in self._table.registers if row.quantity not in IDENTITY]
         values: dict[Quantity, Decimal | None] = {}
-        for block in plan_blocks(rows, self._table.small_words):
+        untried = list(plan_blocks(rows, self._table.small_words))
+        while untried:
+            block = untried.pop(0)
             try:
                 values |= await self._read_block(block, Priority.TELEMETRY)
             except DeviceError:
-                values |= dict.fromkeys(row.quantity for row in block.registers)
+                if len(block.registers) > 1:
+                    untried[:0] = plan_blocks(block.registers, 0)
+                else:
+                    values[block.registers[0].quantity] = None
         return values
 
     async def _look(self) -> Values:
@@ -141,6 +145,12 @@ class ModbusMeter:
         """Tell the model; the meter's own word goes first, and it is logged if it is not in the table."""
         text, code = await self._read_text(Quantity.MODEL), await self._read_text(Quantity.MODEL_CODE)
         known = self._table.model_codes.get(int(code)) if code else None
+        right = self._table.foreign_codes.get(int(code)) if code else None
+        if right:
+            raise DeviceError(
+                f"the meter at Modbus address {self._address} is no {self._table.model}: it tells model code {code}. "
+                f"Set its model to {right}"
+            )
         if not self._is_known:
             if code and not known:
                 self._log.info("meter_tells_an_unknown_model_code", address=self._address, code=f"0x{int(code):04X}")
@@ -159,36 +169,55 @@ class ModbusMeter:
             return ""
 
     async def _read_values(self) -> Values:
-        """Read all blocks: long ones, or short ones if the unit turns out to accept no others."""
-        if self._blocks:
-            return await self._read_blocks(self._blocks)
-        errors: list[LinkError | DeviceError] = []
-        for blocks in self._plans:
+        if self._untried:
+            await self._try_blocks()
+        values: dict[Quantity, Decimal | None] = {}
+        for block in self._blocks:
+            values |= await self._read_block(block, Priority.BILLING if _is_billed(block) else Priority.TELEMETRY)
+        return values
+
+    async def _try_blocks(self) -> None:
+        """Find out which blocks the unit accepts: long ones, else short ones, else one register at a time.
+
+        What it refuses even alone it doesn't have: a model without, say, voltages still bills. Progress is kept if this
+        is cancelled.
+        """
+        while self._untried:
+            block = self._untried[0]
             try:
-                values = await self._read_blocks(blocks)
+                await self._read_block(block, Priority.BILLING)
+            except DeviceError:
+                parts = plan_blocks(block.registers, self._table.small_words if self._is_long(block) else 0)
+                if len(parts) > 1:
+                    self._untried[:1] = parts
+                    continue
+                if _is_billed(block):
+                    raise
+                self._log.info("meter_lacks_register", address=self._address, quantity=block.registers[0].quantity)
             except PortError:
                 raise
-            except (LinkError, DeviceError) as error:
-                errors.append(error)
-                continue
-            if errors:
-                words = max(block.count for block in blocks)
-                self._log.info("meter_accepts_short_blocks_only", address=self._address, words=words)
-            self._blocks = blocks
-            return values
-        raise errors[-1]
-
-    async def _read_blocks(self, blocks: tuple[Block, ...]) -> Values:
-        values: dict[Quantity, Decimal | None] = {}
-        for block in blocks:
-            is_billed = any(row.quantity is Quantity.ENERGY_IMPORT for row in block.registers)
-            try:
-                values |= await self._read_block(block, Priority.BILLING if is_billed else Priority.TELEMETRY)
-            except DeviceError:
-                # A model without, say, voltages still bills.
-                if is_billed:
+            except LinkError:
+                if not any(self._is_long(each) for each in self._untried):
                     raise
-        return values
+                await self._try_short_blocks()
+                continue
+            else:
+                self._blocks.append(block)
+            del self._untried[0]
+
+    async def _try_short_blocks(self) -> None:
+        """Some units are silent when asked for a long block. If a short one is answered, ask for no others any more.
+
+        Raises:
+            LinkError: the unit is silent altogether.
+        """
+        short = plan_blocks(self._table.polled(), self._table.small_words)
+        await self._read_block(short[0], Priority.BILLING)
+        self._log.info("meter_accepts_short_blocks_only", address=self._address, words=self._table.small_words)
+        self._blocks, self._untried = [], list(short)
+
+    def _is_long(self, block: Block) -> bool:
+        return block.count > self._table.small_words
 
     async def _read_block(self, block: Block, priority: Priority) -> Values:
         return block.values(await self._read_words(block.function, block.address, block.count, priority))
@@ -254,3 +283,7 @@ class ModbusMeter:
                 break
             found.append(convert(row, value))
         return tuple(found)
+
+
+def _is_billed(block: Block) -> bool:
+    return any(row.quantity is Quantity.ENERGY_IMPORT for row in block.registers)

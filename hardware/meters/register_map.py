@@ -160,6 +160,7 @@ class MeterTable:
         transport: `rtu` or `tcp`, as the meter is sold.
         aliases: other names for the settings: brands and types with the same map.
         model_codes: value of the model code register to the name of the model. A hint only: some units tell another.
+        foreign_codes: values that name another family for sure, to the model that must be set then.
         model_texts: how the text of the model register begins.
         verified: whether every row was compared with a real meter on the bench.
         billing: False where the import register can't be trusted for bills, for the reason in `remarks`.
@@ -180,6 +181,7 @@ class MeterTable:
     transport: str = "rtu"
     aliases: tuple[str, ...] = ()
     model_codes: Mapping[int, str] = field(default_factory=dict)
+    foreign_codes: Mapping[int, str] = field(default_factory=dict)
     model_texts: tuple[str, ...] = ()
     verified: bool = False
     billing: bool = True

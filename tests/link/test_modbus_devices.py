@@ -10,6 +10,7 @@ import pytest
 from hardware.api import PilotState
 from hardware.errors import DeviceError, LinkError
 from hardware.evse.simple_evse import SimpleEvse
+from hardware.meters.catalogue import table
 from hardware.meters.eastron import SDM72DM_V2
 from hardware.meters.modbus_meter import ModbusMeter
 from hardware.modbus import ModbusLine
@@ -132,6 +133,82 @@ def test_a_meter_that_knows_its_energy_alone_is_read(tmp_path: Path) -> None:
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
         reading = await ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0).read()
         assert (reading.energy_import, reading.power, reading.voltages) == (12_500, None, ())
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"), [(71, "Set its model to EM24"), (1648, "Set its model to EM24-E1"), (340, "")]
+)
+def test_a_meter_of_another_family_is_refused_by_its_code(tmp_path: Path, code: int, refused: str) -> None:
+    """An EM24 read with the map of the EM340 would bill some other counter."""
+    device = Registers(dict.fromkeys(range(0x60), 0) | dict.fromkeys(range(0x5000, 0x5007), 0))
+
+    class Identified(Registers):
+        def read(self, function: int, register: int, count: int) -> list[int]:
+            return [code] if (register, count) == (0x0B, 1) else super().read(function, register, count)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, table("EM340"), lambda: 0.0)
+        if refused:
+            with pytest.raises(DeviceError, match=refused):
+                await meter.read()
+        else:
+            assert (await meter.read()).energy_import == 0
+
+    _with(tmp_path / "bus.tty", Identified(device.words), scenario)
+
+
+@pytest.mark.parametrize("serial", ["7", "8"])
+def test_a_meter_must_have_the_serial_number_of_the_settings(tmp_path: Path, serial: str) -> None:
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0, serial=serial)
+        if serial == "7":
+            assert (await meter.read()).energy_import == 100_000
+        else:
+            with pytest.raises(DeviceError, match="serial number 7 instead of 8"):
+                await meter.read()
+
+    _with(tmp_path / "bus.tty", _meter(100.0), scenario)
+
+
+@pytest.mark.parametrize("kwh", [0.0, 20.0, 101.5, 5000.0])
+def test_a_meter_exchanged_in_the_middle_of_a_charge_never_counts(tmp_path: Path, kwh: float) -> None:
+    """Not even one without a serial number that nobody saw leave."""
+    device = _meter(100.0, serial=None)
+    time = [0.0]
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: time[0])
+        assert (await meter.read()).energy_import == 100_000
+        _set(device, 0x48, kwh)
+        for hour in range(1, 50):
+            time[0] = 1.0 if hour == 1 else hour * 3600.0
+            with pytest.raises(DeviceError, match="it was exchanged or is faulty"):
+                await meter.read()
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+def test_a_register_of_another_scale_than_the_power_is_refused(tmp_path: Path) -> None:
+    device = _meter(100.0)
+    for phase in range(3):
+        _set(device, 2 * phase, 230.0)
+        _set(device, 6 + 2 * phase, 16.0)
+    _set(device, 0x34, 11_040.0)
+    time = [0.0]
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: time[0])
+
+        async def charge() -> None:
+            for second in range(300):
+                time[0] = float(second)
+                _set(device, 0x48, 100.0 + second * 11.04 / 3600 / 10)
+                await meter.read()
+
+        with pytest.raises(DeviceError, match=r"while its power register told .* is the model SDM72DM-V2 right"):
+            await charge()
 
     _with(tmp_path / "bus.tty", device, scenario)
 
