@@ -69,14 +69,26 @@ class Lines(Protocol):
         ...
 
 
+class Channel(Protocol):
+    """An analogue input."""
+
+    def read_v(self) -> float:
+        """Convert once, and give V at the converter's pin."""
+        ...
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Open:
     """What is held while the board is served."""
 
     lines: Lines
     pwm: SysfsPwm
-    pilot: IioChannel
-    proximity: IioChannel | None
+    pilot: Channel
+    proximity: Channel | None
 
 
 class GpioBoard(EvseBoard):
@@ -87,6 +99,7 @@ class GpioBoard(EvseBoard):
         wiring: GpioWiring,
         open_lines: Callable[[GpioWiring], Lines],
         *,
+        open_channel: Callable[[str], Channel] | None = None,
         sys: Path = SYS,
         stop_s: float = STOP_S,
         phase_pause_s: float = PHASE_SWITCH_PAUSE_S,
@@ -96,6 +109,7 @@ class GpioBoard(EvseBoard):
         Args:
             wiring: what is connected where.
             open_lines: requests its lines, outputs inactive.
+            open_channel: opens an analogue input by its name; without it the kernel's are used.
             sys: where sysfs is mounted.
             stop_s: how long `stop` waits for the vehicle, s.
             phase_pause_s: how long the contactor stays open while phases are switched, s.
@@ -105,6 +119,7 @@ class GpioBoard(EvseBoard):
         """
         wiring.check()
         self._wiring, self._open_lines, self._sys = wiring, open_lines, sys
+        self._open_channel = open_channel or (lambda name: IioChannel(*parse_channel(name), sys=sys))
         self._stop_s, self._phase_pause_s = min(stop_s, STOP_GRACE_S), phase_pause_s
         self._control = Control(ventilated=wiring.ventilated)
         self._wired = {name for name in OUTPUTS + INPUTS if getattr(wiring, name)}
@@ -113,7 +128,7 @@ class GpioBoard(EvseBoard):
         self._cable_a: int | None = None
         self._beat = False
         self._trouble = "the board is not served yet"
-        self._lost = False
+        self._lost = self._stuck = False
         self._log = Log(__name__)
 
     @property
@@ -139,7 +154,6 @@ class GpioBoard(EvseBoard):
             while True:
                 try:
                     self._hold()
-                    self._back()
                     await self._serve(loop)
                 except PortError as error:
                     self._gone(error)
@@ -156,6 +170,7 @@ class GpioBoard(EvseBoard):
             if now - due > LATE_S:
                 self._log.warning("pilot_loop_late", late_ms=round((now - due) * 1000))
             self.look(now)
+            self._back()
             due = now + PERIOD_S
             await asyncio.sleep(PERIOD_S)
 
@@ -213,7 +228,7 @@ class GpioBoard(EvseBoard):
         offers = 0.0 < control.drive.duty < 1.0
         return EvseStatus(
             pilot=control.state,
-            contactor_closed=control.is_closed or control.drive.contactor,
+            contactor_closed=control.is_closed,
             offered_current_a=control.offered_a if offers else 0,
             cable_current_a=self._cable_a,
             faults=control.faults,
@@ -250,7 +265,7 @@ class GpioBoard(EvseBoard):
         loop = asyncio.get_running_loop()
         self._control.stop(self._stop_s, loop.time())
         deadline = loop.time() + self._stop_s + 1.0
-        while self._held and (self._control.drive.contactor or self._control.is_closed):
+        while self._held and self._control.is_closed:
             if loop.time() > deadline:
                 raise DeviceError(
                     "the contactor stays closed though its coil is off: it may be welded. Switch the supply off and "
@@ -343,10 +358,8 @@ class GpioBoard(EvseBoard):
         lines = self._open_lines(self._wiring)
         try:
             pwm = SysfsPwm(*parse_channel(self._wiring.pwm), PWM_HZ, sys=self._sys)
-            pilot = IioChannel(*parse_channel(self._wiring.pilot), sys=self._sys)
-            proximity = None
-            if self._wiring.proximity:
-                proximity = IioChannel(*parse_channel(self._wiring.proximity), sys=self._sys)
+            pilot = self._open_channel(self._wiring.pilot)
+            proximity = self._open_channel(self._wiring.proximity) if self._wiring.proximity else None
         except PortError:
             lines.close()
             raise
@@ -369,7 +382,9 @@ class GpioBoard(EvseBoard):
             try:
                 step()
             except (PortError, OSError) as error:
-                self._log.error("gpio_board_not_released", reason=error)
+                if not self._stuck:
+                    self._stuck = True
+                    self._log.error("gpio_board_not_released", reason=error)
 
     def _gone(self, error: PortError) -> None:
         self._trouble = str(error)
@@ -379,5 +394,5 @@ class GpioBoard(EvseBoard):
 
     def _back(self) -> None:
         if self._lost:
-            self._lost = False
+            self._lost = self._stuck = False
             self._log.info("gpio_board_is_back")

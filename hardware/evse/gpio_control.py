@@ -1,7 +1,7 @@
 """What a GPIO board does about its pilot, its inputs and our wishes. Pure: readings and a time in, outputs out.
 
-- The contactor closes only in state C (in D with ventilation) while PWM is seen, the vehicle's diode with it, and nothing
-  is wrong.
+- The contactor closes only in state C (in D with ventilation) while PWM is seen, and with it the vehicle's diode, and
+  nothing is wrong.
 - It opens at once when the vehicle leaves that state or something is wrong, and on our request as soon as the vehicle
   has stopped drawing, at the latest after the grace.
 - A fault of the vehicle or of the RCD is kept until the vehicle is unplugged. State F tells the vehicle of it for a
@@ -57,7 +57,7 @@ class Control:
         self.pilot = Pilot()
         self.levels = Levels(12.0, 12.0)
         self.drive = Drive()
-        self.is_closed = False
+        self._mirror_is_closed = False
         self.rcd_is_tested = False
         """While the RCD tests itself, its trip is expected."""
         self._charging_states = (PilotState.C, PilotState.D) if ventilated else (PilotState.C,)
@@ -77,6 +77,11 @@ class Control:
     def state(self) -> PilotState:
         """The pilot's state; F while we tell the vehicle of a fault."""
         return PilotState.F if self.drive.duty == STATE_F else self.pilot.state
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether energy may flow: the contactor is told to close, or its mirror contact says that it is closed."""
+        return self.drive.contactor or self._mirror_is_closed
 
     def allow(self, current_a: int) -> None:
         """Offer a current from the next look on.
@@ -98,7 +103,7 @@ class Control:
         if self.drive.duty != STATE_F:
             self.levels = seen.levels
             self.pilot.see(seen.levels.high)
-        self.is_closed = self.drive.contactor if seen.contactor_closed is None else seen.contactor_closed
+        self._mirror_is_closed = bool(seen.contactor_closed)
         had_faults = bool(self.faults)
         self._judge(seen, now)
         if self.faults and not had_faults:

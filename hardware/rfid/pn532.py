@@ -6,7 +6,8 @@ InListPassiveTarget, §7.3.11 InRelease. Not verified on a device.
     asleep --wake-up, SAMConfiguration--> --RFConfiguration--> polling --InListPassiveTarget--> polling ...
 
 Each command is acknowledged, then answered. A damaged answer is asked for again with NACK; what is silent for too long
-is woken up and set up anew, since a reader that lost its supply has forgotten everything.
+is woken up and set up anew, since a reader that lost its supply has forgotten everything. A card counts when two looks
+in a row find the same UID: one checksum of eight bits lets a damaged UID pass now and then.
 """
 
 from dataclasses import dataclass
@@ -116,14 +117,19 @@ class FrameParser:
 def decode_card(data: bytes) -> str | None:
     """Give the UID in an answer to InListPassiveTarget, upper-case hex; None if there is no card, or no sensible one.
 
+    A frame that lost a zero passes its checksum, with the zero that follows it. So all lengths must fit.
+
     Args:
-        data: behind the answer's code: number of cards, then number, SENS_RES (2), SEL_RES, length, UID.
+        data: behind the answer's code: number of cards, then number, SENS_RES (2), SEL_RES, length, UID; some cards
+            add their ATS, which begins with its length.
     """
-    if len(data) < 6 or data[0] == 0:
+    if len(data) < 6 or data[:2] != bytes([_ONE_CARD, _ONE_CARD]):
         return None
     length = data[5]
-    uid = data[6 : 6 + length]
-    return uid.hex().upper() if length in _UID_LENGTHS and len(uid) == length else None
+    uid, ats = data[6 : 6 + length], data[6 + length :]
+    if length not in _UID_LENGTHS or len(uid) != length or (ats and ats[0] != len(ats)):
+        return None
+    return uid.hex().upper()
 
 
 class Pn532Session:
@@ -140,6 +146,7 @@ class Pn532Session:
         self._frame = b""
         self._is_acknowledged = False
         self._failures = 0
+        self._candidate = ""
 
     @property
     def gave_up(self) -> bool:
@@ -208,11 +215,18 @@ class Pn532Session:
             case 0x4A if uid := decode_card(data):
                 # Released, the card answers the next look again, and another card may be found.
                 self._send(bytes([RELEASE, _ALL_CARDS]), now)
-                return uid
+                last, self._candidate = self._candidate, uid
+                return uid if uid == last else None
+            case 0x4A:
+                self._candidate = ""
+                self._pause(now)
             case _:
-                self._command = 0
-                self.next_deadline = now + POLL_S
+                self._pause(now)
         return None
+
+    def _pause(self, now: float) -> None:
+        self._command = 0
+        self.next_deadline = now + POLL_S
 
     def _look(self, now: float) -> None:
         self._send(bytes([LIST_PASSIVE_TARGET, _ONE_CARD, _106_KBPS_TYPE_A]), now)
