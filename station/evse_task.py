@@ -29,6 +29,7 @@ from station.core.evse_events import (
     Authorized,
     BoardLost,
     BoardSeen,
+    CheckRcd,
     Event,
     FaultCleared,
     KeepFaults,
@@ -42,7 +43,6 @@ from station.core.evse_events import (
     SendSample,
     Stop,
     Tell,
-    TestRcd,
     Tick,
 )
 from station.errors import ServiceError
@@ -299,7 +299,7 @@ class EvseTask:
                 await self._command("stop", self._board.stop())
             case Authorize(token):
                 self._group.create_task(self._authorize(token))
-            case TestRcd():
+            case CheckRcd():
                 self.tell(await self._test_rcd())
             case KeepFaults(faults):
                 await self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", " ".join(sorted(faults)))

@@ -33,6 +33,7 @@ from station.core.evse_events import (
     Authorized,
     BoardLost,
     BoardSeen,
+    CheckRcd,
     Deauthorized,
     Ending,
     EndRequested,
@@ -53,7 +54,6 @@ from station.core.evse_events import (
     Stop,
     TagPresented,
     Tell,
-    TestRcd,
     Tick,
 )
 from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
@@ -342,7 +342,7 @@ class Charging:
         self.phase = Phase.STARTING
         self._awaits_rcd_test = self._tests_rcd
         if self._tests_rcd:
-            self._do(TestRcd())
+            self._do(CheckRcd())
 
     def _take_rcd_test(self, failure: str, definite: bool) -> None:
         self._awaits_rcd_test = False

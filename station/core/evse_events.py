@@ -122,7 +122,7 @@ class SelfTested:
 
 @dataclass(frozen=True, slots=True)
 class RcdTested:
-    """The answer to TestRcd: `failure` is empty if it passed; if not `definite`, the test itself could not be done."""
+    """The answer to CheckRcd: `failure` is empty if it passed; if not `definite`, the test itself could not be done."""
 
     failure: str = ""
     definite: bool = True
@@ -192,7 +192,7 @@ class Authorize:
 
 
 @dataclass(frozen=True, slots=True)
-class TestRcd:
+class CheckRcd:
     """Test the residual current device before this charge; answer with RcdTested."""
 
 
@@ -227,4 +227,4 @@ class Tell:
     why: str = ""
 
 
-Action = Record | MarkEnding | Allow | Stop | Authorize | TestRcd | KeepFaults | Notify | SendSample | Tell
+Action = Record | MarkEnding | Allow | Stop | Authorize | CheckRcd | KeepFaults | Notify | SendSample | Tell

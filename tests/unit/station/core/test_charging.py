@@ -12,7 +12,8 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Watt, Wh
-from station.core.charging import OPENING_LOOKS, Charging, Phase
+from station.core.board_health import OPENING_LOOKS
+from station.core.charging import Charging, Phase
 from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.evse_events import (
