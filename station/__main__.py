@@ -13,6 +13,7 @@ from pathlib import Path
 from hardware.errors import HardwareError
 from shared.config import ConfigError, load, settings_text
 from station.errors import StationError
+from station.field import commands as field
 from station.settings import StationSettings, check
 
 DEFAULT_CONFIG = Path("/etc/emops/station.toml")
@@ -188,6 +189,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("status", "how the agent stands", _status, _json_too),
     Command("why", "what keeps it from charging or delivering, in plain words", _why),
     Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),
+    Command("meter scan", "find the meters on a line and tell their settings", field.scan, field.scan_arguments),
+    Command("meter read", "what the meters say now", field.read, field.read_arguments),
+    Command("meter registers", "every register of a meter as it is read", field.registers, field.evse_arguments),
+    Command("meter verify", "compare a meter with its display", field.verify, field.evse_arguments),
+    Command("selftest", "test every part, with what to do", field.self_test, field.self_test_arguments),
+    Command("commission", "guided first start, ends in a signed report", field.commission, field.commission_arguments),
+    Command("pack", "support bundle for a USB stick, a file, YMODEM or QR codes", field.pack, field.pack_arguments),
+    Command("update", "install a signed release, or go back", field.update, field.update_arguments),
     Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
     Command("ledger retry", "send a parked transaction again", _ledger_retry, _retry_arguments),
 )

@@ -111,7 +111,7 @@ class StatusPage:
             status = await asyncio.to_thread(self._status)
         except StationError as error:
             return _response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        body = page(self._name, status, reasons(status), self._clock.utc(), language)
+        body = page(self._name, status, reasons(status, language), self._clock.utc(), language)
         return _response(HTTPStatus.OK, body, with_body=method == "GET")
 
 

@@ -20,6 +20,7 @@ _TEXTS = {
         "stopped": "The agent does not run",
         "as_of": "as of",
         "connected": "connected",
+        "not_connected": "not connected",
         "unset": "not known yet",
     },
     "de": {
@@ -34,6 +35,7 @@ _TEXTS = {
         "stopped": "Der Agent läuft nicht",
         "as_of": "Stand",
         "connected": "verbunden",
+        "not_connected": "nicht verbunden",
         "unset": "noch nicht bekannt",
     },
 }
@@ -65,7 +67,7 @@ h2{font-size:1rem;color:var(--soft);margin:0 0 .25rem;font-weight:600}
 .good{color:var(--good)}.bad{color:var(--bad)}
 p{margin:.35rem 0 0;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.35rem 1rem;margin:0}
-dt{color:var(--soft)}dd{margin:0;text-align:right;font-weight:600;overflow-wrap:anywhere}
+dt{color:var(--soft)}dd{margin:0;text-align:right;font-weight:600;overflow-wrap:break-word}
 footer{display:flex;justify-content:space-between;color:var(--soft);font-size:.95rem}
 a{color:inherit;padding:.6rem 0}
 """
@@ -115,7 +117,7 @@ def _evse(evse: dict[str, Any], words: dict[str, str], language: str) -> str:
 def _facts(status: dict[str, Any], words: dict[str, str]) -> str:
     modem = " ".join(str(status[key]) for key in ("modem", "operator") if status[key])
     rows = {
-        "csms": words["connected"] if status["csms"] == "connected" else status["csms"],
+        "csms": words["connected" if status["csms"] == "connected" else "not_connected"],
         "modem": modem,
         "time": words["unset"] if status["time"] == "unset" else status["time"],
         "pending": status["pending"],

@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from hardware.bus import Endpoint, Framing, Priority, Transport
+from hardware.bus import Direction, Endpoint, Framing, Priority, Transport
 from hardware.errors import DeviceError, LinkError, PortError
 from hardware.meters.catalogue import all_tables
 from hardware.meters.register_map import MeterTable, Register
 from hardware.modbus import ModbusLine
+from station.field.alone import alone
 from station.field.dialog import Dialog
 from station.field.meter_words import Words
 from station.field.recognition import Candidate, Looked, advice, candidates, toml_lines
 from station.field.scan_plan import Place, plan, seconds_left
 from station.field.text import Text
+from station.service_client import Service
+from station.settings import StationSettings
 
 ANSWER_S = 0.35
 """A scan asks thousands of times; meters answer within 300 ms, and who is found is then asked with patience."""
@@ -33,6 +37,7 @@ class Target:
     port: str
     framing: Framing = Framing()
     addresses: tuple[int, ...] = ()
+    direction: Direction = Direction.AUTO
 
     @property
     def is_gateway(self) -> bool:
@@ -55,6 +60,41 @@ class Findings:
 
     looks: list[Looked] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
+
+
+async def run(dialog: Dialog, _service: Service, settings: StationSettings, *, port: str = "") -> None:
+    """Search one line, or all lines of the settings. The agent must not run: it uses them.
+
+    Args:
+        dialog: the person.
+        _service: the agent; a scan can't go through it.
+        settings: of the station.
+        port: device file or gateway; empty = the lines of the settings.
+
+    Raises:
+        FieldError: the agent runs and has the line.
+        PortError: the port is missing, busy or forbidden.
+    """
+    targets = [target for target in targets_of(settings) if port in ("", target.port)] or [Target("rs485", port)]
+    ours = any(target.port == port for target in targets_of(settings))
+    with alone(settings) if ours or not port else nullcontext():
+        for target in targets:
+            await dialog.say(f"{target.name}: {target.port}")
+            await scan(dialog, target)
+
+
+def targets_of(settings: StationSettings) -> list[Target]:
+    """Give the lines of the settings with the addresses that are used there."""
+    return [
+        Target(
+            bus.name,
+            bus.port,
+            Framing(bus.baud, bus.parity, bus.stop_bits),
+            tuple(evse.meter_address for evse in settings.evse if evse.meter_bus == bus.name),
+            Direction(bus.direction),
+        )
+        for bus in settings.bus
+    ]
 
 
 async def scan(
@@ -141,6 +181,7 @@ class _Search:
             framing.baud,
             parity=framing.parity,
             stop_bits=framing.stop_bits,
+            direction=self.target.direction,
             timeout_s=self.answer_s,
             rest_s=0.05,
             tries=1,
