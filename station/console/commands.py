@@ -10,6 +10,22 @@ _SPECIALIST = Role.SPECIALIST
 _METER = (
     Command(Text("live", "live"), Text("values, every second", "Werte, jede Sekunde"), look_commands.meter),
     Command(
+        Text("read", "lesen"),
+        Text("values and serial numbers, once", "Werte und Seriennummern"),
+        tool_commands.meter_read,
+    ),
+    Command(
+        Text("verify", "vergleichen"),
+        Text("compare with the meter's display", "mit der Anzeige am Zähler vergleichen"),
+        tool_commands.meter_verify,
+    ),
+    Command(
+        Text("registers", "register"),
+        Text("all values that the meter tells", "alle Werte des Zählers"),
+        tool_commands.meter_registers,
+        more=Text("The agent must be stopped meanwhile.", "Das Stationsprogramm muss dabei angehalten sein."),
+    ),
+    Command(
         Text("scan", "suchen"),
         Text("search the lines for meters", "Zähler am Bus suchen"),
         tool_commands.meter_scan,
@@ -175,6 +191,17 @@ COMMANDS: tuple[Command, ...] = (
         parts=_CONFIG,
     ),
     Command(Text("log", "protokoll"), Text("what happened last", "Was zuletzt geschah"), parts=_LOG),
+    Command(
+        Text("selftest", "selbsttest"),
+        Text("test everything, with advice", "alles prüfen, mit Hinweisen"),
+        tool_commands.selftest,
+    ),
+    Command(
+        Text("commission", "inbetriebnahme"),
+        Text("guided, ends in a signed report", "Schritt für Schritt, mit Protokoll"),
+        tool_commands.commission,
+        _SPECIALIST,
+    ),
     Command(
         Text("pack", "paket"),
         Text("support bundle: USB, YMODEM, QR codes", "Diagnosepaket: USB, YMODEM, QR-Codes"),

@@ -11,6 +11,8 @@ from station.field.text import NOTHING, Text
 from station.service_client import Service
 from station.settings import StationSettings
 
+WHICH_EVSE = Text("Which EVSE (charging place)?", "Welcher Ladepunkt?")
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:

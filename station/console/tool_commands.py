@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from station.console.menu import Visit
+from station.console.menu import WHICH_EVSE, Visit
 from station.console.terminal import RawStream
 from station.field.text import Text
 
@@ -23,6 +23,53 @@ async def meter_scan(visit: Visit, words: Sequence[str]) -> None:
     await tool.run(visit.terminal, visit.service, visit.settings, port=" ".join(words))
 
 
+async def meter_read(visit: Visit, _words: Sequence[str]) -> None:
+    """Read all meters, with their serial numbers."""
+    from station.field import meter_tools
+
+    await meter_tools.read(visit.terminal, visit.service, visit.settings)
+
+
+async def meter_registers(visit: Visit, _words: Sequence[str]) -> None:
+    """Show every register of a meter."""
+    from station.field import meter_tools
+
+    if evse := await _choose_evse(visit):
+        await meter_tools.registers(visit.terminal, visit.service, visit.settings, evse=evse)
+
+
+async def meter_verify(visit: Visit, _words: Sequence[str]) -> None:
+    """Compare a meter with its display."""
+    from station.field import meter_tools
+
+    if evse := await _choose_evse(visit):
+        await meter_tools.verify(visit.terminal, visit.service, visit.settings, evse=evse)
+
+
+async def _choose_evse(visit: Visit) -> int | None:
+    numbers = [evse.id for evse in visit.settings.evse]
+    if len(numbers) == 1:
+        return numbers[0]
+    place = await visit.terminal.choose(visit.terminal.pick(WHICH_EVSE), [f"EVSE {number}" for number in numbers])
+    return None if place is None else numbers[place]
+
+
+async def selftest(visit: Visit, _words: Sequence[str]) -> None:
+    """Test everything."""
+    from station.field import selftest as tool
+
+    if await visit.terminal.confirm(visit.terminal.pick(_MAY_TRIP)):
+        await tool.run(visit.terminal, visit.service, visit.settings)
+
+
+async def commission(visit: Visit, _words: Sequence[str]) -> None:
+    """Go through commissioning; the report is kept beside the journal."""
+    from station.field import commission as tool
+
+    folder = visit.settings.journal.path.parent
+    await tool.run(visit.terminal, visit.service, visit.settings, folder=folder)
+
+
 async def update(visit: Visit, words: Sequence[str]) -> None:
     """Install a release."""
     from station.field import update as tool
@@ -40,6 +87,10 @@ async def update_back(visit: Visit, _words: Sequence[str]) -> None:
         await tool.roll_back(visit.terminal, visit.service, visit.settings)
 
 
+_MAY_TRIP = Text(
+    "Nobody may charge meanwhile, and the RCD (residual current device) may trip once. Begin?",
+    "Solange darf niemand laden, und der RCD (Fehlerstromschutz) kann einmal auslösen. Beginnen?",
+)
 _FILE = Text(
     "File of the release, for instance /media/usb/emops.whl", "Datei der neuen Version, z. B. /media/usb/emops.whl"
 )

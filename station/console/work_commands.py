@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from station.console.menu import Visit
+from station.console.menu import WHICH_EVSE, Visit
 from station.console.screen import age
 from station.console.views import contactor_lines, ledger_lines
 from station.errors import ServiceError
@@ -20,7 +20,7 @@ async def _choose_evse(visit: Visit) -> Facts | None:
     evses: list[Facts] = (await visit.service.call("evse"))["evses"]
     if len(evses) == 1:
         return evses[0]
-    place = await visit.terminal.choose(visit.terminal.pick(_WHICH), [f"EVSE {evse['id']}" for evse in evses])
+    place = await visit.terminal.choose(visit.terminal.pick(WHICH_EVSE), [f"EVSE {evse['id']}" for evse in evses])
     return None if place is None else evses[place]
 
 
@@ -184,7 +184,6 @@ async def restart(visit: Visit, _words: Sequence[str]) -> None:
     await terminal.tell(_NOT_BACK)
 
 
-_WHICH = Text("Which EVSE (charging place)?", "Welcher Ladepunkt?")
 _CONTACTOR_TEST = Text(
     "The contactor (main switch) closes for a moment and opens again. It needs a test adapter in state C "
     "(vehicle asks for energy), without a load.",
