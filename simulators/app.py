@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from hardware.registry import find_table
 from shared.clock import Clock
 from shared.units import Wh
 from simulators import control
@@ -80,9 +81,16 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
 
 
 def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, ModbusSlave]:
-    """Make the meter, the board and the bus that they share."""
+    """Make the meter, the board and the bus that they share.
+
+    Raises:
+        ValueError: there is no such model of meter.
+    """
     meter = MeterSimulator(
-        settings.meter_serial, Wh(round(settings.initial_kwh * 1000)), settings.register_file.absolute()
+        settings.meter_serial,
+        Wh(round(settings.initial_kwh * 1000)),
+        settings.register_file.absolute(),
+        table=find_table(settings.meter),
     )
     board = BoardSimulator(settings.cable_current_a, settings.board_watch_s)
     site = Site(clock, meter, board, phases=settings.phases)

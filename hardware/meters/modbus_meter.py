@@ -170,22 +170,24 @@ class ModbusMeter:
 
     async def _read_values(self) -> Values:
         if self._untried:
-            await self._try_blocks()
+            return await self._try_blocks()
         values: dict[Quantity, Decimal | None] = {}
         for block in self._blocks:
             values |= await self._read_block(block, Priority.BILLING if _is_billed(block) else Priority.TELEMETRY)
         return values
 
-    async def _try_blocks(self) -> None:
+    async def _try_blocks(self) -> Values:
         """Find out which blocks the unit accepts: long ones, else short ones, else one register at a time.
 
         What it refuses even alone it doesn't have: a model without, say, voltages still bills. Progress is kept if this
-        is cancelled.
+        is cancelled; the values of what was read before then are too old, and all is read again.
         """
+        values: dict[Quantity, Decimal | None] = {}
+        was_begun = bool(self._blocks)
         while self._untried:
             block = self._untried[0]
             try:
-                await self._read_block(block, Priority.BILLING)
+                values |= await self._read_block(block, Priority.BILLING)
             except DeviceError:
                 parts = plan_blocks(block.registers, self._table.small_words if self._is_long(block) else 0)
                 if len(parts) > 1:
@@ -204,6 +206,7 @@ class ModbusMeter:
             else:
                 self._blocks.append(block)
             del self._untried[0]
+        return await self._read_values() if was_begun else values
 
     async def _try_short_blocks(self) -> None:
         """Some units are silent when asked for a long block. If a short one is answered, ask for no others any more.
