@@ -1,8 +1,8 @@
 """What counts as a meter's word and what doesn't."""
 
 from collections.abc import Iterable
-from itertools import pairwise
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
