@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from shared.units import Watt, Wh, kwh
+from simulators.evse_board import Fault
 from simulators.modem import ModemSimulator
 from simulators.vehicle import Vehicle
 from simulators.world import World
@@ -199,6 +200,15 @@ async def set_meter(world: World, body: Body) -> None:
         world.bus.faults.silent.add(world.meter_address)
 
 
+async def set_board(world: World, body: Body) -> None:
+    """Let something be wrong at the EVSE board; an empty fault mends it."""
+    _only_evse(body)
+    fault = body.text("fault", "|".join(Fault), f"one of {', '.join(filter(None, Fault))}, or empty")
+    body.end()
+    world.site.advance()
+    world.site.board.fault = Fault(fault)
+
+
 async def set_mailbox(world: World, body: Body) -> None:
     """Bring the mail server up or down."""
     accepting = body.flag("accepting")
@@ -213,6 +223,7 @@ ACTIONS: Mapping[str, Action] = {
     "/tag": tag,
     "/coverage": coverage,
     "/meter": set_meter,
+    "/board": set_board,
     "/mailbox": set_mailbox,
 }
 

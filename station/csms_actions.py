@@ -161,8 +161,10 @@ class CsmsActions:
         self._station.reset(_RESETS[str(payload["type"])])
         return _status("Accepted")
 
-    async def _unlock_connector(self, _payload: Payload) -> Payload:
-        return _status("NotSupported")
+    async def _unlock_connector(self, payload: Payload) -> Payload:
+        number = payload["connectorId"]
+        evse = self._station.evses.get(EvseId(number)) if isinstance(number, int) else None
+        return _status(await evse.unlock() if evse else "NotSupported")
 
     async def _data_transfer(self, payload: Payload) -> Payload:
         if payload["vendorId"] != VENDOR_ID:

@@ -17,7 +17,7 @@ from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.metering import MeterReading, MeterValue
 from shared.money import Money
-from shared.transaction import Ended, Started, TransactionEvent
+from shared.transaction import Ended, Started, StopReason, TransactionEvent
 from station.authorizer import Authorizer
 from station.core.authorize import Accept
 from station.core.charging import Charging, Phase
@@ -30,6 +30,7 @@ from station.core.evse_events import (
     BoardLost,
     BoardSeen,
     CheckRcd,
+    EndRequested,
     Event,
     FaultCleared,
     KeepFaults,
@@ -231,6 +232,22 @@ class EvseTask:
             return await self._test_board(board)
 
         return await self.lend(job)
+
+    async def unlock(self) -> str:
+        """End what runs here and let go of the plug; gives UnlockStatus (OCPP 1.6 §7.45). Cancelling is safe."""
+        if not self._board.capabilities.lock:
+            return "NotSupported"
+        self.tell(EndRequested(StopReason.UNLOCK_COMMAND))
+        try:
+            async with asyncio.timeout(DEVICE_S):
+                if self.charging.transaction:
+                    await self.idle.wait()
+                async with self._turn:
+                    await self._board.unlock()
+        except (HardwareError, TimeoutError) as error:
+            _LOG.warning("plug_not_unlocked", evse=self.charging.evse_id, reason=error or "no answer in time")
+            return "UnlockFailed"
+        return "Unlocked"
 
     def clear_fault(self) -> frozenset[str]:
         """Clear what was kept for a technician, such as a welded contactor, and give what that was.

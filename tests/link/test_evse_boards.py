@@ -12,6 +12,8 @@ from hardware.errors import DeviceError, LinkError
 from hardware.evse import bender, phoenix, simple_evse, walther
 from hardware.evse.self_test import self_test
 from hardware.modbus import ModbusLine
+from simulators.evse_board import Fault
+from tests.link.bus import open_bus
 from tests.link.foreign import Foreign, over_pty, over_tcp
 
 A, B, C, E, F = PilotState.A, PilotState.B, PilotState.C, PilotState.E, PilotState.F
@@ -320,6 +322,26 @@ def test_simple_evse_tests_its_rcd_where_one_is_wired(wired: bool, good: bool, p
             assert found.get("rcd") is passed
             assert result.faults == ({"GroundFailure"} if passed is False else set())
             assert (1004, 2) in device.written or not wired
+
+    _run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed"),
+    [
+        (Fault.NONE, set()),
+        (Fault.RCD_IS_DEAD, {"rcd"}),
+        (Fault.WELDED, {"contactor"}),
+        (Fault.DIODE, {"faults"}),
+    ],
+)
+def test_the_simulated_board_tests_itself(tmp_path: Path, fault: Fault, failed: set[str]) -> None:
+    async def scenario() -> None:
+        async with open_bus(tmp_path) as bus:
+            bus.site.board.fault = fault
+            await bus.board.status()
+            result = await self_test(bus.board, rcd=True)
+            assert {check.name for check in result.checks if check.passed is False} == failed
 
     _run(scenario())
 

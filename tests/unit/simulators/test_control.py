@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from hardware.rfid.rdm6300 import Presentations
-from hardware.rfid.readers import SerialReader
+from hardware.rfid.readers import Pn532Reader, SerialReader
 from shared.config import parse
 from simulators.app import open_world
 from simulators.settings import Settings
@@ -103,6 +104,37 @@ def test_a_tag_reaches_the_reader(tmp_path: Path) -> None:
     _with(tmp_path, scenario)
 
 
+def test_a_tag_reaches_a_pn532(tmp_path: Path) -> None:
+    async def run() -> None:
+        made = settings(tmp_path)
+        made = replace(made, rfid=replace(made.rfid, kind="pn532", baud=115200))
+        async with (
+            open_world(made) as (_, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+            asyncio.timeout(10),
+            asyncio.TaskGroup() as tasks,
+        ):
+            tags = Pn532Reader(str(tmp_path / "rfid.tty"), 115200).tags()
+
+            async def next_tag() -> str:
+                return (await anext(tags)).value
+
+            tag = tasks.create_task(next_tag())
+            assert (await client.post("/tag", json={"token": "04a1b2c3d4e5f6"})).status_code == 200
+            assert await tag == "04A1B2C3D4E5F6"
+
+    asyncio.run(run())
+
+
+def test_the_board_fails_and_is_mended(tmp_path: Path) -> None:
+    async def scenario(client: httpx.AsyncClient, world: World) -> None:
+        for fault, closed in (("welded", True), ("rcd", False), ("", False)):
+            evse = (await client.post("/board", json={"fault": fault})).json()["evses"]["1"]
+            assert (evse["contactor_closed"], evse["pilot"]) == (closed, "F" if fault == "rcd" else "A")
+
+    _with(tmp_path, scenario)
+
+
 def test_coverage_meter_and_mailbox_are_switched(tmp_path: Path) -> None:
     async def scenario(client: httpx.AsyncClient, world: World) -> None:
         for dbm in (-101, None):
@@ -136,6 +168,7 @@ def test_coverage_meter_and_mailbox_are_switched(tmp_path: Path) -> None:
         ("/tag", b"{}", "token"),
         ("/tag", b'{"token": "04A1B2C3"}', "token"),
         ("/tag", b'{"token": 4711}', "token"),
+        ("/board", b'{"fault": "tired"}', "fault"),
         ("/coverage", b"{}", "dbm"),
         ("/coverage", b'{"dbm": 10}', "dbm"),
         ("/meter", b'{"answering": "no"}', "answering"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from station.errors import ServiceError
 from station.service import socket_path
 from station.service_client import ServiceClient
 from station.settings import StationSettings, check
-from tests.link.csms import eventually
-from tests.unit.station.site import CARD, SETTINGS, Site, station
+from tests.link.csms import Csms, eventually
+from tests.unit.station.site import CARD, SETTINGS, Site, settings, station
 
 NOBODY = 9
 """A port where no central system listens."""
@@ -225,3 +226,46 @@ def test_a_gpio_board_needs_no_bus(tmp_path: Path) -> None:
     check(made)
     board = build_hardware(made, SystemClock()).evses[EvseId(1)].board
     assert board.capabilities.pilot_voltage
+
+
+@dataclass
+class LockingSite(FailingSite):
+    """A site with a lock."""
+
+    locked: bool = True
+    sticks: bool = False
+
+    @property
+    def capabilities(self) -> BoardCapabilities:
+        return BoardCapabilities(lock=True)
+
+    async def lock(self) -> None:
+        self.locked = True
+
+    async def unlock(self) -> None:
+        if self.sticks:
+            raise DeviceError("the plug can't be unlocked")
+        self.locked = False
+
+
+def test_the_central_system_frees_a_plug(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+
+    async def work() -> None:
+        site, csms = LockingSite(), Csms(port=port)
+        async with csms.serve(), station(settings(tmp_path, port), site):
+            await csms.until(lambda: csms.of("BootNotification"))
+            site.plug()
+            site.tap()
+            await until(lambda: site.offered)
+            site.locked = True
+            assert await csms.ask("UnlockConnector", {"connectorId": 1}) == [3, {"status": "Unlocked"}]
+            assert (site.offered, site.locked) == (0, False)
+            await csms.until(lambda: csms.of("StopTransaction"))
+            assert csms.of("StopTransaction")[0][1]["reason"] == "UnlockCommand"
+            site.sticks = True
+            assert await csms.ask("UnlockConnector", {"connectorId": 1}, "c2") == [3, {"status": "UnlockFailed"}]
+            assert await csms.ask("UnlockConnector", {"connectorId": 2}, "c3") == [3, {"status": "NotSupported"}]
+
+    run(work)
