@@ -36,6 +36,9 @@ _T = TypeVar("_T", MilliAmp, MilliVolt)
 LOOKS = 3
 """A value that can't be right is read again: bad frames come when the contactor switches."""
 
+_NOISE_W = 200
+"""Less than any charge; a bare line may show some watts of either sign."""
+
 _ADVICE = "End open transactions and restart the station"
 
 
@@ -66,6 +69,7 @@ class ModbusMeter:
         self._limits = Limits.of(table)
         self._counter, self._scale = ImportCounter(self._limits), ScaleCheck()
         self._broken = ""
+        self._is_backwards = False
         self._log = Log(__name__)
 
     async def identify(self) -> MeterIdentity:
@@ -100,18 +104,16 @@ class ModbusMeter:
         Raises:
             DeviceError: the import register is missing, can't be true, or belongs to another meter.
         """
-        for look in range(LOOKS):
+        for _ in range(LOOKS):
             values = await self._look()
-            register, step = self._energy(values)
-            doubt = self._counter.judge(register, self._uptime(), step)
-            if not doubt:
+            found = self._import(values)
+            doubt = self._doubt(found)
+            if found and not doubt:
+                return self._reading(values, *found)
+            if self._counter.is_over:
                 break
-            if self._counter.is_over or look == LOOKS - 1:
-                await self.identify()
-                raise DeviceError(
-                    f"the import register of the meter at Modbus address {self._address} {doubt}. {_ADVICE}"
-                )
-        return self._reading(values, register, step)
+        await self.identify()
+        raise DeviceError(doubt)
 
     async def read_all(self) -> Values:
         """Read every number of the table now, as the meter tells it, plausible or not: for a technician's eyes.
@@ -231,15 +233,23 @@ class ModbusMeter:
         read = self._line.read_holding if function == 3 else self._line.read_input
         return await read(self._address, register, count, priority=priority)
 
-    def _energy(self, values: Values) -> tuple[Wh, Wh]:
-        """Give the import register and its step."""
+    def _import(self, values: Values) -> tuple[Wh, Wh] | None:
+        """Give the import register and its step; None if it can't be one."""
         row, value = self._table.energy_import, values.get(Quantity.ENERGY_IMPORT)
         if value is None or is_another_map(values) or not self._limits.register(energy(row, value)):
-            raise DeviceError(
+            return None
+        return energy(row, value), energy_step(row, value)
+
+    def _doubt(self, found: tuple[Wh, Wh] | None) -> str:
+        """Tell why the import register can't be taken; empty: it counts."""
+        if found is None:
+            return (
                 f"the meter at Modbus address {self._address} tells no plausible import register: is the model "
                 f"{self._table.model} right?"
             )
-        return energy(row, value), energy_step(row, value)
+        register, step = found
+        doubt = self._counter.judge(register, self._uptime(), step)
+        return doubt and f"the import register of the meter at Modbus address {self._address} {doubt}. {_ADVICE}"
 
     def _reading(self, values: Values, register: Wh, step: Wh) -> MeterReading:
         currents = self._phases(CURRENTS, values, current, self._limits.current)
@@ -253,7 +263,15 @@ class ModbusMeter:
                 f"the meter at Modbus address {self._address} {self._broken}: is the model {self._table.model} right? "
                 f"{_ADVICE}"
             )
+        self._watch_direction(drawn)
         return MeterReading(energy_import=register, power=drawn, currents=currents, voltages=voltages)
+
+    def _watch_direction(self, drawn: Watt | None) -> None:
+        """A meter that is wired backwards counts a charge as export: nothing of it would be billed."""
+        is_backwards = drawn is not None and drawn < -_NOISE_W
+        if is_backwards and not self._is_backwards:
+            self._log.warning("meter_counts_backwards", address=self._address, power_w=drawn, advice="swap in and out")
+        self._is_backwards = is_backwards
 
     def _power(self, values: Values) -> Watt | None:
         """Give the power of all phases, from one register, from import less export, or as the sum of the phases."""

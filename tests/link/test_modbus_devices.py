@@ -190,6 +190,48 @@ def test_a_meter_exchanged_in_the_middle_of_a_charge_never_counts(tmp_path: Path
     _with(tmp_path / "bus.tty", device, scenario)
 
 
+def test_one_frame_of_nonsense_is_read_again(tmp_path: Path) -> None:
+    device = _meter(100.0)
+    reads = [0]
+
+    class Shaken(Registers):
+        def read(self, function: int, register: int, count: int) -> list[int]:
+            reads[0] += count > 10
+            return [0xFFFF] * count if reads[0] == 4 and count > 10 else super().read(function, register, count)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
+        for _ in range(4):
+            assert (await meter.read()).energy_import == 100_000
+        assert reads[0] == 6
+
+    _with(tmp_path / "bus.tty", Shaken(device.words), scenario)
+
+
+def test_words_in_the_other_order_make_no_reading(tmp_path: Path) -> None:
+    """Sources differ on the word order of the EM112: 0.1 kWh in the wrong one would be 6553.6 kWh."""
+    words = dict.fromkeys(range(0x30), 0) | {0x01: 2305, 0x03: 15_900, 0x05: 36_640, 0x11: 1}
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        with pytest.raises(DeviceError, match="no plausible import register: is the model EM112 right"):
+            await ModbusMeter(line, METER, table("EM112"), lambda: 0.0).read()
+
+    _with(tmp_path / "bus.tty", Registers(words), scenario)
+
+
+def test_a_meter_that_is_wired_backwards_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    device = _meter(100.0)
+    _set(device, 0x34, -10_980.0)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
+        for _ in range(3):
+            assert (await meter.read()).power == -10_980
+
+    _with(tmp_path / "bus.tty", device, scenario)
+    assert caplog.text.count("meter_counts_backwards") == 1
+
+
 def test_a_register_of_another_scale_than_the_power_is_refused(tmp_path: Path) -> None:
     device = _meter(100.0)
     for phase in range(3):
