@@ -166,6 +166,7 @@ def _console_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", default="", help="serial port to serve, for instance /dev/ttyS0 (this terminal)")
     parser.add_argument("--baud", type=int, default=115200, help="speed of the port (%(default)s)")
+    parser.epilog = "deploy/emops-console@.service serves a port from the boot on; over SSH make it the user's command."
     parser.add_argument("--plain", action="store_true", help="only ASCII, nothing that a terminal must understand")
 
 

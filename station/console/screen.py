@@ -33,7 +33,7 @@ class Screen:
     def fit(self, text: str) -> str:
         """Make a text safe and readable: what comes from devices, logs or networks can't steer the terminal."""
         text = clean(text)
-        return text if self.utf8 else to_ascii(text)
+        return text if self.utf8 else to_ascii(_CELL.sub(_narrowed, text))
 
     def lines(self, text: str) -> list[str]:
         """Fit a text and wrap it; lines that fit stay as they are, others go on below their last column."""
@@ -56,6 +56,15 @@ def to_ascii(text: str) -> str:
         return text
     split = unicodedata.normalize("NFKD", text)
     return "".join(char if char.isascii() else "" if unicodedata.combining(char) else "?" for char in split)
+
+
+def _narrowed(cell: "re.Match[str]") -> str:
+    """Take from the blanks behind a cell what its text grows by in ASCII, so that columns stay where they are."""
+    text, gap = cell.groups()
+    return text + " " * max(2, len(gap) - (len(to_ascii(text)) - len(text)))
+
+
+_CELL = re.compile(r"(\S+(?: \S+)*)( {2,})")
 
 
 def _wrapped(line: str) -> list[str]:

@@ -102,6 +102,8 @@ class Terminal:
     def _leave(self, why: str) -> None:
         self._gone = why
         self._news.set()
+        if self._raw is not None:
+            self._raw.put_nowait(b"")
         if self.on_stop:
             self.on_stop()
 
@@ -221,7 +223,8 @@ class Terminal:
             self._pasted = False
             await self.tell(_PASTED)
         hint = f" [{default}]" if default and not secret else ""
-        await self.write(self.screen.fit(f"{question}{hint}: "))
+        end = "" if question.endswith(("?", ":", ")")) and not hint else ":"
+        await self.write("\r\n".join(self.screen.lines(f"{question}{hint}{end}")) + " ")
         editor = LineEditor(secret=secret, earlier=[] if secret else list(self._earlier))
         while True:
             stroke = await self.stroke()
@@ -285,7 +288,10 @@ class Terminal:
         """
         if self._raw is None:
             self._raw = asyncio.Queue()
-        return await self._raw.get()
+        data = b"" if self._gone else await self._raw.get()
+        if not data:
+            raise EOFError(self._gone)
+        return data
 
     async def send(self, data: bytes) -> None:
         """Send bytes as they are.

@@ -14,6 +14,9 @@ from hardware.evse import gpio_board
 from hardware.evse.gpio_board import GpioBoard
 from hardware.evse.self_test import self_test
 from hardware.evse.wiring import INPUTS, OUTPUTS, GpioWiring
+from shared.ids import EvseId
+from station.devices import EvseHardware, Hardware
+from tests.unit.station.site import Site, settings, station
 
 VOLTS = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0}
 ALL_WIRED = GpioWiring(
@@ -321,3 +324,50 @@ def test_a_bare_board_offers_what_it_has(tmp_path: Path) -> None:
 def test_a_wiring_that_makes_no_board_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="contactor is missing"):
         GpioBoard(replace(ALL_WIRED, contactor=""), Bench(tmp_path).open_lines)
+
+
+class GpioSite(Site):
+    """A site whose board is the one on the bench; its meter counts while the contactor is closed."""
+
+    def __init__(self, bench: Bench, board: GpioBoard) -> None:
+        super().__init__()
+        self.bench, self.board = bench, board
+
+    @property
+    def is_closed(self) -> bool:
+        return self.bench.outputs.get("contactor", False)
+
+    def hardware(self) -> Hardware:
+        one = EvseId(1)
+        return Hardware({one: EvseHardware(self.board, self)}, ((self, (one,)),))
+
+
+def test_the_agent_charges_with_it_and_leaves_it_open(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        channel = tmp_path / "class" / "pwm" / "pwmchip0" / "pwm0"
+        channel.mkdir(parents=True)
+        bench = Bench(tmp_path)
+        board = GpioBoard(ALL_WIRED, bench.open_lines, open_channel=bench.open_channel, sys=tmp_path, stop_s=0.2)
+        site = GpioSite(bench, board)
+
+        async def met(condition: Callable[[], object]) -> None:
+            async with asyncio.timeout(15):
+                while not condition():
+                    await asyncio.sleep(0.02)
+
+        async with station(settings(tmp_path, 9), site):
+            await met(lambda: ("lock_open", False) in bench.history)  # the self-test has ended
+            bench.vehicle = "B"
+            site.tap()
+            await met(lambda: bench.duty < 1)
+            bench.vehicle = "C"
+            await met(lambda: site.register > 1002)
+            assert bench.locked
+        assert (bench.outputs["contactor"], bench.duty) == (False, 1.0)
+        async with station(settings(tmp_path, 9), site):
+            await met(lambda: site.is_closed)  # the transaction goes on
+            site.tap()
+            await met(lambda: not site.is_closed and not bench.locked)
+            bench.vehicle = "A"
+
+    run(scenario())

@@ -47,3 +47,8 @@ def test_bars_and_tables() -> None:
 )
 def test_ages_are_told_to_the_unit_that_matters(seconds: float, words: str) -> None:
     assert age(seconds, "de") == words
+
+
+def test_columns_stay_where_they_are_in_ascii() -> None:
+    shown = [Screen().fit(line) for line in table([("zähler größe", "!"), ("evse und mehr Text", "!")])]
+    assert len({line.index("!") for line in shown}) == 1
