@@ -13,14 +13,16 @@ from hardware.modbus import ModbusLine
 from station.field.alone import alone
 from station.field.dialog import Dialog
 from station.field.meter_words import Words
-from station.field.recognition import Candidate, Looked, advice, candidates, toml_lines
-from station.field.scan_plan import Place, plan, seconds_left
+from station.field.recognition import Candidate, Looked, advice, bus_lines, candidates, evse_lines
+from station.field.scan_plan import Place, plan
 from station.field.text import Text
 from station.service_client import Service
 from station.settings import StationSettings
 
 ANSWER_S = 0.35
 """A scan asks thousands of times; meters answer within 300 ms, and who is found is then asked with patience."""
+_ASIDE_S = 0.05
+"""For the question itself, and the silence after an answer."""
 SHOWN = 3
 """Candidates that are told of one device."""
 _MOST_IMPOSSIBLE = 8
@@ -52,6 +54,12 @@ class Device:
     framing: Framing
     address: int
     candidates: tuple[Candidate, ...]
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it says itself who it is, and no other family claims the same."""
+        sure = [candidate for candidate in self.candidates if candidate.is_sure]
+        return len(sure) == 1
 
 
 @dataclass(slots=True)
@@ -122,11 +130,15 @@ async def scan(
     made = plan(tables, target.framing, target.addresses, fixed=target.is_gateway)
     findings = Findings()
     try:
-        await search.look_at(made.likely, findings)
+        await search.look_at(made.first, findings)
+        rest = made.likely + made.rest
+        if not findings.devices:
+            await search.look_at(made.likely, findings)
+            rest = made.rest
         if everywhere is None:
-            everywhere = await _wants_rest(dialog, len(made.rest) * (answer_s + 0.05), findings)
+            everywhere = await _wants_rest(dialog, len(rest) * search.pace_s, findings)
         if everywhere:
-            await search.look_at(made.rest, findings)
+            await search.look_at(rest, findings)
     except asyncio.CancelledError:
         await _tell(dialog, target, findings)
         raise
@@ -141,13 +153,17 @@ class _Search:
     tables: Sequence[MeterTable]
     answer_s: float
 
+    @property
+    def pace_s(self) -> float:
+        """How long a place takes where nobody answers, s."""
+        return self.answer_s + _ASIDE_S
+
     async def look_at(self, places: Sequence[Place], findings: Findings) -> None:
-        begin = asyncio.get_running_loop().time()
         line: ModbusLine | None = None
         impossible: dict[Framing, PortError] = {}
         try:
             for number, place in enumerate(places):
-                left = seconds_left(number, len(places), asyncio.get_running_loop().time() - begin)
+                left = (len(places) - number) * self.pace_s
                 await self.dialog.progress(number, len(places), _doing(place, findings, left).of(self.dialog.language))
                 if place.framing in impossible or any(device.address == place.address for device in findings.devices):
                     continue
@@ -183,7 +199,7 @@ class _Search:
             stop_bits=framing.stop_bits,
             direction=self.target.direction,
             timeout_s=self.answer_s,
-            rest_s=0.05,
+            rest_s=_ASIDE_S,
             tries=1,
             setting="bus.port",
         )
@@ -239,8 +255,8 @@ async def _wants_rest(dialog: Dialog, seconds: float, findings: Findings) -> boo
     return await dialog.confirm(question.of(dialog.language))
 
 
-def _doing(place: Place, findings: Findings, left_s: float | None) -> Text:
-    left = "" if left_s is None else f", {left_s / 60:.0f} min" if left_s > 90 else f", {left_s:.0f} s"
+def _doing(place: Place, findings: Findings, left_s: float) -> Text:
+    left = f", {left_s / 60:.0f} min" if left_s > 90 else f", {left_s:.0f} s"
     where = f"{place.framing}"
     found = len(findings.devices)
     return Text(
@@ -251,16 +267,17 @@ def _doing(place: Place, findings: Findings, left_s: float | None) -> Text:
 
 async def _tell(dialog: Dialog, target: Target, findings: Findings) -> None:
     language = dialog.language
+    told: Framing | None = None
     for device in findings.devices:
         await dialog.say("\n" + _described(device).of(language))
-        for candidate in device.candidates[:SHOWN]:
+        for candidate in device.candidates[: 1 if device.is_named else SHOWN]:
             await dialog.say("  " + _told(candidate).of(language))
-        if device.candidates:
-            best = device.candidates[0]
-            lines = toml_lines(
-                target.name, target.port, device.framing, best.table.model, device.address, is_gateway=target.is_gateway
-            )
-            await dialog.say("\n" + lines)
+        if not device.candidates:
+            continue
+        if told != device.framing:
+            told = device.framing
+            await dialog.say("\n" + bus_lines(target.name, target.port, told, is_gateway=target.is_gateway))
+        await dialog.say("\n" + evse_lines(target.name, device.candidates[0].table.model, device.address))
     for hint in advice(findings.looks):
         await dialog.say("\n" + hint.of(language))
 
@@ -274,7 +291,7 @@ def _described(device: Device) -> Text:
         )
     best = device.candidates[0]
     others = [other for other in device.candidates[1:] if best.score - other.score < _NEAR]
-    if best.is_sure and not (others and others[0].is_sure):
+    if device.is_named:
         return Text(f"{where.en}: {best.table.title}.", f"{where.de}: {best.table.title}.")
     if others:
         return Text(

@@ -119,7 +119,7 @@ async def registers(dialog: Dialog, _service: Service, settings: StationSettings
     state = Text("verified on a bench", "auf dem Prüfplatz geprüft") if table.verified else _UNVERIFIED
     await dialog.say(f"{table.model}: {table.title}\n{state.of(dialog.language)}")
     for row in await _rows(settings, chosen, table):
-        words = " ".join(f"{word:04X}" for word in row.words) or row.trouble
+        words = " ".join(f"{word:04X}" for word in row.words) or _REFUSED.of(dialog.language)
         register = row.register
         value = row.text or ("-" if row.value is None else f"{row.value} {register.unit}")
         place = f"{register.function}/0x{register.address:04X} {register.kind:4}"
@@ -157,6 +157,7 @@ async def verify(dialog: Dialog, service: Service, settings: StationSettings, *,
     return verdict
 
 
+_REFUSED = Text("refused", "verweigert")
 _UNVERIFIED = Text(
     "not yet verified on a bench: compare with the display (meter verify) before anybody is billed",
     "noch nicht auf dem Prüfplatz geprüft: vor der Abrechnung mit der Anzeige vergleichen (meter verify)",

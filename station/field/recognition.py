@@ -155,9 +155,12 @@ def _garbled(look: Looked) -> Text:
     )
 
 
-def toml_lines(name: str, port: str, framing: Framing, model: str, address: int, *, is_gateway: bool = False) -> str:
-    """Give the lines that the configuration needs for a meter that was found."""
+def bus_lines(name: str, port: str, framing: Framing, *, is_gateway: bool = False) -> str:
+    """Give the lines of the configuration for a line. A gateway has its own framing."""
     serial = [] if is_gateway else [f"baud = {framing.baud}", f'parity = "{framing.parity}"']
-    bus = ["[[bus]]", f'name = "{name}"', f'port = "{port}"', *serial]
-    evse = ["# in [[evse]]:", f'meter_bus = "{name}"', f'meter = "{model}"', f"meter_address = {address}"]
-    return "\n".join([*bus, "", *evse])
+    return "\n".join(["[[bus]]", f'name = "{name}"', f'port = "{port}"', *serial])
+
+
+def evse_lines(bus: str, model: str, address: int) -> str:
+    """Give the lines of the configuration for a meter that was found."""
+    return "\n".join(["# in [[evse]]:", f'meter_bus = "{bus}"', f'meter = "{model}"', f"meter_address = {address}"])

@@ -30,8 +30,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Two rounds: where meters usually are, and everywhere else."""
+    """Three rounds: as configured or delivered; usual addresses with other framings; everywhere else."""
 
+    first: tuple[Place, ...]
     likely: tuple[Place, ...]
     rest: tuple[Place, ...]
 
@@ -54,10 +55,10 @@ def plan(
     framings = [configured] if fixed else _framings(tables, configured)
     near = list(dict.fromkeys([*addresses, *FIRST_ADDRESSES, *sorted({table.address for table in tables})]))
     far = [address for address in range(1, LAST_ADDRESS + 1) if address not in near]
-    likely = [*(Place(configured, address) for address in near), *_as_delivered(tables, configured, fixed=fixed)]
-    likely += [Place(framing, address) for framing in framings[1:] for address in near]
+    first = [*(Place(configured, address) for address in near), *_as_delivered(tables, configured, fixed=fixed)]
+    likely = [Place(framing, address) for framing in framings[1:] for address in near]
     rest = [Place(framing, address) for framing in framings for address in far]
-    return Plan(tuple(likely), tuple(rest))
+    return Plan(tuple(first), tuple(likely), tuple(rest))
 
 
 def _framings(tables: Sequence[MeterTable], configured: Framing) -> list[Framing]:
@@ -75,8 +76,3 @@ def _as_delivered(tables: Sequence[MeterTable], configured: Framing, *, fixed: b
         if key not in seen:
             seen.add(key)
             yield Place(framing, table.address, row)
-
-
-def seconds_left(done: int, total: int, elapsed_s: float) -> float | None:
-    """Tell how long the rest of a round takes at the pace so far, s; None before anybody can know."""
-    return None if done < 3 else elapsed_s / done * (total - done)

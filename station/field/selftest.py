@@ -180,9 +180,8 @@ async def _boards(service: Service, settings: StationSettings, status: Status) -
         except (FieldError, HardwareError, TimeoutError) as error:
             yield Finding(name, False, Text(str(error), str(error)), _CHECK_BOARD)
             continue
-        bad = [f"{check}: {text}" for check, passed, text in checks if passed is False]
-        good = [check for check, passed, _ in checks if passed]
-        told = "; ".join(bad) or ", ".join(good)
+        bad = [text or check for check, passed, text in checks if passed is False]
+        told = "; ".join(bad or [text for _, passed, text in checks if passed and text])
         yield Finding(name, not bad, Text(told, told), _CHECK_BOARD)
 
 
@@ -266,12 +265,12 @@ async def _network(settings: StationSettings) -> AsyncIterator[Finding]:
     url = urlsplit(settings.csms.url)
     host, port = url.hostname or "", url.port or 80
     loop = asyncio.get_running_loop()
-    name = Text(f"Name {host}", f"Name {host}")
+    name = Text(f"DNS of {host}", f"DNS von {host}")
     try:
         async with asyncio.timeout(NETWORK_S):
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError) as error:
-        seen = str(error) or "no answer"
+        seen = _reason(error)
         advice = Text("Check network and DNS, and csms.url", "Netz und DNS prüfen, und csms.url")
         yield Finding(name, False, Text(seen, seen), advice)
         return
@@ -282,7 +281,7 @@ async def _network(settings: StationSettings) -> AsyncIterator[Finding]:
         async with asyncio.timeout(NETWORK_S):
             _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError) as error:
-        seen = str(error) or "no answer"
+        seen = _reason(error)
         advice = Text("A firewall may be in between, or it is down", "Vielleicht eine Firewall, oder sie steht")
         yield Finding(way, False, Text(seen, seen), advice)
         return
@@ -290,6 +289,12 @@ async def _network(settings: StationSettings) -> AsyncIterator[Finding]:
     with suppress(OSError):
         await writer.wait_closed()
     yield Finding(way, True, Text("open", "offen"))
+
+
+def _reason(error: OSError | TimeoutError) -> str:
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return str(error.strerror or "no answer in time")
+    return os.strerror(error.errno)
 
 
 def _csms(status: Status) -> Finding:

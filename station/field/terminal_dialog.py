@@ -43,12 +43,13 @@ class TerminalDialog:
         width = shutil.get_terminal_size().columns
         for line in text.split("\n"):
             # What is laid out in columns keeps its blanks; only sentences that are too long are wrapped.
-            print(line if len(line) <= width else textwrap.fill(line, width), flush=True)
+            indent = " " * (len(line) - len(line.lstrip()))
+            print(line if len(line) <= width else textwrap.fill(line, width, subsequent_indent=indent), flush=True)
 
     async def ask(self, question: str, default: str = "", *, secret: bool = False) -> str:
         """See Dialog."""
         hint = f" [{default}]" if default and not secret else ""
-        print(f"{question}{hint}: ", end="", flush=True)
+        print(f"{question}{hint}{' ' if question.endswith('?') and not hint else ': '}", end="", flush=True)
         with _without_echo() if secret and self._is_terminal else _as_it_is():
             answer = (await self._line()).strip()
         if secret and self._is_terminal:

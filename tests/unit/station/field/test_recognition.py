@@ -9,8 +9,8 @@ from hardware.meters.catalogue import all_tables, table
 from hardware.meters.register_map import Quantity
 from station.errors import FieldError
 from station.field.display_check import EXPORT, WORD_ORDER, compare, parse_display
-from station.field.recognition import Answer, Looked, advice, candidates, toml_lines
-from station.field.scan_plan import plan, seconds_left
+from station.field.recognition import Answer, Looked, advice, bus_lines, candidates, evse_lines
+from station.field.scan_plan import plan
 
 MAINS = {
     Quantity.ENERGY_IMPORT: Decimal("4711.123"),
@@ -23,22 +23,19 @@ MAINS = {
 
 def test_the_configured_place_is_looked_at_first_and_no_place_twice() -> None:
     made = plan(all_tables(), Framing(19200, "E"), [77])
-    assert (made.likely[0].framing, made.likely[0].address) == (Framing(19200, "E"), 77)
-    places = [(place.framing, place.address) for place in made.likely + made.rest if place.register is None]
+    assert (made.first[0].framing, made.first[0].address) == (Framing(19200, "E"), 77)
+    places = [
+        (place.framing, place.address) for place in made.first + made.likely + made.rest if place.register is None
+    ]
     assert len(places) == len(set(places))
     assert {address for framing, address in places if framing == Framing()} == set(range(1, 248))
     assert (Framing(2400), 1) in places
-    assert any(place.address == 33 and place.register for place in made.likely)
+    assert any(place.address == 33 and place.register for place in made.first)
 
 
 def test_a_gateway_has_one_framing() -> None:
     made = plan(all_tables(), Framing(), fixed=True)
-    assert {place.framing for place in made.likely + made.rest} == {Framing()}
-
-
-def test_the_time_left_follows_the_pace() -> None:
-    assert seconds_left(2, 100, 1.0) is None
-    assert seconds_left(10, 100, 5.0) == 45.0
+    assert {place.framing for place in made.first + made.likely + made.rest} == {Framing()}
 
 
 def test_its_own_name_beats_plausible_values() -> None:
@@ -78,9 +75,10 @@ def test_hints_follow_what_was_heard() -> None:
 def test_the_lines_for_the_file_are_toml() -> None:
     import tomllib
 
-    found = tomllib.loads(toml_lines("rs485", "/dev/ttyS1", Framing(9600, "E"), "PRO380", 7))
-    assert found["bus"][0]["parity"] == "E"
-    assert "baud" not in toml_lines("gw", "tcp://10.0.0.1", Framing(), "B23", 1, is_gateway=True)
+    bus = tomllib.loads(bus_lines("rs485", "/dev/ttyS1", Framing(9600, "E")))["bus"][0]
+    assert (bus["baud"], bus["parity"]) == (9600, "E")
+    assert "baud" not in bus_lines("gw", "tcp://10.0.0.1", Framing(), is_gateway=True)
+    assert tomllib.loads(evse_lines("rs485", "PRO380", 7))["meter_address"] == 7
 
 
 @pytest.mark.parametrize(
