@@ -16,6 +16,7 @@ from hardware.evse.self_test import self_test
 from hardware.evse.wiring import INPUTS, OUTPUTS, GpioWiring
 from shared.ids import EvseId
 from station.devices import EvseHardware, Hardware
+from tests.link.csms import eventually
 from tests.unit.station.site import Site, settings, station
 
 VOLTS = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0}
@@ -351,9 +352,10 @@ def test_the_agent_charges_with_it_and_leaves_it_open(tmp_path: Path) -> None:
         site = GpioSite(bench, board)
 
         async def met(condition: Callable[[], object]) -> None:
-            async with asyncio.timeout(15):
-                while not condition():
-                    await asyncio.sleep(0.02)
+            async def is_met() -> bool:
+                return bool(condition())
+
+            await eventually(is_met, 15)
 
         async with station(settings(tmp_path, 9), site):
             await met(lambda: ("lock_open", False) in bench.history)  # the self-test has ended
