@@ -89,6 +89,7 @@ _Send = Callable[[_Client], Awaitable[ModbusPDU]]
 class _Request:
     """What is asked, how, which answers belong to it, and how many bytes of data they carry."""
 
+    address: int
     what: str
     send: _Send
     fits: Callable[[ModbusPDU], bool]
@@ -179,41 +180,25 @@ class ModbusLine:
             LinkError: no good answer after all tries.
             DeviceError: the device refuses.
         """
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.read_input_registers(register, count=count, device_id=address)
-
-        return tuple((await self._ask(address, _words(4, register, count, send), priority)).registers)
+        return tuple((await self._ask(_words(4, address, register, count), priority)).registers)
 
     async def read_holding(
         self, address: int, register: int, count: int, *, priority: Priority = Priority.BILLING
     ) -> tuple[int, ...]:
         """Read holding registers (function 3). See `read_input`."""
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.read_holding_registers(register, count=count, device_id=address)
-
-        return tuple((await self._ask(address, _words(3, register, count, send), priority)).registers)
+        return tuple((await self._ask(_words(3, address, register, count), priority)).registers)
 
     async def read_coils(
         self, address: int, coil: int, count: int, *, priority: Priority = Priority.BILLING
     ) -> tuple[bool, ...]:
         """Read coils (function 1), `count` of 1 to 2000. See `read_input`."""
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.read_coils(coil, count=count, device_id=address)
-
-        return tuple((await self._ask(address, _bits(1, coil, count, send), priority)).bits[:count])
+        return tuple((await self._ask(_bits(1, address, coil, count), priority)).bits[:count])
 
     async def read_discrete(
         self, address: int, first: int, count: int, *, priority: Priority = Priority.BILLING
     ) -> tuple[bool, ...]:
         """Read discrete inputs (function 2), `count` of 1 to 2000. See `read_input`."""
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.read_discrete_inputs(first, count=count, device_id=address)
-
-        return tuple((await self._ask(address, _bits(2, first, count, send), priority)).bits[:count])
+        return tuple((await self._ask(_bits(2, address, first, count), priority)).bits[:count])
 
     async def write_register(
         self, address: int, register: int, value: int, *, priority: Priority = Priority.BILLING
@@ -226,7 +211,7 @@ class ModbusLine:
         def send(client: _Client) -> Awaitable[ModbusPDU]:
             return client.write_register(register, value, device_id=address)
 
-        await self._ask(address, _Request(f"write of register {register}", send, echoes), priority)
+        await self._ask(_Request(address, f"write of register {register}", send, echoes), priority)
 
     async def write_registers(
         self, address: int, register: int, values: list[int], *, priority: Priority = Priority.BILLING
@@ -239,8 +224,8 @@ class ModbusLine:
         def send(client: _Client) -> Awaitable[ModbusPDU]:
             return client.write_registers(register, values, device_id=address)
 
-        request = _Request(f"write of register {register}", send, echoes, 2 * len(values))
-        await self._ask(address, request, priority)
+        request = _Request(address, f"write of register {register}", send, echoes, 2 * len(values))
+        await self._ask(request, priority)
 
     async def write_coil(self, address: int, coil: int, value: bool, *, priority: Priority = Priority.BILLING) -> None:
         """Write one coil (function 5). It may be written more than once. See `read_input`."""
@@ -251,7 +236,7 @@ class ModbusLine:
         def send(client: _Client) -> Awaitable[ModbusPDU]:
             return client.write_coil(coil, value, device_id=address)
 
-        await self._ask(address, _Request(f"write of coil {coil}", send, echoes), priority)
+        await self._ask(_Request(address, f"write of coil {coil}", send, echoes), priority)
 
     def statistics(self, address: int) -> Statistics:
         """Tell how the requests to a device went since the start."""
@@ -268,7 +253,8 @@ class ModbusLine:
             self._client.close()
             self._client = None
 
-    async def _ask(self, address: int, request: _Request, priority: Priority) -> ModbusPDU:
+    async def _ask(self, request: _Request, priority: Priority) -> ModbusPDU:
+        address = request.address
         device = self._device(address)
         patience_s = self._timeout_s + device.framing.wire_s(2 * _FRAME_BYTES + request.data_bytes)
         failure = Failure.SILENT
@@ -457,18 +443,26 @@ class ModbusLine:
         device.lost = device.told = False
 
 
-def _words(function: int, register: int, count: int, send: _Send) -> _Request:
+def _words(function: int, address: int, register: int, count: int) -> _Request:
+    def send(client: _Client) -> Awaitable[ModbusPDU]:
+        read = client.read_holding_registers if function == 3 else client.read_input_registers
+        return read(register, count=count, device_id=address)
+
     # An RTU answer carries neither its register nor its request: function and length are all that can be checked.
     def fits(answer: ModbusPDU) -> bool:
         return answer.function_code == function and len(answer.registers) == count
 
-    return _Request(f"read of register {register}", send, fits, 2 * count)
+    return _Request(address, f"read of register {register}", send, fits, 2 * count)
 
 
-def _bits(function: int, first: int, count: int, send: _Send) -> _Request:
+def _bits(function: int, address: int, first: int, count: int) -> _Request:
     whole_bytes = -(-count // 8)
+
+    def send(client: _Client) -> Awaitable[ModbusPDU]:
+        read = client.read_coils if function == 1 else client.read_discrete_inputs
+        return read(first, count=count, device_id=address)
 
     def fits(answer: ModbusPDU) -> bool:
         return answer.function_code == function and len(answer.bits) == 8 * whole_bytes
 
-    return _Request(f"read of bit {first}", send, fits, whole_bytes)
+    return _Request(address, f"read of bit {first}", send, fits, whole_bytes)
