@@ -49,7 +49,9 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         if evse["blocked_by"]
     ]
     if status["csms"] != "connected":
-        lines.append(say(f"The central system: {status['csms']}.", f"Die Zentrale: {_german_link(status['csms'])}."))
+        lines.append(
+            say(f"The central system: {status['csms']}.", f"Die Zentrale: {link_words(status['csms'], 'de')}.")
+        )
     if status["modem"] not in ("", "home", "roaming"):
         modem = named(REGISTRATION, status["modem"], language) if language == "de" else status["modem"]
         lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
@@ -81,7 +83,12 @@ def reasons(status: Status, language: str = "en") -> list[str]:
     return lines or [good]
 
 
-def _german_link(state: str) -> str:
+def link_words(state: str, language: str) -> str:
+    """Say how the connection to the central system stands; what the network says of it stays as it is."""
+    if language != "de":
+        return state
+    if state == "connected":
+        return "verbunden"
     if state.startswith("not connected: "):
         why = state.removeprefix("not connected: ")
         return f"nicht verbunden ({'noch nicht versucht' if why == 'not tried yet' else why})"

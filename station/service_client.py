@@ -15,6 +15,13 @@ REQUEST_BYTES = 64 << 10
 ANSWER_S = 90.0
 """A test of RCD or contactor may take a minute; everything else is answered at once."""
 
+AGENT_DOWN = "the agent does not run: systemctl start emops-station starts it"
+NOT_ASKING = (
+    "the vehicle side does not ask for energy: plug in the test adapter and set it to state C, then test again. "
+    "A vehicle is no test adapter: what it takes now is on no bill"
+)
+"""Refusals that technicians meet often; station.wording has their German."""
+
 Facts = dict[str, Any]
 """Any: JSON of the agent. Both ends are the same program; station.service_operations describes what it holds."""
 
@@ -54,7 +61,7 @@ class ServiceClient:
         try:
             reader, writer = await asyncio.open_unix_connection(str(self._path), limit=LINE_BYTES)
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise ServiceError("the agent does not run: systemctl start emops-station starts it") from error
+            raise ServiceError(AGENT_DOWN) from error
         except OSError as error:
             raise ServiceError(f"can't reach the agent at {self._path}: {error.strerror or error}") from error
         try:

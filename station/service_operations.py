@@ -1,6 +1,6 @@
 """What can be asked of the running agent through its service socket: a table of operations.
 
-Those that look answer from memory. Those that do (test_contactor, test_rcd, self_test, restart) refuse while a transaction runs.
+Those that look answer from memory. Those that do something dangerous refuse while somebody charges.
 Arguments are checked here: the other end may be anything. Results are JSON; times are seconds ago, energies Wh.
 """
 
@@ -26,7 +26,7 @@ from station.evse_task import EvseTask
 from station.journal import Journal
 from station.log_ring import LogRing
 from station.service import Operation
-from station.service_client import Facts
+from station.service_client import NOT_ASKING, Facts
 from station.settings import StationSettings
 from station.status_file import State
 from station.timekeeper import Timekeeper
@@ -281,10 +281,7 @@ async def _contactor_test(board: EvseBoard, meter: Meter) -> Facts:
     before = await meter.read()
     status = await board.status()
     if status.pilot not in "CD":
-        raise ServiceError(
-            f"the control pilot is in state {status.pilot}: plug in the test adapter and set it to state C "
-            "(vehicle asks for energy), then test again"
-        )
+        raise ServiceError(NOT_ASKING)
     await board.allow(board.capabilities.minimum_a)
     closed_s = await _until(board, True, CLOSE_S)
     await board.stop()

@@ -1,8 +1,9 @@
-"""What the agent says of itself in both languages, with what to do about it. Pure; the English is that of the agent."""
+"""What the agent says of itself in both languages, with what to do about it. The English is that of the agent."""
 
 from collections.abc import Collection
 
 from station.field.text import Text
+from station.service_client import AGENT_DOWN, NOT_ASKING
 
 _BLOCKED = (
     Text(
@@ -65,6 +66,12 @@ FAULTS = {
     "UnderVoltage": Text("the mains voltage is too low", "die Netzspannung ist zu niedrig"),
 }
 
+_REFUSALS = {
+    AGENT_DOWN: "das Stationsprogramm läuft nicht: systemctl start emops-station startet es",
+    NOT_ASKING: "die Fahrzeugseite fordert keinen Strom an: Prüfadapter einstecken und auf Zustand C stellen, dann neu "
+    "prüfen. Ein Fahrzeug ist kein Prüfadapter: was es jetzt lädt, steht auf keiner Rechnung",
+}
+
 STATUS = {
     "Available": Text("free", "frei"),
     "Preparing": Text("vehicle or card is here, not charging yet", "Fahrzeug oder Karte da, lädt noch nicht"),
@@ -117,6 +124,11 @@ def blocked(sentence: str, faults: Collection[str], language: str) -> str:
     if faults and sentence.startswith("the board reports"):
         return "; ".join(FAULTS[name].of(language) if name in FAULTS else name for name in sorted(faults))
     return _GERMAN.get(sentence, sentence) if language == "de" else sentence
+
+
+def refusal(sentence: str, language: str) -> str:
+    """Say why something was not done: in German where it is one of the sentences that technicians meet often."""
+    return _REFUSALS.get(sentence, sentence) if language == "de" else sentence
 
 
 def signal(dbm: int | None) -> Text:

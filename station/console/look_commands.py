@@ -8,7 +8,8 @@ from station.console.menu import Visit
 from station.console.views import bus_lines, evse_lines, log_line, meter_lines, modem_lines, status_lines, why_lines
 from station.errors import ServiceError
 from station.field.text import Text
-from station.report import Status, status_of
+from station.report import Status, link_words, status_of
+from station.wording import refusal
 
 REFRESH_S = 1.0
 PROGRAM_S = 10.0
@@ -21,8 +22,8 @@ async def _status(visit: Visit) -> Status:
     try:
         return await visit.service.call("status")
     except ServiceError as error:
-        await visit.terminal.tell(Text(f"({error}. What follows is from its files.)",
-                                       f"({error}. Das Folgende steht in seinen Dateien.)"))  # fmt: skip
+        await visit.terminal.say(f"({refusal(str(error), visit.terminal.language)})")
+        await visit.terminal.tell(_FROM_FILES)
         return {**status_of(visit.settings), "running": False}
 
 
@@ -78,7 +79,7 @@ async def network(visit: Visit, _words: Sequence[str]) -> None:
         [
             f"{terminal.pick(_CENTRAL)}: {settings.csms.url}",
             f"{terminal.pick(_WAY)}: {terminal.pick(bearer)}",
-            f"{terminal.pick(_LINK)}: {state['csms']}",
+            f"{terminal.pick(_LINK)}: {link_words(state['csms'], terminal.language)}",
             "",
             terminal.pick(_ADDRESSES),
             *(await _output("ip", "-brief", "address")),
@@ -94,7 +95,7 @@ async def log(visit: Visit, words: Sequence[str]) -> None:
         facts = await visit.service.call("log", {"limit": LOG_LINES, "words": wanted})
         lines = facts["lines"]
     except ServiceError as error:
-        await visit.terminal.say(f"({error})")
+        await visit.terminal.say(f"({refusal(str(error), visit.terminal.language)})")
         lines = await _output(
             "journalctl", "--unit", visit.settings.console.unit, "--lines", "200", "--output", "cat", "--no-pager"
         )
@@ -138,6 +139,7 @@ _TURN = Text(
     "Turn the antenna slowly and look at the bar. Any key ends this.",
     "Antenne langsam drehen und auf den Balken sehen. Ende mit beliebiger Taste.",
 )
+_FROM_FILES = Text("(What follows is from its files.)", "(Das Folgende steht in seinen Dateien.)")
 _ANY_KEY = Text("Any key ends this.", "Ende mit beliebiger Taste.")
 _CENTRAL = Text("Central system", "Zentrale")
 _WAY = Text("Through", "Weg über")

@@ -22,6 +22,7 @@ from station.field.text import Text
 from station.service import socket_path
 from station.service_client import ServiceClient
 from station.settings import StationSettings
+from station.wording import refusal
 
 LOGIN_S = 60.0
 """The PIN is waited for so long."""
@@ -157,7 +158,7 @@ async def _run(visit: Visit, choice: Choice) -> None:
     except (StationError, HardwareError, ConfigError, OSError, TimeoutError) as error:
         if isinstance(error, OSError) and not terminal.is_there:
             raise EOFError(str(error)) from error
-        await terminal.say(f"{terminal.pick(_FAILED)}: {error}")
+        await terminal.say(f"{terminal.pick(_FAILED)}: {refusal(str(error), terminal.language)}")
         return
     await terminal.say()
     await terminal.tell(_STOPPED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from station.console.screen import age, bar, table
 from station.field.text import Text
 from station.ledger_view import LedgerRow
-from station.report import Status, reasons
+from station.report import Status, link_words, reasons
 from station.service_client import Facts
 from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, named, signal
 
@@ -27,7 +27,7 @@ def status_lines(status: Status, language: str) -> list[str]:
 
     rows = [
         (say("Agent", "Stationsprogramm"), say("runs", "läuft") if status["running"] else say("DOWN", "LÄUFT NICHT")),
-        (say("Central system", "Zentrale"), say("connected", "verbunden") if _online(status) else str(status["csms"])),
+        (say("Central system", "Zentrale"), link_words(status["csms"], language)),
     ]
     if status["modem"]:
         network = named(REGISTRATION, status["modem"], language)
@@ -43,10 +43,6 @@ def status_lines(status: Status, language: str) -> list[str]:
         cost = say("  cost so far ", "  Kosten bisher ") + evse["cost"] if evse["cost"] else ""
         rows.append((f"EVSE {evse['id']}", f"{text}{cost}" + (f": {why}" if why else "")))
     return table(rows)
-
-
-def _online(status: Status) -> bool:
-    return bool(status["csms"] == "connected")
 
 
 def why_lines(status: Status, language: str) -> list[str]:

@@ -143,7 +143,7 @@ def test_a_technician_logs_in_looks_and_leaves(config: Path, caplog: pytest.LogC
         async with console(config) as (technician, task):
             await technician.log_in()
             await technician.type("status")
-            assert "does not run" in await technician.sees("NICHT ERLEDIGT")
+            assert "laeuft nicht" in await technician.sees("NICHT ERLEDIGT")
             await technician.sees(MENU_END)
             await technician.type("9 2")
             await technician.sees("PIN einer Fachkraft")
@@ -426,7 +426,7 @@ def test_the_running_agent_is_watched_and_stopped_looking_at(config: Path) -> No
             await technician.type("evse contactor")
             await technician.sees("SPANNUNG")
             await technician.type("j")
-            await technician.sees("state A")
+            await technician.sees("Zustand C stellen")
             await technician.type("ledger")
             await technician.sees("(0 = zurück) ")
             await technician.type("1")

@@ -266,7 +266,7 @@ def test_the_contactor_is_tested_and_left_open(tmp_path: Path, monkeypatch: pyte
 
     async def run() -> None:
         async with agent(tmp_path, site) as client:
-            with pytest.raises(ServiceError, match="state A: plug in the test adapter"):
+            with pytest.raises(ServiceError, match="plug in the test adapter"):
                 await client.call("test_contactor", {"evse": 1})
             site.plug()
             result = await client.call("test_contactor")
