@@ -146,7 +146,8 @@ def update(options: argparse.Namespace, settings: StationSettings) -> int | None
 def self_test_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `selftest` takes."""
     common_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--json", action="store_true", help="for scripts; asks nothing")
+    parser.add_argument("--yes", action="store_true", help="don't ask before the RCD may trip")
 
 
 def self_test(options: argparse.Namespace, settings: StationSettings) -> int | None:
@@ -155,6 +156,8 @@ def self_test(options: argparse.Namespace, settings: StationSettings) -> int | N
 
     async def tool(dialog: Dialog, service: Service) -> int:
         if not options.json:
+            if not options.yes and not await dialog.confirm(selftest.MAY_TRIP.of(dialog.language)):
+                return 1
             return int(not await selftest.run(dialog, service, settings))
         findings = [finding async for finding in selftest.findings(service, settings)]
         print(json.dumps([finding.facts() for finding in findings], indent=1))

@@ -35,6 +35,11 @@ NETWORK_S = 10.0
 WEAK_DBM = -105
 _VOLTS_MV = (196_000, 264_000)
 
+MAY_TRIP = Text(
+    "Nobody may charge meanwhile, and the RCD (residual current device) may trip once. Begin?",
+    "Solange darf niemand laden, und der RCD (Fehlerstromschutz) kann einmal auslösen. Beginnen?",
+)
+
 Status = dict[str, Any] | None
 """Any: see service_operations. None = the agent does not run."""
 

@@ -150,7 +150,8 @@ class _Step:
 def _steps(files: Sequence[File]) -> list[_Step]:
     steps = []
     for file in files:
-        header = f"{file.name}\0{len(file.data)}".encode("ascii", "replace")
+        # Length, time of change and mode, octal; 0 stands for a time that is not known (§5).
+        header = f"{file.name}\0{len(file.data)} 0 100644".encode("ascii", "replace")
         steps.append(_Step(frame(0, header), then_start=True))
         for number, start in enumerate(range(0, len(file.data), LONG), 1):
             steps.append(_Step(frame(number, file.data[start : start + LONG], PAD)))
