@@ -209,7 +209,7 @@ class App:
             cards=self._cards,
             log=self._log,
             state=self._state,
-            answer=self._answer,
+            change_key=self._actions.change_key,
             restart=self._stop.set,
         )
         path = socket_path(self._settings.journal.path, self._settings.service.socket)

@@ -144,14 +144,17 @@ class CsmsActions:
         return {"configurationKey": known, **({"unknownKey": unknown} if unknown else {})}
 
     async def _change_configuration(self, payload: Payload) -> Payload:
-        name, text = str(payload["key"]), str(payload["value"])
+        return _status(await self.change_key(str(payload["key"]), str(payload["value"])))
+
+    async def change_key(self, name: str, text: str) -> ChangeStatus:
+        """Change a configuration key, for the central system or a technician; it is stored before it counts."""
         status = self._station.configuration.judge(name, text)
         if status in (ChangeStatus.ACCEPTED, ChangeStatus.REBOOT_REQUIRED):
             await self._station.journal.set_value(f"{KEY_PREFIX}{name}", text)
         if status is ChangeStatus.ACCEPTED:
             self._station.configuration.change(name, text)
             self._station.link.wake()
-        return _status(status)
+        return status
 
     async def _clear_cache(self, _payload: Payload) -> Payload:
         await self._station.journal.tokens.clear_cache()

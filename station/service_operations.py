@@ -15,10 +15,9 @@ from hardware.errors import HardwareError
 from hardware.rfid.presence import is_random
 from shared.ids import EvseId, IdToken
 from shared.log import Log
-from shared.ocpp.session import Payload
 from shared.ocpp.v16 import ID_TAG_LENGTH
 from station.core.authorize import ACCEPTED, TokenInfo
-from station.core.configuration import KEYS, Configuration
+from station.core.configuration import KEYS, ChangeStatus, Configuration
 from station.core.recent_cards import RecentCards
 from station.devices import Hardware
 from station.errors import ServiceError
@@ -47,7 +46,7 @@ _LOG = Log("station.service")
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the operations work on. `answer` does what OCPP asks, `restart` ends the program to be started anew."""
+    """What the operations work on. `restart` ends the program to be started anew."""
 
     settings: StationSettings
     hardware: Hardware
@@ -59,7 +58,7 @@ class Inside:
     cards: RecentCards
     log: LogRing
     state: Callable[[], State]
-    answer: Callable[[str, Payload], Awaitable[Payload]]
+    change_key: Callable[[str, str], Awaitable[ChangeStatus]]
     restart: Callable[[], None]
 
 
@@ -250,14 +249,14 @@ class Operations:
 
     async def _set_key(self, arguments: Facts) -> Facts:
         name, value = _text(arguments, "name"), _text(arguments, "value")
-        answer = await self._inside.answer("ChangeConfiguration", {"key": name, "value": value})
-        match answer.get("status"):
-            case "NotSupported":
+        status = await self._inside.change_key(name, value)
+        match status:
+            case ChangeStatus.NOT_SUPPORTED:
                 raise ServiceError(f"there is no key {name}: keys lists them")
-            case "Rejected":
+            case ChangeStatus.REJECTED:
                 raise ServiceError(f"{name} can't become {value!r}: it is read-only or out of range, keys tells")
         _LOG.info("key_changed", key=name, value=value, by="service")
-        return {"needs_restart": answer.get("status") == "RebootRequired"}
+        return {"needs_restart": status is ChangeStatus.REBOOT_REQUIRED}
 
     async def _restart(self, _arguments: Facts) -> Facts:
         for evse_id, task in self._inside.evses.items():
