@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from shared.ids import IdToken
 
 KEPT = 10
-WAITING = "no EVSE was free for it"
-"""Decision on a card that no EVSE asked about."""
+WAITING = "nobody asked: it ended a charge, or no EVSE was free"
+"""Decision on a card that no EVSE had authorized."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from station.core.evse_events import (
     Stop,
     TagPresented,
 )
-from station.core.recent_cards import KEPT, RecentCards
+from station.core.recent_cards import KEPT, WAITING, RecentCards
 from station.core.timekeeping import Now
 from tests.unit.station.core.test_charging import CARD, NOON, OTHER, Scene, board, read, recorded
 
@@ -189,7 +189,7 @@ def test_the_cards_shown_last_wait_for_the_technician() -> None:
     newest = cards.newest()
     assert [card.token.value for card in newest] == [f"{number:08}" for number in range(KEPT + 1, 1, -1)]
     assert (newest[0].accepted, newest[0].reason) == (False, "unknown")
-    assert (newest[1].accepted, newest[1].reason) == (None, "no EVSE was free for it")
+    assert (newest[1].accepted, newest[1].reason) == (None, WAITING)
     assert "00000011" not in f"{newest[0]}"  # what reaches a log by mistake is masked
     cards.show(IdToken("00000011"), 99.0)
     cards.decide(IdToken("00000011"), True, "local_list")
