@@ -68,6 +68,10 @@ class Endpoint:
             raise ValueError(f"{text!r} names no Modbus line: {example}")
         return cls(transport, host, port)
 
+    def __str__(self) -> str:
+        host = f"[{self.place}]" if ":" in self.place else self.place
+        return self.place if self.transport is Transport.SERIAL else f"{self.transport}://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Framing:

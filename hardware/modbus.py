@@ -1,8 +1,6 @@
 """One Modbus line with its devices: RTU on a serial port, TCP, or RTU over TCP.
 
-The only module that imports pymodbus: its names change between minors.
-
-What this adds to pymodbus, because a bus of meters taught it to others:
+What this adds to a connection, because a bus of meters taught it to others:
 - one request at a time on the line, in the order of `Priority`;
 - silence between frames, and a rest for each device: the line needs 3.5 characters, a meter may need 100 ms before it
   listens again. Other devices are asked meanwhile, so a rest costs no time on a full line;
@@ -13,18 +11,13 @@ What this adds to pymodbus, because a bus of meters taught it to others:
 """
 
 import asyncio
-import logging
-import termios
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pymodbus import FramerType, ModbusException
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.pdu import ExceptionResponse, ModbusPDU
-
+from hardware import modbus_client
 from hardware.bus import Direction, Endpoint, Failure, Framing, Priority, Statistics, Transport
 from hardware.errors import DeviceError, LinkError, PortError
-from hardware.serial_port import SerialPort, switch_by_rts
+from hardware.modbus_client import Answer, Connection, Request
 from hardware.turns import Turns
 from shared.log import Log
 
@@ -36,9 +29,6 @@ REST_S = 0.1
 
 TRIES = 3
 """A bad frame is no fault: they come when the contactor switches."""
-
-CONNECT_S = 5.0
-"""For the TCP handshake with a gateway."""
 
 LOSS_LOG_S = 600.0
 """A device that comes and goes is told of so often at most: lines per poll have worn out memory cards."""
@@ -52,10 +42,6 @@ _EXCEPTIONS = {
     6: "it is busy",
 }
 """Modbus Application Protocol V1.1b3 §7."""
-
-_BUSY = frozenset({5, 6})
-_NO_TARGET = frozenset({10, 11})
-"""A gateway answers for a device that doesn't."""
 
 _REASONS = {
     Failure.SILENT: "no answer",
@@ -79,21 +65,6 @@ class _Device:
     """Whether the loss stands in the log."""
     tell_from: float = 0.0
     """Loop time from which the next loss is worth a line."""
-
-
-_Client = AsyncModbusSerialClient | AsyncModbusTcpClient
-_Send = Callable[[_Client], Awaitable[ModbusPDU]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What is asked, how, which answers belong to it, and how many bytes of data they carry."""
-
-    address: int
-    what: str
-    send: _Send
-    fits: Callable[[ModbusPDU], bool]
-    data_bytes: int = 2
 
 
 class ModbusLine:
@@ -137,15 +108,11 @@ class ModbusLine:
         self._framing, self._direction = Framing(baud, parity, stop_bits), direction
         self._timeout_s, self._gap_s, self._rest_s, self._tries = timeout_s, gap_s, rest_s, tries
         self._turns = Turns()
-        self._client: _Client | None = None
-        self._client_framing = self._framing
+        self._connection: Connection | None = None
         self._free_at = 0.0
-        self._heard = False
         self._port_lost = False
         self._devices: dict[int, _Device] = {}
         self._log = Log(__name__)
-        # pymodbus writes an error line per lost answer; this class logs losses itself, once.
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
     @property
     def port(self) -> str:
@@ -180,63 +147,41 @@ class ModbusLine:
             LinkError: no good answer after all tries.
             DeviceError: the device refuses.
         """
-        return tuple((await self._ask(_words(4, address, register, count), priority)).registers)
+        return tuple((await self._ask(modbus_client.read_words(4, address, register, count), priority)).registers)
 
     async def read_holding(
         self, address: int, register: int, count: int, *, priority: Priority = Priority.BILLING
     ) -> tuple[int, ...]:
         """Read holding registers (function 3). See `read_input`."""
-        return tuple((await self._ask(_words(3, address, register, count), priority)).registers)
+        return tuple((await self._ask(modbus_client.read_words(3, address, register, count), priority)).registers)
 
     async def read_coils(
         self, address: int, coil: int, count: int, *, priority: Priority = Priority.BILLING
     ) -> tuple[bool, ...]:
         """Read coils (function 1), `count` of 1 to 2000. See `read_input`."""
-        return tuple((await self._ask(_bits(1, address, coil, count), priority)).bits[:count])
+        return tuple((await self._ask(modbus_client.read_bits(1, address, coil, count), priority)).bits[:count])
 
     async def read_discrete(
         self, address: int, first: int, count: int, *, priority: Priority = Priority.BILLING
     ) -> tuple[bool, ...]:
         """Read discrete inputs (function 2), `count` of 1 to 2000. See `read_input`."""
-        return tuple((await self._ask(_bits(2, address, first, count), priority)).bits[:count])
+        return tuple((await self._ask(modbus_client.read_bits(2, address, first, count), priority)).bits[:count])
 
     async def write_register(
         self, address: int, register: int, value: int, *, priority: Priority = Priority.BILLING
     ) -> None:
         """Write one holding register (function 6), 0 to 65535. It may be written more than once. See `read_input`."""
-
-        def echoes(answer: ModbusPDU) -> bool:
-            return answer.function_code == 6 and answer.address == register and list(answer.registers) == [value]
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.write_register(register, value, device_id=address)
-
-        await self._ask(_Request(address, f"write of register {register}", send, echoes), priority)
+        await self._ask(modbus_client.write_register(address, register, value), priority)
 
     async def write_registers(
         self, address: int, register: int, values: list[int], *, priority: Priority = Priority.BILLING
     ) -> None:
         """Write several holding registers (function 16), 1 to 123. They may be written more than once."""
-
-        def echoes(answer: ModbusPDU) -> bool:
-            return (answer.function_code, answer.address, answer.count) == (16, register, len(values))
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.write_registers(register, values, device_id=address)
-
-        request = _Request(address, f"write of register {register}", send, echoes, 2 * len(values))
-        await self._ask(request, priority)
+        await self._ask(modbus_client.write_registers(address, register, values), priority)
 
     async def write_coil(self, address: int, coil: int, value: bool, *, priority: Priority = Priority.BILLING) -> None:
         """Write one coil (function 5). It may be written more than once. See `read_input`."""
-
-        def echoes(answer: ModbusPDU) -> bool:
-            return (answer.function_code, answer.address, list(answer.bits)) == (5, coil, [value])
-
-        def send(client: _Client) -> Awaitable[ModbusPDU]:
-            return client.write_coil(coil, value, device_id=address)
-
-        await self._ask(_Request(address, f"write of coil {coil}", send, echoes), priority)
+        await self._ask(modbus_client.write_coil(address, coil, value), priority)
 
     def statistics(self, address: int) -> Statistics:
         """Tell how the requests to a device went since the start."""
@@ -249,11 +194,11 @@ class ModbusLine:
 
     def close(self) -> None:
         """Give the port back. A later request opens it again."""
-        if self._client:
-            self._client.close()
-            self._client = None
+        if self._connection:
+            self._connection.close()
+            self._connection = None
 
-    async def _ask(self, request: _Request, priority: Priority) -> ModbusPDU:
+    async def _ask(self, request: Request, priority: Priority) -> Answer:
         address = request.address
         device = self._device(address)
         patience_s = self._timeout_s + device.framing.wire_s(2 * _FRAME_BYTES + request.data_bytes)
@@ -265,8 +210,8 @@ class ModbusLine:
                 device.statistics = device.statistics.failed(failure)
                 continue
             self._answered(device, address)
-            if isinstance(answer, ExceptionResponse):
-                code = answer.exception_code
+            code = modbus_client.refusal(answer)
+            if code is not None:
                 raise DeviceError(
                     f"Modbus address {address} on {self._port} refuses the {request.what}: "
                     f"{_EXCEPTIONS.get(code, f'exception {code}')}. Check the configured model"
@@ -276,49 +221,32 @@ class ModbusLine:
             self.close()  # a TCP connection may be half dead without a sign; a new one is cheap
         raise LinkError(self._lost(device, address, _REASONS[failure]))
 
-    async def _try(
-        self, device: _Device, request: _Request, priority: Priority, patience_s: float
-    ) -> ModbusPDU | Failure:
+    async def _try(self, device: _Device, request: Request, priority: Priority, patience_s: float) -> Answer | Failure:
         """Send once and wait for the answer."""
         loop = asyncio.get_running_loop()
         await self._take_turn(device, priority)
         try:
-            client = await self._open(device.framing)
+            connection = await self._open(device.framing)
             await asyncio.sleep(max(0.0, self._free_at - loop.time()))
             device.statistics = device.statistics.asked()
-            self._heard = False
             begin = loop.time()
             # Set before sending, because we may be cancelled while waiting.
             device.quiet_until = begin + 2 * patience_s
             try:
-                async with asyncio.timeout(patience_s):
-                    answer = await request.send(client)
-            except (ModbusException, TimeoutError):
-                if not client.connected:
-                    raise self._port_gone() from None
-                device.quiet_until = loop.time() + patience_s
-                return Failure.BROKEN if self._heard else Failure.SILENT
+                answer = await connection.ask(request, patience_s)
             finally:
                 self._free_at = loop.time() + self._gap(device.framing)
-            found = self._judge(device, answer, request, loop.time() - begin)
-            # An answer to another question: ours may still come.
-            device.quiet_until = loop.time() + (patience_s if found is Failure.UNFIT else self._rest_s)
-            return found
+            if isinstance(answer, Failure) and not connection.is_open:
+                raise self._port_gone()
+            # Without the right answer, it may still come.
+            may_come = isinstance(answer, Failure) and answer is not Failure.BUSY
+            device.quiet_until = loop.time() + (patience_s if may_come else self._rest_s)
+            if not isinstance(answer, Failure):
+                refused = modbus_client.refusal(answer) is not None
+                device.statistics = device.statistics.answered(loop.time() - begin, refused=refused)
+            return answer
         finally:
             self._turns.release()
-
-    def _judge(self, device: _Device, answer: ModbusPDU, request: _Request, latency_s: float) -> ModbusPDU | Failure:
-        refused = isinstance(answer, ExceptionResponse)
-        if refused and answer.exception_code in _BUSY:
-            return Failure.BUSY
-        if refused and answer.exception_code in _NO_TARGET:
-            return Failure.SILENT
-        # pymodbus drops answers with the number of another request, but takes those without one.
-        is_numbered = self._endpoint.transport is not Transport.TCP or answer.transaction_id
-        if not is_numbered or (not refused and not request.fits(answer)):
-            return Failure.UNFIT
-        device.statistics = device.statistics.answered(latency_s, refused=refused)
-        return answer
 
     async def _take_turn(self, device: _Device, priority: Priority) -> None:
         """Wait for the line, and for the device to have rested. Others use the line meanwhile."""
@@ -339,85 +267,26 @@ class ModbusLine:
             return self._gap_s
         return 0.0 if self._endpoint.transport is Transport.TCP else framing.gap_s()
 
-    async def _open(self, framing: Framing) -> _Client:
-        is_serial = self._endpoint.transport is Transport.SERIAL
-        if self._client and self._client.connected and (self._client_framing == framing or not is_serial):
-            return self._client
+    async def _open(self, framing: Framing) -> Connection:
+        now = self._connection
+        if now and now.is_open and (now.framing == framing or self._endpoint.transport is not Transport.SERIAL):
+            return now
         self.close()
         try:
-            client = await (self._open_serial(framing) if is_serial else self._open_gateway())
+            self._connection = await Connection.open(self._endpoint, framing, self._direction, self._setting)
         except PortError as error:
             self._log_port_lost(str(error))
             raise
-        self._client, self._client_framing = client, framing
         if self._port_lost:
             self._port_lost = False
             self._log.info("modbus_port_is_back", port=self._port)
-        return client
-
-    async def _open_serial(self, framing: Framing) -> AsyncModbusSerialClient:
-        path, setting = self._endpoint.place, self._setting
-        # Only to learn what is wrong: pymodbus tells no more than that it failed.
-        async with SerialPort.open(path, framing.baud, parity=framing.parity, setting=setting):
-            pass
-        client = AsyncModbusSerialClient(
-            path,
-            baudrate=framing.baud,
-            parity=framing.parity,
-            stopbits=framing.stop_bits,
-            timeout=CONNECT_S,
-            retries=0,
-            reconnect_delay=0,
-            trace_packet=self._listen,
-        )
-        try:
-            connected = await client.connect()
-        except termios.error as error:  # pyserial lets it through: the adapter does not have this parity or rate
-            client.close()
-            raise PortError(f"{path} can't be set to {framing}: correct the settings beside {setting}") from error
-        if not connected:
-            client.close()
-            raise self._port_gone()
-        if self._direction is not Direction.AUTO:
-            try:
-                # pymodbus's transport of a serial port has it, that of a TCP connection hasn't.
-                port = client.ctx.transport.sync_serial  # type: ignore[attr-defined]
-                switch_by_rts(port, self._direction is Direction.RTS, setting=setting)
-            except PortError:
-                client.close()
-                raise
-        return client
-
-    async def _open_gateway(self) -> AsyncModbusTcpClient:
-        endpoint = self._endpoint
-        client = AsyncModbusTcpClient(
-            endpoint.place,
-            port=endpoint.port,
-            framer=FramerType.SOCKET if endpoint.transport is Transport.TCP else FramerType.RTU,
-            timeout=CONNECT_S,
-            retries=0,
-            reconnect_delay=0,
-            trace_packet=self._listen,
-        )
-        if not await client.connect():
-            client.close()
-            raise PortError(
-                f"the gateway {self._port} does not take connections: check its supply, its address and the setting "
-                f"{self._setting}"
-            )
-        return client
-
-    def _listen(self, sending: bool, data: bytes) -> bytes:
-        if not sending:
-            self._heard = True
-        return data
+        return self._connection
 
     def _port_gone(self) -> PortError:
         self.close()
-        what = "the RS-485 adapter" if self._endpoint.transport is Transport.SERIAL else "the gateway"
-        text = f"{self._port} went away: check {what} and the setting {self._setting}"
-        self._log_port_lost(text)
-        return PortError(text)
+        error = modbus_client.gone(self._endpoint, self._setting)
+        self._log_port_lost(str(error))
+        return error
 
     def _log_port_lost(self, text: str) -> None:
         if not self._port_lost:
@@ -441,28 +310,3 @@ class ModbusLine:
         if device.told:
             self._log.info("modbus_device_is_back", port=self._port, address=address)
         device.lost = device.told = False
-
-
-def _words(function: int, address: int, register: int, count: int) -> _Request:
-    def send(client: _Client) -> Awaitable[ModbusPDU]:
-        read = client.read_holding_registers if function == 3 else client.read_input_registers
-        return read(register, count=count, device_id=address)
-
-    # An RTU answer carries neither its register nor its request: function and length are all that can be checked.
-    def fits(answer: ModbusPDU) -> bool:
-        return answer.function_code == function and len(answer.registers) == count
-
-    return _Request(address, f"read of register {register}", send, fits, 2 * count)
-
-
-def _bits(function: int, address: int, first: int, count: int) -> _Request:
-    whole_bytes = -(-count // 8)
-
-    def send(client: _Client) -> Awaitable[ModbusPDU]:
-        read = client.read_coils if function == 1 else client.read_discrete_inputs
-        return read(first, count=count, device_id=address)
-
-    def fits(answer: ModbusPDU) -> bool:
-        return answer.function_code == function and len(answer.bits) == 8 * whole_bytes
-
-    return _Request(address, f"read of bit {first}", send, fits, whole_bytes)
