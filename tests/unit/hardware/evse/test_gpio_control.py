@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hardware.api import PilotState
 from hardware.evse.gpio_control import STATE_F, STEADY, Control, Drive, Seen
-from hardware.evse.pilot import OPEN_WITHIN_S, STOP_GRACE_S, Levels, duty
+from hardware.evse.pilot import CLOSE_WITHIN_S, FAULT_OFF_WITHIN_S, OPEN_WITHIN_S, STOP_GRACE_S, Levels, duty
 
 PERIOD_S = 0.02
 VOLTS = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0, "E": 0.0}
@@ -77,6 +77,25 @@ def test_the_contactor_opens_when_the_vehicle_leaves_state_c(state: str) -> None
     since, bench.vehicle = bench.now, state
     bench.run(1.0)
     assert bench.opened_after(since) <= OPEN_WITHIN_S
+
+
+def test_the_contactor_follows_state_c_in_time() -> None:
+    bench = Bench()
+    bench.vehicle = "C"
+    bench.run(0.1)
+    since = bench.now
+    bench.control.allow(16)
+    bench.run(CLOSE_WITHIN_S)
+    assert next(at for at, drive in bench.drives if drive.contactor) - since <= CLOSE_WITHIN_S / 10
+
+
+def test_a_pilot_that_makes_no_sense_switches_off_in_time() -> None:
+    bench = Bench().charging()
+    since = bench.now
+    bench.levels = lambda duty_cycle: Levels(-3.0, -3.0)  # type: ignore[method-assign]  # the bench's wire is loose
+    bench.run(FAULT_OFF_WITHIN_S)
+    assert bench.opened_after(since) <= FAULT_OFF_WITHIN_S / 10
+    assert bench.control.faults
 
 
 def test_pwm_is_not_wasted_on_an_empty_socket() -> None:
