@@ -57,7 +57,7 @@ class StatusPage:
         """
         self._name, self._address, self._clock, self._status = name, address, clock, status
         self._client_s = client_s
-        self._clients = 0
+        self._clients: set[asyncio.StreamWriter] = set()
 
     async def run(self) -> NoReturn:
         """Serve for ever. Where the address can't be had it is tried again: the page is never worth a charge."""
@@ -71,12 +71,17 @@ class StatusPage:
                 complained = True
                 await asyncio.sleep(RETRY_S)
                 continue
-            async with server:
-                _LOG.info("status_page", address=self._address[0], port=self._address[1])
-                await server.serve_forever()
+            _LOG.info("status_page", address=self._address[0], port=self._address[1])
+            try:
+                async with server:
+                    await server.serve_forever()
+            finally:
+                # Not by cancelling their tasks: asyncio of Python 3.11 takes that for a mistake and logs it.
+                for client in self._clients:
+                    client.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients += 1
+        self._clients.add(writer)
         try:
             async with asyncio.timeout(self._client_s):
                 writer.write(await self._answer(reader))
@@ -86,7 +91,7 @@ class StatusPage:
         except (OSError, TimeoutError):
             pass  # it left or dawdles: nobody is there to be told
         finally:
-            self._clients -= 1
+            self._clients.discard(writer)
             writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
@@ -94,7 +99,7 @@ class StatusPage:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return _response(HTTPStatus.BAD_REQUEST)
-        if self._clients > CLIENTS:
+        if len(self._clients) > CLIENTS:
             return _response(HTTPStatus.SERVICE_UNAVAILABLE)
         method, _, rest = head.partition(" ")
         path, _, query = rest.partition(" ")[0].partition("?")

@@ -68,8 +68,8 @@ h2{font-size:1rem;color:var(--soft);margin:0 0 .25rem;font-weight:600}
 p{margin:.35rem 0 0;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.35rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;text-align:right;font-weight:600;overflow-wrap:break-word}
-footer{display:flex;justify-content:space-between;color:var(--soft);font-size:.95rem}
-a{color:inherit;padding:.6rem 0}
+footer{display:flex;justify-content:space-between;align-items:center;color:var(--soft);font-size:.95rem}
+a{color:inherit;padding:.8rem 0 .8rem 1rem;display:inline-block}
 """
 
 

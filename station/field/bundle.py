@@ -19,7 +19,7 @@ from station.field.signature import StationKey, canonical
 MASK = "***"
 MANIFEST, SIGNATURE = "MANIFEST.json", "MANIFEST.sig"
 
-_SUSPICIOUS = re.compile(r"passw|secret|pin$|pin_|token|apikey|api_key|private", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"passw|secret|pin$|pin_|token|api_?key|authorizationkey|private", re.IGNORECASE)
 """Keys that hold a secret even if this version's settings do not know them."""
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 _SHORTEST_SECRET = 4
@@ -64,7 +64,8 @@ def without(secrets: Iterable[str], text: str) -> str:
     """Mask secrets wherever they stand in a text: a log of a modem may hold what was sent to it."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
+            # A PIN of digits must not blot out the readings in which the same digits stand.
+            text = re.sub(rf"(?<![\w.,]){re.escape(secret)}(?!\w|[.,]\d)", MASK, text)
     return text
 
 

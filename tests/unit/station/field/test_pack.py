@@ -115,7 +115,7 @@ def test_a_file_that_is_no_toml_gives_nothing_away() -> None:
 
 
 def test_secrets_are_masked_as_words() -> None:
-    assert without({"4711", "ab"}, "pin=4711, 14711, ab") == "pin=***, 14711, ab"
+    assert without({"4711", "ab"}, "pin=4711, 14711, 4711.5 kWh, ab 4711.") == "pin=***, 14711, 4711.5 kWh, ab ***."
 
 
 def test_a_file_is_written_where_the_person_says(config: Path, tmp_path: Path) -> None:
