@@ -28,40 +28,45 @@ class Moment:
 
 
 class TriesFile:
-    """The wrong tries, in a file that consoles share. If it can't be written they are kept in memory."""
+    """The wrong tries, in a file that all consoles share. What can't be written, on a full disk, is kept in memory."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._tries = Tries()
+    def __init__(self) -> None:
+        self._unsaved: Tries | None = None
 
-    def read(self) -> Tries:
+    def read(self, path: Path) -> Tries:
         """Give the tries so far."""
-        with self._file() as file:
-            return self._tries if file is None else _read(file)
+        if self._unsaved is not None:
+            return self._unsaved
+        try:
+            with _locked(path) as file:
+                return _read(file)
+        except OSError:
+            return Tries()
 
-    def change(self, change: Callable[[Tries], Tries]) -> None:
+    def change(self, path: Path, change: Callable[[Tries], Tries]) -> None:
         """Change the tries, in one step and durably."""
-        with self._file() as file:
-            self._tries = change(self._tries if file is None else _read(file))
-            if file is not None:
-                data = self._tries.encode().encode()
-                os.ftruncate(file, 0)
+        try:
+            with _locked(path) as file:
+                tries = change(_read(file) if self._unsaved is None else self._unsaved)
+                data = tries.encode().encode()
                 os.pwrite(file, data, 0)
+                os.ftruncate(file, len(data))
                 os.fsync(file)
-
-    @contextmanager
-    def _file(self) -> Iterator[int | None]:
-        try:
-            file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._unsaved = None
         except OSError as error:
-            _LOG.warning("tries_not_kept", path=self._path, reason=error.strerror)
-            yield None
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
-        finally:
-            os.close(file)
+            if self._unsaved is None:
+                _LOG.warning("tries_not_kept", path=path, reason=error.strerror)
+            self._unsaved = change(self._unsaved or Tries())
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _read(file: int) -> Tries:
@@ -69,9 +74,30 @@ def _read(file: int) -> Tries:
     return decode(data.decode("utf-8", "replace")) if data else Tries()
 
 
-async def log_in(
-    terminal: Terminal, pins: Sequence[PinSettings], tries: TriesFile, now: Callable[[], Moment]
-) -> tuple[Role, str] | None:
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What stands between wrong PINs and the menu: tries, the file that they are kept in, and what time it is."""
+
+    tries: TriesFile
+    path: Path
+    now: Callable[[], Moment]
+
+    def locked_s(self) -> float:
+        """Tell for how long no PIN is taken."""
+        moment = self.now()
+        return self.tries.read(self.path).locked_s(moment.boot, moment.uptime)
+
+    def count(self) -> None:
+        """Count a try, before it is judged."""
+        moment = self.now()
+        self.tries.change(self.path, lambda before: before.one_more(moment.boot, moment.uptime))
+
+    def forgive(self) -> None:
+        """The PIN was right."""
+        self.tries.change(self.path, lambda _: Tries())
+
+
+async def log_in(terminal: Terminal, pins: Sequence[PinSettings], guard: Guard) -> tuple[Role, str] | None:
     """Ask for the PIN until it is right.
 
     Returns:
@@ -81,7 +107,7 @@ async def log_in(
         EOFError: the terminal went away, or nobody pressed a key for long.
     """
     while True:
-        await _wait(terminal, tries, now)
+        await _wait(terminal, guard)
         try:
             pin = await terminal.ask(terminal.pick(_ASK), secret=True)
         except Stopped:
@@ -91,27 +117,25 @@ async def log_in(
         if not is_plausible(pin):
             await terminal.tell(_NO_PIN)
             continue
-        moment = now()
-        if tries.read().locked_s(moment.boot, moment.uptime):
+        if guard.locked_s():
             continue  # another console has locked it meanwhile
-        tries.change(lambda before, at=moment: before.one_more(at.boot, at.uptime))  # type: ignore[misc]
+        guard.count()
         found = await asyncio.to_thread(owner, pin, [entry.hash.value for entry in pins])
         if found is not None:
-            tries.change(lambda _: Tries())
+            guard.forgive()
             entry = pins[found]
             return Role[entry.role.upper()], entry.name or f"PIN {found + 1}"
-        _LOG.warning("wrong_pin", tries=tries.read().count)
+        _LOG.warning("wrong_pin")
         await terminal.tell(_WRONG)
 
 
-async def _wait(terminal: Terminal, tries: TriesFile, now: Callable[[], Moment]) -> None:
-    moment = now()
-    locked_s = math.ceil(tries.read().locked_s(moment.boot, moment.uptime))
+async def _wait(terminal: Terminal, guard: Guard) -> None:
+    locked_s = math.ceil(guard.locked_s())
     if not locked_s:
         return
     _LOG.warning("console_locked", seconds=locked_s)
-    await terminal.tell(Text(f"Too many wrong PINs. Locked for {locked_s} s.",
-                             f"Zu viele falsche PINs. Gesperrt für {locked_s} s."))  # fmt: skip
+    text = Text(f"Too many wrong PINs. Locked for {locked_s} s.", f"Zu viele falsche PINs. Gesperrt für {locked_s} s.")
+    await terminal.tell(text)
     await terminal.pause(locked_s)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.log import Log
 from station.console.commands import COMMANDS, HELP, LANGUAGE
 from station.console.config_files import load_or_previous
 from station.console.lines import Line
-from station.console.login import Moment, TriesFile, log_in
+from station.console.login import Guard, Moment, TriesFile, log_in
 from station.console.menu import Choice, Command, Visit, find, menu_lines
 from station.console.terminal import Idle, Stopped, Terminal
 from station.core.pins import Role
@@ -40,6 +40,7 @@ class Place:
         boot: kernel's id of this boot.
         owner: name of the user whose shell it was started from; empty on a serial port, where nobody is known.
         plain: the terminal is not asked what it understands: ASCII without ANSI.
+        tries: the wrong PINs so far.
     """
 
     config: Path
@@ -47,6 +48,7 @@ class Place:
     boot: str
     owner: str = ""
     plain: bool = False
+    tries: TriesFile = field(default_factory=TriesFile)
 
 
 async def serve(line: Line, place: Place) -> bool:
@@ -105,8 +107,10 @@ async def _role(terminal: Terminal, place: Place, settings: StationSettings) -> 
     pins = settings.console.pins
     if pins:
         path = settings.journal.path
-        tries = TriesFile(path.with_name(path.name + ".tries"))
-        return await log_in(terminal, pins, tries, lambda: Moment(place.boot, place.clock.uptime()))
+        guard = Guard(
+            place.tries, path.with_name(path.name + ".tries"), lambda: Moment(place.boot, place.clock.uptime())
+        )
+        return await log_in(terminal, pins, guard)
     if place.owner:
         # Whoever has the agent's own shell could as well change the file.
         return Role.SPECIALIST, place.owner
@@ -190,7 +194,7 @@ async def _choose_part(visit: Visit, choice: Choice) -> None:
         await terminal.tell(_NOT_ALLOWED)
     else:
         _LOG.info("console_command", who=visit.who, role=visit.role.name.lower(), command=f"{choice.name} {part.name}")
-        await _do(visit, replace(part))
+        await _do(visit, part)
 
 
 async def _show_menu(visit: Visit) -> None:

@@ -198,6 +198,25 @@ def test_wrong_pins_lock_the_console_also_after_a_restart(config: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_full_disk_neither_locks_out_nor_lets_in(config: Path) -> None:
+    """The file of the tries can't be written: a folder stands in its place."""
+    config.with_name("journal.sqlite.tries").mkdir()
+
+    async def run() -> None:
+        async with console(config) as (technician, _):
+            await technician.log_in()
+            await technician.type("0")
+        async with console(config) as (technician, _):
+            await technician.type("")
+            for _ in range(3):
+                await technician.sees("PIN: ")
+                await technician.type("999123")
+                await technician.sees("falsch")
+            await technician.sees("Gesperrt fuer 30 s")
+
+    asyncio.run(run())
+
+
 def test_noise_and_wrong_baud_rates_lock_nobody_out(config: Path) -> None:
     async def run() -> None:
         async with console(config) as (technician, task):
