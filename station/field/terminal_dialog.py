@@ -133,7 +133,8 @@ def _single_keys() -> Iterator[None]:
     fd = sys.stdin.fileno()
     before = termios.tcgetattr(fd)
     try:
-        tty.setcbreak(fd)
+        # Not flushing: a key may have been pressed between two calls.
+        tty.setcbreak(fd, termios.TCSADRAIN)
         yield
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
