@@ -58,7 +58,7 @@ async def selftest(visit: Visit, _words: Sequence[str]) -> None:
     """Test everything."""
     from station.field import selftest as tool
 
-    if await visit.terminal.confirm(visit.terminal.pick(_MAY_TRIP)):
+    if await visit.terminal.confirm(visit.terminal.pick(tool.MAY_TRIP)):
         await tool.run(visit.terminal, visit.service, visit.settings)
 
 
@@ -87,10 +87,6 @@ async def update_back(visit: Visit, _words: Sequence[str]) -> None:
         await tool.roll_back(visit.terminal, visit.service, visit.settings)
 
 
-_MAY_TRIP = Text(
-    "Nobody may charge meanwhile, and the RCD (residual current device) may trip once. Begin?",
-    "Solange darf niemand laden, und der RCD (Fehlerstromschutz) kann einmal auslösen. Beginnen?",
-)
 _FILE = Text(
     "File of the release, for instance /media/usb/emops.whl", "Datei der neuen Version, z. B. /media/usb/emops.whl"
 )
