@@ -12,12 +12,16 @@ class SignedData:
     """Signed original of a reading, kept byte for byte: it is evidence and is never written anew.
 
     Args:
-        text: as the meter gave it, for instance `OCMF|{...}|{...}`.
-        public_key: hexadecimal, empty where the meter does not tell it.
+        text: as the meter or the station gave it, for instance `OCMF|{...}|{...}`, or that in Base64.
+        public_key: as told, usually hexadecimal; empty where it is not told.
+        signing_method: for instance `ECDSA-secp256r1-SHA256`; empty where it is not told.
+        encoding_method: for instance `OCMF`; empty where it is not told.
     """
 
     text: str
     public_key: str = ""
+    signing_method: str = ""
+    encoding_method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +60,12 @@ class MeterValue:
     at: datetime
     reading: MeterReading
     context: ReadingContext = ReadingContext.PERIODIC
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReading:
+    """A signed original with its time (aware, UTC) and the reason for taking it, whether or not we can read it."""
+
+    at: datetime
+    context: ReadingContext
+    data: SignedData
