@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from hardware.errors import DeviceError
-from shared.ids import IdToken
-from shared.metering import MeterReading
+from shared.ids import IdToken, TransactionKey
+from shared.metering import MeterReading, SignedData
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,73 @@ class Meter(Protocol):
 
     async def read(self) -> MeterReading:
         """Read the registers now. Never gives an old value: if the meter does not answer, it raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSession:
+    """What a meter signs beside its register.
+
+    Args:
+        key: the station's name of the transaction.
+        id_token: who charges: it must be known before the session begins.
+        evse: name of the EVSE as drivers know it, for instance `DE*ABC*E1`.
+        begun: when it began, aware; None at its begin.
+    """
+
+    key: TransactionKey
+    id_token: IdToken
+    evse: str
+    begun: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterTime:
+    """What a meter's clock is set by.
+
+    Args:
+        at: aware, in the local time that the meter shall show.
+        is_known: whether anybody told the station what time it is. A meter is never set by a guess.
+        uptime: seconds on a clock of world time that never jumps.
+    """
+
+    at: datetime
+    is_known: bool
+    uptime: float
+
+
+class SigningMeter(Meter, Protocol):
+    """An energy meter that signs the begin and the end of a session (OCMF).
+
+    Each call looks first at the state of the meter, so it may be repeated after any failure, cancelling or restart.
+    LinkError: try again. DeviceError: this session will have no signature, for the reason in its text.
+    """
+
+    async def public_key(self) -> str:
+        """Read the key that its signatures are judged by, hexadecimal, DER where the meter tells the curve."""
+        ...
+
+    async def begin(self, session: SignedSession, now: MeterTime) -> SignedData | None:
+        """Begin a session, with its contactor open. None where the signed begin comes with the end, in one text.
+
+        What an earlier session left behind in the meter is closed and thrown away: call it only when none is open.
+        """
+        ...
+
+    async def recover(self, session: SignedSession, now: MeterTime) -> bool:
+        """Go on with an open session after a loss of power; tells whether the meter still measures it."""
+        ...
+
+    async def end(self, session: SignedSession, now: MeterTime) -> SignedData:
+        """End a session, with its contactor open again, and give the signed end."""
+        ...
+
+    async def release(self) -> None:
+        """Let the meter forget the end that was given. Call it once that is stored."""
+        ...
+
+    async def keep_time(self, now: MeterTime) -> None:
+        """Set its clock if it is due, by the meter's own rule. Call it now and then while no session is open."""
         ...
 
 

@@ -12,8 +12,10 @@ from hardware.modbus import ModbusLine
 if TYPE_CHECKING:
     from hardware.meters.modbus_meter import ModbusMeter
     from hardware.meters.register_map import MeterTable
+    from hardware.meters.signing_meter import ModbusSigningMeter
 
 METERS = tuple(catalogue.MODELS)
+SIGNING_METERS = ("WM3M4", "BSM-WS36A", "EM580")
 BOARDS = (
     "simple-evse",
     "phoenix-em-cp-pp-eth",
@@ -57,6 +59,35 @@ def make_meter(
     from hardware.meters.modbus_meter import ModbusMeter
 
     return ModbusMeter(line, address, find_table(model), uptime, serial=serial)
+
+
+def make_signing_meter(
+    model: str, line: ModbusLine, address: int, uptime: Callable[[], float], *, serial: str = ""
+) -> "ModbusSigningMeter":
+    """Make the driver of a meter that signs. See `make_meter`.
+
+    Raises:
+        ValueError: there is no such model, or it does not sign.
+    """
+    from hardware.meters.signing_meter import ModbusSigningMeter, Procedures
+
+    name = find_table(model).model
+    procedures: Procedures
+    if name == "WM3M4":
+        from hardware.meters.iskra_signed import IskraSigning
+
+        procedures = IskraSigning()
+    elif name == "BSM-WS36A":
+        from hardware.meters.bauer_signed import BauerSigning
+
+        procedures = BauerSigning()
+    elif name == "EM580":
+        from hardware.meters.cg_em580 import Em580Signing
+
+        procedures = Em580Signing()
+    else:
+        raise ValueError(f"the meter {name} does not sign; those that do: {', '.join(SIGNING_METERS)}")
+    return ModbusSigningMeter(make_meter(model, line, address, uptime, serial=serial), line, address, procedures)
 
 
 def make_board(kind: str, line: ModbusLine, address: int, watchdog: Watchdog) -> EvseBoard:

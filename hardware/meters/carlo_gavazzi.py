@@ -17,6 +17,7 @@ from hardware.meters.register_map import Kind, MeterTable, Quantity, Requirement
 _EM340 = Layout(4, Kind.I32, "[1] [2] [4]", low_word_first=True)
 _EM24 = Layout(4, Kind.I32, "[2] [4] [5]", low_word_first=True)
 _EM11 = Layout(4, Kind.I32, "[6]", low_word_first=True)
+_EM580 = Layout(4, Kind.I64, "[3]", low_word_first=True)
 _ID = Layout(4, Kind.U16, "[4] [7]")
 
 _CODE = _ID.row(Quantity.MODEL_CODE, 0x000B)
@@ -53,7 +54,7 @@ EM340 = MeterTable(
         1762: "EM540",
         1763: "EM540",
     },
-    remarks=("EM540 and EM580 count finer at 0x0500; this table counts 0.1 kWh.",),
+    remarks=("EM540 counts finer at 0x0500; this table counts 0.1 kWh.",),
 )
 EM330 = replace(
     EM340,
@@ -72,6 +73,21 @@ EM330 = replace(
         1747: "EM530",
     },
     remarks=(*EM340.remarks, "It measures through transformers: set their ratio in the meter's menu."),
+)
+EM580 = MeterTable(
+    "EM580",
+    "Carlo Gavazzi EM580",
+    (
+        *_PHASES,
+        _EM340.hertz(0x0033, scale="0.1", kind=Kind.I16),
+        *_EM580.energies(0x0500, 0x051C, "Wh", "1"),
+        _SERIAL,
+        _CODE,
+    ),
+    rated_a=65,
+    max_words=50,
+    small_words=11,
+    remarks=("It signs: see cg_em580. Its identification code is not known.",),
 )
 EM24 = MeterTable(
     "EM24",
@@ -153,7 +169,7 @@ EM112 = MeterTable(
     ),
 )
 
-_FAMILIES = (EM340, EM330, EM24, EM24_E1, EM112)
+_FAMILIES = (EM340, EM330, EM580, EM24, EM24_E1, EM112)
 
 
 def _knowing_the_others(table: MeterTable) -> MeterTable:

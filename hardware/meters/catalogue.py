@@ -19,6 +19,7 @@ MODELS: Mapping[str, str] = {
     "B21": "abb",
     "EM340": "carlo_gavazzi",
     "EM330": "carlo_gavazzi",
+    "EM580": "carlo_gavazzi",
     "EM24": "carlo_gavazzi",
     "EM24-E1": "carlo_gavazzi",
     "EM112": "carlo_gavazzi",

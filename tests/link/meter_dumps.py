@@ -198,6 +198,20 @@ DUMPS = (
     ),
     Dump("EM330", (*_CG_PHASES, (4, 0x0034, [0xB807, 0x0000])), 4_711_100, gaps=False),
     Dump(
+        "EM580",
+        (
+            *_CG_PHASES,
+            (4, 0x0033, i16(500)),
+            # coarse, as in the older models (trap); what is billed stands finer at 0x0500, the lowest word first
+            (4, 0x0034, [0xB807, 0x0000]),
+            (4, 0x0500, [0xE2A3, 0x0047, 0x0000, 0x0000]),
+            (4, 0x051C, [0x0005, 0x0000, 0x0000, 0x0000]),
+            (4, 0x5000, text("KX123456789XY", 7)),
+        ),
+        0x0047E2A3,
+        serial="KX123456789XY",
+    ),
+    Dump(
         "EM24",
         (
             *_CG_PHASES,
