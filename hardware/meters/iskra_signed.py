@@ -13,8 +13,9 @@ the metadata may hold.
 import json
 
 from hardware.api import MeterTime, SignedSession
-from hardware.errors import DeviceError
+from hardware.errors import DeviceError, LinkError
 from hardware.meters.procedure import (
+    Pause,
     Procedure,
     ascii_text,
     read_bytes,
@@ -51,7 +52,9 @@ SIGNATURE_BYTES = 160
 """More than any signature of this curve; what is longer is a broken length."""
 KEY_BYTES = 64
 
-_PENDING = frozenset({0, 1, 2})
+_IN_PROGRESS = frozenset({2})
+_PENDING = frozenset({0, 1}) | _IN_PROGRESS
+"""Not initialised, idle, in progress."""
 _FAILURES = {
     128: "its date and time are not set",
     129: "a checksum is wrong",
@@ -74,7 +77,7 @@ _FAILURES = {
     255: "an error without a name",
 }
 
-_SWITCH_S, _SIGN_S, _LOOK_S = 1.0, 15.0, 0.1
+_SWITCH_LOOKS, _SIGN_S, _LOOK_S = 10, 15.0, 0.1
 
 
 class IskraSigning:
@@ -113,7 +116,10 @@ class IskraSigning:
         state = yield from read_word(STATE)
         if state == AFTER_POWER_LOSS:
             yield from self._prepare(session, now)
-        if state != IDLE:
+        if state == IDLE:
+            # An earlier try gave the command; it may still be signing.
+            yield from self._signed(_IN_PROGRESS)
+        else:
             yield from self._command(END, IDLE)
         text = yield from self._record()
         record = read_record(text, NAME)
@@ -148,21 +154,30 @@ class IskraSigning:
         is no failure if the state is the wanted one.
         """
         yield from write_word(COMMAND, command)
-        yield from until(
-            STATE,
-            lambda state: state == wanted,
-            within_s=_SWITCH_S,
-            every_s=_LOOK_S,
-            otherwise=f"the meter {NAME} did not take the command to {'begin' if wanted == ACTIVE else 'end'}",
-        )
+        # The status of the command before may stand for a moment.
+        yield Pause(_LOOK_S)
+        for _ in range(_SWITCH_LOOKS):
+            state = yield from read_word(STATE)
+            if state == wanted:
+                break
+            yield Pause(_LOOK_S)
+        else:
+            # Its status tells why, if it tells anything.
+            yield from self._signed(frozenset())
+            what = "begin" if wanted == ACTIVE else "end"
+            raise LinkError(f"the meter {NAME} did not take the command to {what}")
+        yield from self._signed(_PENDING)
+
+    def _signed(self, pending: frozenset[int]) -> Procedure[None]:
+        """Wait while the status is one of these; a failure is raised."""
         status = yield from until(
             STATUS,
-            lambda status: status not in _PENDING,
+            lambda status: status not in pending,
             within_s=_SIGN_S,
             every_s=_LOOK_S,
             otherwise=f"the meter {NAME} did not sign within {_SIGN_S:g} s",
         )
-        if status not in (SIGNED, INVALID_STATE):
+        if status not in (SIGNED, INVALID_STATE) and status not in _PENDING:
             what = _FAILURES.get(status, f"status {status}")
             raise DeviceError(f"the meter {NAME} does not sign: {what}")
 
