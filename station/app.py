@@ -18,7 +18,7 @@ from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from importlib.metadata import version
 
-from hardware.api import EvseBoard, TagReader
+from hardware.api import EvseBoard, SigningMeter, TagReader
 from hardware.errors import HardwareError
 from shared.clock import Clock, boot_id
 from shared.ids import EvseId, IdToken, TransactionKey
@@ -34,6 +34,7 @@ from station.core.connector import Status
 from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
 from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
+from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports
 from station.courier import Courier
 from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Station, values_without_transaction
@@ -43,10 +44,11 @@ from station.errors import JournalError, StationError
 from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
 from station.journal import Journal, journal_lock, open_journal
 from station.log_ring import LogRing
+from station.meter_signatures import MeterSignatures
 from station.report import status_of
 from station.service import Service, socket_path
 from station.service_operations import ENROLLED_PREFIX, Inside, Operations
-from station.settings import StationSettings, initial_keys, listen_address
+from station.settings import EvseSettings, StationSettings, initial_keys, listen_address, time_zone
 from station.status_file import State, status_path, write_status
 from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, start_time
@@ -143,6 +145,9 @@ class App:
                 operative=operative.get(str(evse_id), True),
                 latched=frozenset(faults.get(str(evse_id), "").split()),
                 tests_rcd=evse.rcd_test == "charge",
+                signing=Signing(
+                    SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"
+                ),
             )
             self._evses[evse_id] = EvseTask(
                 charging,
@@ -155,7 +160,23 @@ class App:
                 poll_s=evse.poll_s,
                 tests_rcd=evse.rcd_test != "never",
                 phases=evse.phases,
+                signatures=await self._make_signatures(evse, devices.signing),
             )
+
+    async def _make_signatures(self, evse: EvseSettings, meter: SigningMeter | None) -> MeterSignatures | None:
+        if meter is None:
+            return None
+        signatures = MeterSignatures(
+            EvseId(evse.id),
+            meter,
+            journal=self._journal,
+            timekeeper=self._timekeeper,
+            configuration=self._configuration,
+            wait_s=evse.signed_wait_s,
+            zone=time_zone(self._settings.time.zone),
+        )
+        await signatures.load()
+        return signatures
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
@@ -285,6 +306,7 @@ class App:
                     "id": evse_id,
                     "status": evse.charging.status,
                     "blocked_by": evse.charging.blocked_by,
+                    "refused": evse.charging.refusal,
                     "faults": sorted(evse.charging.faults),
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
                     "cost": str(evse.cost or ""),

@@ -16,7 +16,7 @@ from shared.ocpp.vendor import RUNNING_COST, VENDOR_ID, decode_running_cost
 from shared.transaction import StopReason, Updated
 from station.core.authorize import TokenInfo, parse_token_info
 from station.core.charging import Charging, Phase
-from station.core.configuration import KEYS, ChangeStatus, Configuration
+from station.core.configuration import ChangeStatus, Configuration
 from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart
 from station.core.status_reports import StatusReports
 from station.csms_connection import CallRefused
@@ -132,9 +132,8 @@ class CsmsActions:
         return _status("Scheduled" if busy and not operative else "Accepted")
 
     async def _get_configuration(self, payload: Payload) -> Payload:
-        asked = payload.get("key")
-        names = [str(name) for name in asked] if isinstance(asked, list) and asked else [key.name for key in KEYS]
-        configuration = self._station.configuration
+        asked, configuration = payload.get("key"), self._station.configuration
+        names = [str(name) for name in asked] if isinstance(asked, list) and asked else list(configuration.names())
         known = [
             {"key": name, "readonly": configuration.is_read_only(name), "value": text}
             for name in names

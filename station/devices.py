@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardware.api import EvseBoard, Meter, Modem, TagReader, Watchdog
+from hardware.api import EvseBoard, Meter, Modem, SigningMeter, TagReader, Watchdog
 from hardware.bus import Direction, Framing
 from hardware.evse.wiring import has_bus
 from shared.clock import Clock
 from shared.config import ConfigError
 from shared.ids import EvseId
+from station.core.signing import SigningMode
 from station.settings import EvseSettings, StationSettings
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class EvseHardware:
 
     board: EvseBoard
     meter: Meter
+    signing: SigningMeter | None = None
+    """The same meter, where it is to sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def build_hardware(settings: StationSettings, clock: Clock) -> Hardware:
         ConfigError: a kind of device is not known.
     """
     from hardware.modbus import ModbusLine
-    from hardware.registry import make_meter, make_reader
+    from hardware.registry import make_reader
 
     lines = {
         bus.name: ModbusLine(
@@ -65,16 +68,7 @@ def build_hardware(settings: StationSettings, clock: Clock) -> Hardware:
     everything = tuple(EvseId(evse.id) for evse in settings.evse)
     try:
         evses = {
-            EvseId(evse.id): EvseHardware(
-                _board(evse, lines),
-                make_meter(
-                    evse.meter,
-                    lines[evse.meter_bus],
-                    evse.meter_address,
-                    clock.uptime,
-                    serial=evse.meter_serial,
-                ),
-            )
+            EvseId(evse.id): EvseHardware(_board(evse, lines), *_meter(evse, lines[evse.meter_bus], clock))
             for evse in settings.evse
         }
         readers = tuple(
@@ -133,6 +127,15 @@ def _board(evse: EvseSettings, lines: "Mapping[str, ModbusLine]") -> EvseBoard:
         return make_gpio_board(evse.gpio)
     watchdog = Watchdog(evse.board_watchdog_s, evse.board_safe_current_a)
     return make_board(evse.board, lines[evse.board_bus], evse.board_address, watchdog)
+
+
+def _meter(evse: EvseSettings, line: "ModbusLine", clock: Clock) -> tuple[Meter, SigningMeter | None]:
+    from hardware.registry import make_meter, make_signing_meter
+
+    if evse.signed == SigningMode.OFF:
+        return make_meter(evse.meter, line, evse.meter_address, clock.uptime, serial=evse.meter_serial), None
+    signing = make_signing_meter(evse.meter, line, evse.meter_address, clock.uptime, serial=evse.meter_serial)
+    return signing, signing
 
 
 def _modem(settings: StationSettings) -> Modem:

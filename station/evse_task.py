@@ -19,7 +19,7 @@ from shared.metering import MeterReading, MeterValue
 from shared.money import Money
 from shared.transaction import Ended, Started, StopReason, TransactionEvent
 from station.authorizer import Authorizer
-from station.core.authorize import Accept
+from station.core.authorize import Accept, Refuse, Source
 from station.core.charging import Charging, Phase
 from station.core.connector import Status
 from station.core.evse_events import (
@@ -27,10 +27,12 @@ from station.core.evse_events import (
     Allow,
     Authorize,
     Authorized,
+    BeginSigning,
     BoardLost,
     BoardSeen,
     CheckRcd,
     EndRequested,
+    EndSigning,
     Event,
     FaultCleared,
     KeepFaults,
@@ -39,7 +41,9 @@ from station.core.evse_events import (
     Notify,
     RcdTested,
     Record,
+    RecoverSigning,
     Refused,
+    ReleaseSigned,
     SelfTested,
     SendSample,
     Stop,
@@ -48,6 +52,7 @@ from station.core.evse_events import (
 )
 from station.errors import ServiceError
 from station.journal import Journal
+from station.meter_signatures import MeterSignatures
 from station.timekeeper import Timekeeper
 
 LOST_AFTER = 2
@@ -61,6 +66,9 @@ SELF_TEST_S = 60.0
 
 FAULTS_PREFIX = "faults."
 """Names of the faults in the journal that only a technician may clear, by EVSE."""
+
+UNKNOWN_TO_SIGN = "the meter must sign who charges, and nobody can say now whether the card is good"
+"""An unknown card may charge offline, but not where the begin is signed with it (Eichrecht)."""
 
 _LIGHTS = {
     Status.AVAILABLE: Light.READY,
@@ -111,6 +119,7 @@ class EvseTask:
         poll_s: float,
         tests_rcd: bool = True,
         phases: int = 3,
+        signatures: MeterSignatures | None = None,
     ) -> None:
         """Describe the task.
 
@@ -125,6 +134,7 @@ class EvseTask:
             poll_s: how often board and meter are asked, world time.
             tests_rcd: whether the self-test includes the residual current device.
             phases: 1 or 3, for a board that can switch.
+            signatures: of the meter, where it signs.
         """
         self.charging = charging
         self.idle = asyncio.Event()
@@ -137,7 +147,7 @@ class EvseTask:
         """What the last self-test of the board found."""
         self._board = board
         self._tests_rcd, self._phases = tests_rcd, phases
-        self._meter = meter
+        self._meter, self._signatures = meter, signatures
         self._journal = journal
         self._timekeeper = timekeeper
         self._authorizer = authorizer
@@ -172,6 +182,8 @@ class EvseTask:
         """Serve the EVSE for ever. Failures of the devices are lived with; failures of the journal end it."""
         async with self._group:
             self._group.create_task(self._board.run())
+            if self._signatures:
+                self._group.create_task(self._signatures.run(lambda: self.charging.phase is Phase.IDLE))
             while True:
                 async with self._turn:
                     await self._look()
@@ -318,6 +330,8 @@ class EvseTask:
                 self._group.create_task(self._authorize(token))
             case CheckRcd():
                 self.tell(await self._test_rcd())
+            case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
+                self._group.create_task(self._sign(action, self._signatures))
             case KeepFaults(faults):
                 await self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", " ".join(sorted(faults)))
             case Notify(status):
@@ -344,6 +358,19 @@ class EvseTask:
         except (HardwareError, TimeoutError) as error:
             return RcdTested(str(error) or "the test of the residual current device did not end", definite=False)
         return RcdTested()
+
+    async def _sign(
+        self, action: BeginSigning | EndSigning | RecoverSigning | ReleaseSigned, signatures: MeterSignatures
+    ) -> None:
+        match action:
+            case BeginSigning(session):
+                self.tell(await signatures.begin(session))
+            case EndSigning(session):
+                self.tell(await signatures.end(session))
+            case RecoverSigning(session):
+                await signatures.recover(session)
+            case ReleaseSigned():
+                await signatures.release()
 
     async def _record(self, event: TransactionEvent, past: bool) -> None:
         floor = self._timekeeper.passed(event.at)
@@ -381,6 +408,8 @@ class EvseTask:
 
     async def _authorize(self, token: IdToken) -> None:
         decision = await self._authorizer.authorize(token)
+        if isinstance(decision, Accept) and decision.source is Source.OFFLINE_RULE and self.charging.must_sign:
+            decision = Refuse(Source.OFFLINE_RULE, UNKNOWN_TO_SIGN)
         if isinstance(decision, Accept):
             self._outlets.decided(token, True, decision.source)
             self.tell(Authorized(token))

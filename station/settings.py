@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hardware.bus import Direction, Endpoint, Transport
 from hardware.evse.wiring import GpioWiring, has_bus
@@ -15,6 +16,7 @@ from shared.ids import IdToken, Secret
 from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
+from station.core.signing import SigningMode
 
 SOCKET_LENGTH = 100
 """Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
@@ -75,6 +77,7 @@ class TimeSettings:
     clock_trusted: bool = setting(
         False, help="true if the controller has a battery-backed clock or NTP, so that its time is right at boot"
     )
+    zone: str = setting("Europe/Berlin", help="time zone that signing meters show")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,18 @@ class EvseSettings:
     meter_parity: str = setting("", choices=("", "N", "E", "O"), help="parity of the meter; empty = that of its bus")
     meter_serial: str = setting(
         "", help="serial number that the meter must have, as it tells it; empty = whichever it tells first"
+    )
+    signed: str = setting(
+        "off",
+        choices=tuple(SigningMode),
+        help="whether a signing meter signs begin and end: wanted = a charge that it doesn't sign runs all the same, "
+        "required = it does not begin (Eichrecht), and neither does one with an unknown card",
+    )
+    signed_name: str = setting(
+        "", help="name of the EVSE that the meter signs, for instance DE*ABC*E1; empty = charge_point_id*number"
+    )
+    signed_wait_s: float = setting(
+        15.0, unit="s", minimum=1, maximum=60, help="time for one signature; the end is asked for again for a minute"
     )
     max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
     poll_s: float = setting(1.0, unit="s", minimum=0.1, maximum=60, help="how often both are read, world time")
@@ -347,6 +362,8 @@ def check(settings: StationSettings) -> None:
     if not settings.evse:
         raise ConfigError("there is no [[evse]]: a station has at least one")
     _check_buses(settings)
+    if any(evse.signed != SigningMode.OFF for evse in settings.evse):
+        time_zone(settings.time.zone)
     numbers = sorted(evse.id for evse in settings.evse)
     if numbers != list(range(1, len(numbers) + 1)):
         raise ConfigError(f"evse.id: number the EVSEs 1 to {len(numbers)}, each once; the file has {numbers}")
@@ -392,6 +409,20 @@ def listen_address(text: str, *, allow_public: bool = False) -> tuple[str, int]:
             "set status_page.allow_public = true"
         )
     return str(host), port
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Read `time.zone`.
+
+    Raises:
+        ConfigError: there is no such zone, or the system knows none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            f"time.zone = {name!r} is not known: write for instance Europe/Berlin, and install the system's tzdata"
+        ) from error
 
 
 def _check_buses(settings: StationSettings) -> None:

@@ -12,6 +12,7 @@ Rules:
 - The end register is read after the contactor has opened, so that no Wh slips through between.
 - A transaction found open in the journal at start goes on if the vehicle is still there, else it ends as PowerLoss.
 - What the board does must match what we want: an offer without a transaction is stopped, a missing one is made again.
+- Where the meter signs, its signed begin comes before Record(Started), and its signed end before Record(Ended).
 - A contactor that stays closed when it must be open is welded: nothing starts until a technician has cleared that.
 """
 
@@ -47,16 +48,20 @@ from station.core.evse_events import (
     OperativeChanged,
     RcdTested,
     Record,
+    RecoverSigning,
     Refused,
+    ReleaseSigned,
     RemoteStart,
     SelfTested,
     SendSample,
+    SigningDone,
     Stop,
     TagPresented,
     Tell,
     Tick,
 )
 from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
+from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import Now
 
 NO_ERROR = "NoError"
@@ -90,6 +95,7 @@ class Charging:
         operative: False if the central system had put it out of service.
         latched: faults that were kept for a technician to clear.
         tests_rcd: whether the residual current device is tested before each charge.
+        signing: how its meter signs; None = it does not.
     """
 
     def __init__(
@@ -103,6 +109,7 @@ class Charging:
         operative: bool = True,
         latched: frozenset[str] = frozenset(),
         tests_rcd: bool = False,
+        signing: Signing | None = None,
     ) -> None:
         self.evse_id = evse_id
         self.transaction = transaction
@@ -116,6 +123,9 @@ class Charging:
         self._connector = Connector()
         self._health = BoardHealth(latched)
         self._tests_rcd, self._awaits_rcd_test = tests_rcd, False
+        self.refusal = ""
+        """Why the last card or remote start came to nothing; empty after a start, or when its vehicle has gone."""
+        self._signing = signing or Signing()
         self._notified: Notify | None = None
         self._board: EvseStatus | None = None
         self._board_lost = False
@@ -155,6 +165,11 @@ class Charging:
     def is_plugged(self) -> bool:
         """Tell whether a vehicle is connected, as far as the board has told."""
         return self._board is not None and self._board.pilot in _CONNECTED
+
+    @property
+    def must_sign(self) -> bool:
+        """Tell whether no charge begins here without a signature."""
+        return self._signing.mode is SigningMode.REQUIRED
 
     @property
     def latched(self) -> frozenset[str]:
@@ -228,6 +243,8 @@ class Charging:
                 self._health.failed_tests = failed
             case RcdTested(failure, definite) if self._awaits_rcd_test:
                 self._take_rcd_test(failure, definite)
+            case SigningDone() if self._signing.take(event):
+                self._take_signature(event)
             case FaultCleared() if not self.fault_cause:
                 self._health.clear()
                 self._do(KeepFaults(self.latched))
@@ -255,6 +272,8 @@ class Charging:
     def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
         self._finished = False
         self._health.see_unplugged()
+        if was_plugged:
+            self.refusal = ""
         if self.phase is Phase.RUNNING:
             self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now)
         elif self.phase is Phase.RESUMING and self.transaction:
@@ -269,6 +288,8 @@ class Charging:
             self.phase = Phase.RUNNING
             self._samples = PeriodicSamples(now.uptime)
             self._do(Tell("transaction_resumed"))
+            if self.transaction and self._signing.is_on:
+                self._do(RecoverSigning(self._signing.session(self.transaction)))
             if self.transaction and self.transaction.deauthorized:
                 self._deauthorize(now)
 
@@ -317,13 +338,13 @@ class Charging:
             case Phase.RUNNING | Phase.RESUMING if self.transaction and token == self.transaction.started.id_token:
                 self._begin_ending(Ending(StopReason.LOCAL, token), now)
             case Phase.RUNNING | Phase.RESUMING | Phase.ENDING:
-                self._do(Tell("charge_refused", "another transaction is running here"))
+                self._refuse("another transaction is running here")
             case Phase.AUTHORIZED | Phase.STARTING if token == self._token:
                 self._give_up("the card was shown again")
             case Phase.ASKING if token == self._token:
                 pass
             case _ if self.blocked_by:
-                self._do(Tell("charge_refused", self.blocked_by))
+                self._refuse(self.blocked_by)
             case _:
                 self._ask(token)
 
@@ -351,8 +372,21 @@ class Charging:
         if failure and self.phase is Phase.STARTING:
             self._give_up(failure)
 
+    def _take_signature(self, done: SigningDone) -> None:
+        if not done.failure or done.is_end:
+            return
+        if self._signing.mode is SigningMode.REQUIRED:
+            self._give_up(f"the meter does not sign the begin: {done.failure}")
+        else:
+            self._do(Tell("signed_begin_missing", done.failure))
+
     def _give_up(self, why: str) -> None:
         self.phase, self._token = Phase.IDLE, None
+        self._signing.clear()
+        self._refuse(why)
+
+    def _refuse(self, why: str) -> None:
+        self.refusal = why
         self._do(Tell("charge_refused", why))
 
     def _start(self, reading: MeterReading | None, now: Now) -> None:
@@ -361,8 +395,13 @@ class Charging:
         if reading is None or self._token is None or self.blocked_by:
             self._give_up(self.blocked_by)
             return
-        meter = MeterValue(now.utc, reading, ReadingContext.BEGIN)
-        started = Started(self._new_key(), self.evse_id, self._token, meter)
+        if self._signing.wants_begin:
+            self._do(self._signing.ask_begin(self._new_key(), self._token))
+        if self._signing.awaits_begin:
+            return
+        meter = MeterValue(now.utc, replace(reading, signed=self._signing.begin), ReadingContext.BEGIN)
+        started = Started(self._signing.key or self._new_key(), self.evse_id, self._token, meter)
+        self.refusal = ""
         self.transaction = OpenTransaction(started, 1, reading.energy_import, now.utc)
         self.phase, self._token = Phase.RUNNING, None
         self._samples = PeriodicSamples(now.uptime)
@@ -421,17 +460,30 @@ class Charging:
         if self._board is None or self._board_lost or self._board.contactor_closed:
             if self._ending_looks < OPENING_LOOKS or now.uptime < self._ending_since + OPENING_S:
                 return
-            self._do(Tell("contactor_not_open", "the board does not confirm that its contactor opened"))
+            if not self._signing.has_asked_end:
+                self._do(Tell("contactor_not_open", "the board does not confirm that its contactor opened"))
+        if question := self._signing.ask_end(transaction, now):
+            self._do(question)
+        if not self._signing.is_end_settled(now):
+            return
         ending = transaction.ending
-        known = reading or MeterReading(transaction.register)
-        meter = MeterValue(ending.at or now.utc, known, ReadingContext.END)
+        known = replace(reading or MeterReading(transaction.register), signed=self._signing.end)
+        meter = MeterValue(ending.at or self._signing.ended_at(now), known, ReadingContext.END)
         past = ending.at is not None and not transaction.same_boot
         self._record(
             Ended(transaction.started.key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token),
             past,
         )
+        self._finish_signing()
         self.phase, self.transaction, self._blocked = Phase.IDLE, None, False
         self._finished = self.is_plugged
+
+    def _finish_signing(self) -> None:
+        if self._signing.end:
+            self._do(ReleaseSigned())
+        elif self._signing.is_on:
+            self._do(Tell("signed_end_missing", self._signing.end_failure))
+        self._signing.clear()
 
     def _record(self, event: TransactionEvent, past: bool = False) -> None:
         assert self.transaction is not None  # noqa: S101  only a running transaction has events

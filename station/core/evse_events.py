@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hardware.api import EvseStatus
+from hardware.api import EvseStatus, SignedSession
 from shared.ids import IdToken, TransactionKey
-from shared.metering import MeterReading, MeterValue
+from shared.metering import MeterReading, MeterValue, SignedData
 from shared.transaction import Started, StopReason, TransactionEvent
 from shared.units import Wh
 from station.core.connector import Status
@@ -129,6 +129,25 @@ class RcdTested:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningDone:
+    """The answer to BeginSigning or EndSigning.
+
+    Args:
+        key: of the transaction.
+        is_end: which of them it answers.
+        signed: what the meter signed; None if it failed, and at a begin that comes with the end.
+        failure: why there is none, for people; empty if nothing failed.
+        definite: whether asking again is of no use.
+    """
+
+    key: TransactionKey
+    is_end: bool
+    signed: SignedData | None = None
+    failure: str = ""
+    definite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FaultCleared:
     """A technician has seen to a fault that is kept until then."""
 
@@ -151,6 +170,7 @@ Event = (
     | OperativeChanged
     | SelfTested
     | RcdTested
+    | SigningDone
     | FaultCleared
     | Tick
 )
@@ -197,6 +217,32 @@ class CheckRcd:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginSigning:
+    """Let the meter begin a signed session; answer with SigningDone. The contactor is open."""
+
+    session: SignedSession
+
+
+@dataclass(frozen=True, slots=True)
+class EndSigning:
+    """Let the meter end it, likewise."""
+
+    session: SignedSession
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverSigning:
+    """The session goes on after a restart: let the meter go on with it."""
+
+    session: SignedSession
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSigned:
+    """The signed end is in the journal: the meter may forget it."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeepFaults:
     """Write to the journal which faults only a technician may clear; empty = none any more."""
 
@@ -227,4 +273,19 @@ class Tell:
     why: str = ""
 
 
-Action = Record | MarkEnding | Allow | Stop | Authorize | CheckRcd | KeepFaults | Notify | SendSample | Tell
+Action = (
+    Record
+    | MarkEnding
+    | Allow
+    | Stop
+    | Authorize
+    | CheckRcd
+    | BeginSigning
+    | EndSigning
+    | RecoverSigning
+    | ReleaseSigned
+    | KeepFaults
+    | Notify
+    | SendSample
+    | Tell
+)
