@@ -55,6 +55,8 @@ class Signing:
         self._begin: Pending | None = None
         self._end: Pending | None = None
         self._end_since: float | None = None
+        self.end_failure = "the meter does not answer"
+        """Why there is no signed end, as far as the meter has told."""
 
     @property
     def is_on(self) -> bool:
@@ -80,11 +82,6 @@ class Signing:
     def end(self) -> SignedData | None:
         """The signed end, if the meter gave it."""
         return self._end.answer.signed if self._end and self._end.answer else None
-
-    @property
-    def end_failure(self) -> str:
-        """Why there is no signed end."""
-        return self._end.answer.failure if self._end and self._end.answer else "the meter does not answer"
 
     @property
     def wants_begin(self) -> bool:
@@ -132,6 +129,7 @@ class Signing:
         answered = replace(pending, answer=done)
         if done.is_end:
             self._end = answered
+            self.end_failure = done.failure or self.end_failure
         else:
             self._begin = answered
         return True
