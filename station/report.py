@@ -3,6 +3,7 @@
 from typing import Any
 
 from station.field.text import Text
+from station.german import said
 from station.ledger_view import read_rows
 from station.settings import StationSettings
 from station.status_file import read_status, status_path
@@ -49,9 +50,7 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         if evse["blocked_by"]
     ]
     if status["csms"] != "connected":
-        lines.append(
-            say(f"The central system: {status['csms']}.", f"Die Zentrale: {link_words(status['csms'], 'de')}.")
-        )
+        lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):
         modem = named(REGISTRATION, status["modem"], language) if language == "de" else status["modem"]
         lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
@@ -81,15 +80,3 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
     )
     return lines or [good]
-
-
-def link_words(state: str, language: str) -> str:
-    """Say how the connection to the central system stands; what the network says of it stays as it is."""
-    if language != "de":
-        return state
-    if state == "connected":
-        return "verbunden"
-    if state.startswith("not connected: "):
-        why = state.removeprefix("not connected: ")
-        return f"nicht verbunden ({'noch nicht versucht' if why == 'not tried yet' else why})"
-    return "verbunden, aber noch nicht angenommen" if state == "connected, not accepted yet" else state

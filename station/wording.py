@@ -1,33 +1,9 @@
-"""What the agent says of itself in both languages, with what to do about it. The English is that of the agent."""
+"""Words for states, faults and figures in both languages, with what to do about them."""
 
 from collections.abc import Collection
 
 from station.field.text import Text
-from station.service_client import AGENT_DOWN, NOT_ASKING
-
-_BLOCKED = (
-    Text(
-        "the EVSE controller board does not answer: check its power, port, address and wiring",
-        "die Ladesteuerung antwortet nicht: Versorgung, Schnittstelle, Adresse und Verdrahtung prüfen",
-    ),
-    Text("the central system refused the driver's card", "die Zentrale hat die Karte des Fahrers abgelehnt"),
-    Text(
-        "the central system has put this EVSE out of service", "die Zentrale hat diesen Ladepunkt außer Betrieb gesetzt"
-    ),
-    Text(
-        "the meter does not answer: no reading, no charge",
-        "der Zähler antwortet nicht: ohne Zählerstand wird nicht geladen",
-    ),
-    Text(
-        "the contactor did not open when it should have: a technician must check it and clear the fault",
-        "das Schütz hat nicht geöffnet, als es sollte: prüfen, tauschen, dann die Störung löschen",
-    ),
-    Text(
-        "the residual current device failed its test: have it checked, then repeat the self-test",
-        "der RCD (Fehlerstromschutz) hat seine Prüfung nicht bestanden: prüfen lassen, dann Selbsttest wiederholen",
-    ),
-)
-_GERMAN = {text.en: text.de for text in _BLOCKED}
+from station.german import said
 
 FAULTS = {
     "ConnectorLockFailure": Text(
@@ -64,12 +40,6 @@ FAULTS = {
         "das Schütz (Hauptschalter) klebt: VERSORGUNG TRENNEN und Schütz tauschen",
     ),
     "UnderVoltage": Text("the mains voltage is too low", "die Netzspannung ist zu niedrig"),
-}
-
-_REFUSALS = {
-    AGENT_DOWN: "das Stationsprogramm läuft nicht: systemctl start emops-station startet es",
-    NOT_ASKING: "die Fahrzeugseite fordert keinen Strom an: Prüfadapter einstecken und auf Zustand C stellen, dann neu "
-    "prüfen. Ein Fahrzeug ist kein Prüfadapter: was es jetzt lädt, steht auf keiner Rechnung",
 }
 
 STATUS = {
@@ -123,12 +93,7 @@ def blocked(sentence: str, faults: Collection[str], language: str) -> str:
     """Say why an EVSE can't charge: the agent's sentence, or what its board's faults mean."""
     if faults and sentence.startswith("the board reports"):
         return "; ".join(FAULTS[name].of(language) if name in FAULTS else name for name in sorted(faults))
-    return _GERMAN.get(sentence, sentence) if language == "de" else sentence
-
-
-def refusal(sentence: str, language: str) -> str:
-    """Say why something was not done: in German where it is one of the sentences that technicians meet often."""
-    return _REFUSALS.get(sentence, sentence) if language == "de" else sentence
+    return said(sentence, language)
 
 
 def signal(dbm: int | None) -> Text:

@@ -313,7 +313,9 @@ class GpioBoard(EvseBoard):
         finally:
             lines.set(motor, False)
         if "lock_feedback" in self._wired and lines.get("lock_feedback") is not locked:
-            raise DeviceError(f"the plug can't be {'locked' if locked else 'unlocked'}: is something in its way?")
+            if locked:
+                raise DeviceError("the plug can't be locked: is something in its way?")
+            raise DeviceError("the plug can't be unlocked: is something in its way?")
 
     async def switch_phases(self, phases: int) -> None:
         """See EvseBoard.

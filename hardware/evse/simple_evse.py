@@ -145,8 +145,9 @@ class SimpleEvse(EvseBoard):
         kept = words[CONFIGURED_CURRENT]
         if not MINIMUM_A <= kept <= current_a or words[COMMANDS] & TURN_OFF_NOW:
             raise self._registers.wrong(
-                f"keeps {kept} A instead of {current_a} A"
-                f"{' and charging turned off' if words[COMMANDS] & TURN_OFF_NOW else ''}: check its own settings"
+                f"keeps {kept} A instead of {current_a} A and charging turned off: check its own settings"
+                if words[COMMANDS] & TURN_OFF_NOW
+                else f"keeps {kept} A instead of {current_a} A: check its own settings"
             )
 
     async def stop(self) -> None:

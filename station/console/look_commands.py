@@ -8,8 +8,8 @@ from station.console.menu import Visit
 from station.console.views import bus_lines, evse_lines, log_line, meter_lines, modem_lines, status_lines, why_lines
 from station.errors import ServiceError
 from station.field.text import Text
-from station.report import Status, link_words, status_of
-from station.wording import refusal
+from station.german import said
+from station.report import Status, status_of
 
 REFRESH_S = 1.0
 PROGRAM_S = 10.0
@@ -22,7 +22,7 @@ async def _status(visit: Visit) -> Status:
     try:
         return await visit.service.call("status")
     except ServiceError as error:
-        await visit.terminal.say(f"({refusal(str(error), visit.terminal.language)})")
+        await visit.terminal.say(f"({said(str(error), visit.terminal.language)})")
         await visit.terminal.tell(_FROM_FILES)
         return {**status_of(visit.settings), "running": False}
 
@@ -79,7 +79,7 @@ async def network(visit: Visit, _words: Sequence[str]) -> None:
         [
             f"{terminal.pick(_CENTRAL)}: {settings.csms.url}",
             f"{terminal.pick(_WAY)}: {terminal.pick(bearer)}",
-            f"{terminal.pick(_LINK)}: {link_words(state['csms'], terminal.language)}",
+            f"{terminal.pick(_LINK)}: {said(state['csms'], terminal.language)}",
             "",
             terminal.pick(_ADDRESSES),
             *(await _output("ip", "-brief", "address")),
@@ -95,7 +95,7 @@ async def log(visit: Visit, words: Sequence[str]) -> None:
         facts = await visit.service.call("log", {"limit": LOG_LINES, "words": wanted})
         lines = facts["lines"]
     except ServiceError as error:
-        await visit.terminal.say(f"({refusal(str(error), visit.terminal.language)})")
+        await visit.terminal.say(f"({said(str(error), visit.terminal.language)})")
         lines = await _output(
             "journalctl", "--unit", visit.settings.console.unit, "--lines", "200", "--output", "cat", "--no-pager"
         )

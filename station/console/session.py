@@ -19,10 +19,10 @@ from station.console.terminal import Idle, Stopped, Terminal
 from station.core.pins import Role
 from station.errors import StationError
 from station.field.text import Text
+from station.german import said
 from station.service import socket_path
 from station.service_client import ServiceClient
 from station.settings import StationSettings
-from station.wording import refusal
 
 LOGIN_S = 60.0
 """The PIN is waited for so long."""
@@ -162,7 +162,7 @@ async def _run(visit: Visit, choice: Choice) -> None:
     except (StationError, HardwareError, ConfigError, OSError, TimeoutError) as error:
         if isinstance(error, OSError) and not terminal.is_there:
             raise EOFError(str(error)) from error
-        await terminal.say(f"{terminal.pick(_FAILED)}: {refusal(str(error), terminal.language)}")
+        await terminal.say(f"{terminal.pick(_FAILED)}: {said(str(error), terminal.language)}")
         return
     await terminal.say()
     await terminal.tell(_STOPPED)

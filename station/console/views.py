@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from station.console.screen import age, bar, table
 from station.field.text import Text
+from station.german import said
 from station.ledger_view import LedgerRow
-from station.report import Status, link_words, reasons
+from station.report import Status, reasons
 from station.service_client import Facts
 from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, named, signal
 
@@ -27,7 +28,7 @@ def status_lines(status: Status, language: str) -> list[str]:
 
     rows = [
         (say("Agent", "Stationsprogramm"), say("runs", "läuft") if status["running"] else say("DOWN", "LÄUFT NICHT")),
-        (say("Central system", "Zentrale"), link_words(status["csms"], language)),
+        (say("Central system", "Zentrale"), said(status["csms"], language)),
     ]
     if status["modem"]:
         network = named(REGISTRATION, status["modem"], language)
@@ -57,7 +58,7 @@ def modem_lines(modem: Facts, best_dbm: int | None, language: str) -> list[str]:
     number = "---" if dbm is None else str(dbm)
     best = "---" if best_dbm is None else f"{best_dbm} dBm"
     if modem["trouble"]:
-        network = modem["trouble"]
+        network = said(modem["trouble"], language)
     else:
         network = f"{named(REGISTRATION, modem['registration'], language)}  {modem['operator']}".rstrip()
     return [
@@ -152,7 +153,7 @@ def ledger_lines(rows: Sequence[LedgerRow], language: str) -> list[str]:
             f"  {row.at:%d.%m. %H:%M}  {row.transaction[:8]}  {row.kind:<7}  {kwh(row.register_wh):>14}  {state}"
         )
         if row.reason:
-            lines.append(f"      {row.reason}")
+            lines.append(f"      {said(row.reason, language)}")
     return lines
 
 

@@ -8,6 +8,7 @@ from station.console.screen import age
 from station.console.views import contactor_lines, ledger_lines
 from station.errors import ServiceError
 from station.field.text import Text
+from station.german import said
 from station.ledger_view import read_ledger, read_rows, release
 from station.service_client import Facts
 
@@ -160,7 +161,8 @@ async def retry(visit: Visit, _words: Sequence[str]) -> None:
         return
     messages = Text("messages", "Meldungen").of(terminal.language)
     place = await terminal.choose(
-        terminal.pick(_WHICH_TRANSACTION), [f"{key[:8]}  {count} {messages}: {reason}" for key, count, reason in rows]
+        terminal.pick(_WHICH_TRANSACTION),
+        [f"{key[:8]}  {count} {messages}: {said(reason, terminal.language)}" for key, count, reason in rows],
     )
     if place is not None and await terminal.confirm(terminal.pick(_SEND_AGAIN)):
         count = release(path, rows[place][0])

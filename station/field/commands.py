@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from station.errors import FieldError
+from hardware.errors import HardwareError
+from station.errors import FieldError, StationError
 from station.field.dialog import Dialog
 from station.field.terminal_dialog import TerminalDialog
+from station.german import said
 from station.service import socket_path
 from station.service_client import Service, ServiceClient
 from station.settings import StationSettings
@@ -30,21 +32,25 @@ def common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_tool(options: argparse.Namespace, settings: StationSettings, tool: Tool) -> int | None:
-    """Run a tool with a dialog in this terminal. Ctrl-C ends it in order.
-
-    Raises:
-        FieldError: the terminal went away, or the input ended.
-    """
+    """Run a tool with a dialog in this terminal, and give the exit status. Ctrl-C ends it in order."""
     # A tool says itself what it finds; the log's lines would tear its progress line apart.
     logging.disable(logging.CRITICAL)
     service = ServiceClient(socket_path(settings.journal.path, settings.service.socket))
+    dialog = TerminalDialog(options.lang)
     try:
-        return asyncio.run(tool(TerminalDialog(options.lang), service))
-    except EOFError as error:
-        raise FieldError("the input ended before all was asked") from error
+        return asyncio.run(tool(dialog, service))
+    except (StationError, HardwareError) as error:
+        return _failed(str(error), dialog)
+    except EOFError:
+        return _failed("the input ended before all was asked", dialog)
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
+
+
+def _failed(why: str, dialog: Dialog) -> int:
+    print(f"emops-station: {said(why, dialog.language)}", file=sys.stderr)
+    return 1
 
 
 def scan_arguments(parser: argparse.ArgumentParser) -> None:

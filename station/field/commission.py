@@ -21,6 +21,7 @@ from station.field.dialog import Dialog
 from station.field.keeping import Kept, keep, keeping_path, kept
 from station.field.signature import canonical, is_signed, key_path, station_key
 from station.field.text import Text
+from station.german import said
 from station.ledger_view import read_ledger, read_rows
 from station.service_client import Facts, Service
 from station.settings import StationSettings
@@ -124,7 +125,7 @@ class _Flow:
                 result = await step()
             except (ServiceError, HardwareError, FieldError) as error:
                 result = {"passed": False, "reason": str(error)}
-                await self._dialog.say(str(error))
+                await self._dialog.say(said(str(error), self._dialog.language))
             self._keep(name, result)
             if result.get("passed") or result.get("skipped"):
                 await self._dialog.say(self._of(Text("Good.", "Gut.")))

@@ -23,6 +23,7 @@ from station.field.dialog import Dialog
 from station.field.finding import Finding, tally
 from station.field.meter_tools import facts_of
 from station.field.text import NOTHING, Text
+from station.german import both
 from station.ledger_view import read_rows
 from station.service_client import Service
 from station.settings import StationSettings
@@ -111,14 +112,14 @@ def _journal(path: Path) -> Finding:
         "Keep a copy of the file and exchange the card: unsent charges are in it",
         "Datei sichern und die Karte tauschen: nicht gesendete Ladevorgänge stehen darin",
     )
-    return Finding(name, state == "ok", Text("intact", "unversehrt") if state == "ok" else Text(state, state), advice)
+    return Finding(name, state == "ok", Text("intact", "unversehrt") if state == "ok" else both(state), advice)
 
 
 def _disk(journal: Path) -> Finding:
     try:
         free = shutil.disk_usage(journal.parent).free
     except OSError as error:
-        seen = Text(str(error.strerror), str(error.strerror))
+        seen = both(str(error.strerror))
         return Finding(Text("Disk", "Speicher"), False, seen, Text("Set journal.path", "journal.path setzen"))
     return Finding(
         Text("Disk", "Speicher"),
@@ -153,13 +154,13 @@ async def _meters(service: Service, settings: StationSettings) -> AsyncIterator[
     try:
         meters = await facts_of(service, settings, identify=True)
     except (FieldError, ServiceError) as error:
-        yield Finding(Text("Meters", "Zähler"), False, Text(str(error), str(error)))
+        yield Finding(Text("Meters", "Zähler"), False, both(str(error)))
         return
     for facts in meters:
         name = Text(f"Meter of EVSE {facts['evse']}", f"Zähler von EVSE {facts['evse']}")
         if facts.get("energy_wh") is None:
             trouble = str(facts.get("trouble") or "")
-            seen = Text(trouble or "does not answer", trouble or "antwortet nicht")
+            seen = both(trouble) if trouble else Text("does not answer", "antwortet nicht")
             yield Finding(name, False, seen, Text("emops-station meter scan", "emops-station meter scan"))
             continue
         volts = [volt for volt in facts.get("voltages_mv") or () if volt]
@@ -180,14 +181,15 @@ async def _boards(service: Service, settings: StationSettings, status: Status) -
             else:
                 checks = await _test_board(settings, evse.id)
         except ServiceError as error:
-            yield Finding(name, None, Text(str(error), str(error)))
+            yield Finding(name, None, both(str(error)))
             continue
         except (FieldError, HardwareError, TimeoutError) as error:
-            yield Finding(name, False, Text(str(error), str(error)), _CHECK_BOARD)
+            yield Finding(name, False, both(str(error)), _CHECK_BOARD)
             continue
-        bad = [text or check for check, passed, text in checks if passed is False]
-        told = "; ".join(bad or [text for _, passed, text in checks if passed and text])
-        yield Finding(name, not bad, Text(told, told), _CHECK_BOARD)
+        bad = [both(text or check) for check, passed, text in checks if passed is False]
+        seen = bad or [both(text) for _, passed, text in checks if passed and text]
+        told = Text("; ".join(text.en for text in seen), "; ".join(text.de for text in seen))
+        yield Finding(name, not bad, told, _CHECK_BOARD)
 
 
 _CHECK_BOARD = Text(
@@ -236,11 +238,11 @@ async def _modem(service: Service, settings: StationSettings, status: Status) ->
         else:
             facts = await service.call("modem", {"now": True})
     except (ServiceError, HardwareError, FieldError) as error:
-        return Finding(name, False, Text(str(error), str(error)), advice)
+        return Finding(name, False, both(str(error)), advice)
     except TimeoutError:
         return Finding(name, False, Text("no answer in time", "keine Antwort in der Zeit"), advice)
     if facts["trouble"]:
-        return Finding(name, False, Text(facts["trouble"], facts["trouble"]), advice)
+        return Finding(name, False, both(facts["trouble"]), advice)
     dbm = facts["signal_dbm"]
     told = ", ".join(str(part) for part in (facts["registration"], facts["operator"], f"{dbm} dBm") if part)
     is_good = facts["registration"] in ("home", "roaming") and (dbm is None or dbm >= WEAK_DBM)
@@ -277,7 +279,7 @@ async def _network(settings: StationSettings) -> AsyncIterator[Finding]:
     except (OSError, TimeoutError) as error:
         seen = _reason(error)
         advice = Text("Check network and DNS, and csms.url", "Netz und DNS prüfen, und csms.url")
-        yield Finding(name, False, Text(seen, seen), advice)
+        yield Finding(name, False, both(seen), advice)
         return
     address = str(found[0][4][0])
     yield Finding(name, True, Text(address, address))
@@ -288,7 +290,7 @@ async def _network(settings: StationSettings) -> AsyncIterator[Finding]:
     except (OSError, TimeoutError) as error:
         seen = _reason(error)
         advice = Text("A firewall may be in between, or it is down", "Vielleicht eine Firewall, oder sie steht")
-        yield Finding(way, False, Text(seen, seen), advice)
+        yield Finding(way, False, both(seen), advice)
         return
     writer.close()
     with suppress(OSError):
@@ -308,7 +310,7 @@ def _csms(status: Status) -> Finding:
         return Finding(name, None, Text("only the agent connects", "nur der Agent verbindet sich"))
     state = str(status["csms"])
     advice = Text("Check csms.url, identity and password", "csms.url, Kennung und Passwort prüfen")
-    return Finding(name, state == "connected", Text(state, "verbunden" if state == "connected" else state), advice)
+    return Finding(name, state == "connected", both(state), advice)
 
 
 def _delivery(journal: Path) -> Finding:
@@ -316,7 +318,7 @@ def _delivery(journal: Path) -> Finding:
     try:
         rows = read_rows(journal, "SELECT state, count(*) FROM ledger GROUP BY state")
     except JournalError as error:
-        return Finding(name, None, Text(str(error), str(error)))
+        return Finding(name, None, both(str(error)))
     counts = {str(row[0]): int(row[1]) for row in rows}
     pending, parked = counts.get("pending", 0), counts.get("parked", 0)
     seen = Text(f"{pending} waiting, {parked} refused for good", f"{pending} warten, {parked} endgültig abgelehnt")

@@ -99,7 +99,9 @@ async def _restart(dialog: Dialog, settings: StationSettings) -> None:
     if settings.update.restart:
         await _run("the restart", CHECK_S, *settings.update.restart)
     else:
-        later = Text("It takes effect when the agent is restarted.", "Es gilt, sobald der Agent neu gestartet ist.")
+        later = Text(
+            "It takes effect when the agent is restarted.", "Es gilt, sobald das Stationsprogramm neu gestartet ist."
+        )
         await dialog.say(later.of(dialog.language))
 
 
