@@ -15,6 +15,7 @@ from typing import Protocol
 from hardware.errors import DeviceError
 from shared.ids import IdToken, TransactionKey
 from shared.metering import MeterReading, SignedData
+from shared.units import Wh
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,13 @@ class SignedSession:
         key: the station's name of the transaction.
         id_token: who charges: it must be known before the session begins.
         evse: name of the EVSE as drivers know it, for instance `DE*ABC*E1`.
-        begun: when it began, aware; None at its begin.
+        register: import register at its begin, Wh; None while it begins.
     """
 
     key: TransactionKey
     id_token: IdToken
     evse: str
-    begun: datetime | None = None
+    register: Wh | None = None
 
 
 @dataclass(frozen=True, slots=True)

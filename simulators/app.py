@@ -19,6 +19,7 @@ from simulators.pn532 import Pn532Simulator
 from simulators.pty import Pty
 from simulators.rfid import CardReader, RfidSimulator
 from simulators.settings import BusSettings, CoverageStep, Settings
+from simulators.signing_meter import SIGNING
 from simulators.site import Site
 from simulators.world import World
 
@@ -86,12 +87,7 @@ def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, Modb
     Raises:
         ValueError: there is no such model of meter.
     """
-    meter = MeterSimulator(
-        settings.meter_serial,
-        Wh(round(settings.initial_kwh * 1000)),
-        settings.register_file.absolute(),
-        table=find_table(settings.meter),
-    )
+    meter = make_meter(settings, clock)
     board = BoardSimulator(settings.cable_current_a, settings.board_watch_s)
     site = Site(clock, meter, board, phases=settings.phases)
 
@@ -102,6 +98,20 @@ def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, Modb
 
     devices: dict[int, Device] = {settings.meter_address: meter, settings.board_address: board}
     return site, ModbusSlave(line, devices, baud=settings.baud, before_request=before_request)
+
+
+def make_meter(settings: BusSettings, clock: Clock) -> MeterSimulator:
+    """Make the meter; one that can sign does.
+
+    Raises:
+        ValueError: there is no such model of meter.
+    """
+    table, file = find_table(settings.meter), settings.register_file.absolute()
+    initial = Wh(round(settings.initial_kwh * 1000))
+    signing = SIGNING.get(table.model)
+    if signing:
+        return signing(settings.meter_serial, initial, file, table=table, utc=clock.utc)
+    return MeterSimulator(settings.meter_serial, initial, file, table=table)
 
 
 def _reader(kind: str, line: Pty) -> CardReader:

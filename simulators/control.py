@@ -21,6 +21,7 @@ from starlette.routing import Route
 from shared.units import Watt, Wh, kwh
 from simulators.evse_board import Fault
 from simulators.modem import ModemSimulator
+from simulators.signing_meter import SigningMeter
 from simulators.vehicle import Vehicle
 from simulators.world import World
 
@@ -191,9 +192,13 @@ async def coverage(world: World, body: Body) -> None:
 
 
 async def set_meter(world: World, body: Body) -> None:
-    """Let the meter answer or not."""
-    answering = body.flag("answering")
+    """Let the meter answer or not, or switch it off and on: one that signs then has to be told the time again."""
+    answering, loses_power = body.flag("answering", True), body.flag("loses_power", False)
     body.end()
+    if loses_power:
+        if not isinstance(world.site.meter, SigningMeter):
+            raise NotNow("this meter forgets nothing without power")
+        world.site.meter.lose_power()
     if answering:
         world.bus.faults.silent.discard(world.meter_address)
     else:

@@ -24,7 +24,7 @@ from hardware.meters.procedure import (
     until,
     write_bytes,
 )
-from hardware.meters.signed_record import is_of, read_record
+from hardware.meters.signed_record import id_text, is_of, read_record
 from shared import ocmf
 from shared.metering import SignedData
 
@@ -147,7 +147,7 @@ def _set_metadata(session: SignedSession) -> Procedure[None]:
 
     Only the first is part of the OCMF text, as ID.
     """
-    texts = ((META1, META1_BYTES, session.id_token.value), (META2, META2_BYTES, f"evse-id: {session.evse}"))
+    texts = ((META1, META1_BYTES, id_text(session)), (META2, META2_BYTES, f"evse-id: {session.evse}"))
     for register, size, text in texts:
         wanted = ascii_text(text)[:size].ljust(size, b"\0")
         held = yield from read_bytes(register, size)

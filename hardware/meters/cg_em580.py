@@ -24,7 +24,7 @@ from hardware.meters.procedure import (
     until,
     write_bytes,
 )
-from hardware.meters.signed_record import identification_type, is_of, read_record
+from hardware.meters.signed_record import id_text, identification_type, is_of, read_record
 from shared import ocmf
 from shared.metering import SignedData
 from shared.ocmf import Record
@@ -153,7 +153,7 @@ def _state(wanted: int, what: str, within_s: float) -> Procedure[None]:
 
 
 def _set_metadata(session: SignedSession) -> Procedure[None]:
-    token = ascii_text(session.id_token.value)
+    token = id_text(session).encode("ascii")
     if len(token) >= TEXT_BYTES:
         raise DeviceError(f"the id has more than the {TEXT_BYTES - 1} characters that the meter {NAME} takes")
     kind = _TYPES[identification_type(token.decode("ascii"))]

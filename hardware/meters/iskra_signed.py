@@ -25,7 +25,7 @@ from hardware.meters.procedure import (
     write_bytes,
     write_word,
 )
-from hardware.meters.signed_record import identification_type, is_of, read_record
+from hardware.meters.signed_record import id_text, identification_type, is_of, read_record
 from shared import ocmf
 from shared.metering import SignedData
 from shared.ocmf import OcmfError
@@ -197,7 +197,7 @@ class IskraSigning:
 
 def metadata(session: SignedSession) -> bytes:
     """Write what the meter signs along: the fields of OCMF that it takes from outside [1]."""
-    token = ascii_text(session.id_token.value).decode("ascii")
+    token = id_text(session)
     fields = {
         "FV": "1.0",
         "GI": "emops",

@@ -137,4 +137,4 @@ class Signing:
     def session(self, transaction: OpenTransaction) -> SignedSession:
         """Name an open transaction to the meter."""
         started = transaction.started
-        return SignedSession(started.key, started.id_token, self._evse, started.at)
+        return SignedSession(started.key, started.id_token, self._evse, started.meter.reading.energy_import)

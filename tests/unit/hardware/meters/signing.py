@@ -55,8 +55,8 @@ class Bench:
     def session(self, key: str = "k1", card: IdToken = CARD) -> SignedSession:
         return SignedSession(TransactionKey(key), card, "DE*ABC*E1")
 
-    def begun(self, session: SignedSession, at: datetime | None = None) -> SignedSession:
-        return SignedSession(session.key, session.id_token, session.evse, at or self.utc())
+    def begun(self, session: SignedSession) -> SignedSession:
+        return SignedSession(session.key, session.id_token, session.evse, self.meter.register)
 
     def restart(self) -> None:
         """The program is started anew: what it remembered is gone."""

@@ -139,7 +139,7 @@ def test_unplugged_while_the_meter_signs_the_begin() -> None:
 
 def test_the_end_is_signed_before_it_is_recorded_and_released_after() -> None:
     made = running(scene())
-    session = SignedSession(KEY, CARD, "DE*ABC*E1", NOON)
+    session = SignedSession(KEY, CARD, "DE*ABC*E1", Wh(1000))
     asked = ending(made)
     assert asked == [EndSigning(session)]
     made.seconds += 4
@@ -206,7 +206,7 @@ def open_transaction(made: Scene) -> OpenTransaction:
 
 def test_after_a_power_cut_the_meter_goes_on_with_the_session() -> None:
     made = scene(transaction=open_transaction(running(scene())))
-    session = SignedSession(KEY, CARD, "DE*ABC*E1", NOON)
+    session = SignedSession(KEY, CARD, "DE*ABC*E1", Wh(1000))
     assert RecoverSigning(session) in made.do(board("B"))
     assert ending(made) == [EndSigning(session)]
     ended = records(made.do(signed(begin=False), read(1500)))[0]
@@ -218,7 +218,7 @@ def test_after_a_power_cut_without_the_vehicle_the_end_is_signed_too() -> None:
     made = scene(transaction=open_transaction(running(scene())))
     made.seconds += 3600
     asked = made.do(board("A"), read(1200))
-    assert EndSigning(SignedSession(KEY, CARD, "DE*ABC*E1", NOON)) in asked
+    assert EndSigning(SignedSession(KEY, CARD, "DE*ABC*E1", Wh(1000))) in asked
     ended = records(made.do(signed(begin=False), read(1200)))[0]
     assert isinstance(ended, Ended)
     assert (ended.reason, ended.meter.reading.signed, ended.at) == (StopReason.POWER_LOSS, END, NOON)
