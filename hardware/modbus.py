@@ -7,7 +7,8 @@ What this adds to a connection, because a bus of meters taught it to others:
 - a try that failed is followed by a pause for its device: a late RTU answer names neither its register nor its request,
   so it must have come and gone before the next request, or it would be taken for the answer to that one;
 - a port or gateway that vanished is opened again with the next request;
-- a loss is logged once and its recovery once, never once per poll, and a device that comes and goes only now and then.
+- a loss is logged once and its recovery once, never once per poll, and a device that comes and goes only now and then;
+- it can be lent: then its port is closed for somebody else to open, and every request fails at once.
 """
 
 import asyncio
@@ -110,7 +111,7 @@ class ModbusLine:
         self._turns = Turns()
         self._connection: Connection | None = None
         self._free_at = 0.0
-        self._port_lost = False
+        self._port_lost = self._is_lent = False
         self._devices: dict[int, _Device] = {}
         self._log = Log(__name__)
 
@@ -198,6 +199,17 @@ class ModbusLine:
             self._connection.close()
             self._connection = None
 
+    async def lend(self) -> None:
+        """Close the port for somebody else, after the request under way; until `take_back` all requests fail."""
+        await self._turns.acquire(Priority.TELEMETRY)
+        self._is_lent = True
+        self.close()
+        self._turns.release()
+
+    def take_back(self) -> None:
+        """Use the line again. Whoever had it has closed the port."""
+        self._is_lent = False
+
     async def _ask(self, request: Request, priority: Priority) -> Answer:
         address = request.address
         device = self._device(address)
@@ -268,6 +280,8 @@ class ModbusLine:
         return 0.0 if self._endpoint.transport is Transport.TCP else framing.gap_s()
 
     async def _open(self, framing: Framing) -> Connection:
+        if self._is_lent:
+            raise PortError(f"{self._port} is lent to a technician's tool: wait until that has ended")
         now = self._connection
         if now and now.is_open and (now.framing == framing or self._endpoint.transport is not Transport.SERIAL):
             return now

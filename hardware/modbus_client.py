@@ -6,7 +6,8 @@ The only module that imports pymodbus: its names change between minors.
 import asyncio
 import logging
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pymodbus import FramerType, ModbusException
@@ -116,6 +117,18 @@ def gone(endpoint: Endpoint, setting: str) -> PortError:
     return PortError(f"the gateway {endpoint} went away: check it, its network and the setting {setting}")
 
 
+@contextmanager
+def _cancel_is_kept() -> Iterator[None]:
+    """Raise the cancel that asyncio.wait_for, with which pymodbus waits, may forget before Python 3.12."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
 class Connection:
     """An open serial port or gateway. One request at a time."""
 
@@ -167,7 +180,8 @@ class Connection:
         self._heard = False
         try:
             async with asyncio.timeout(patience_s):
-                answer = await request.send(self._client)
+                with _cancel_is_kept():
+                    answer = await request.send(self._client)
         except (ModbusException, TimeoutError):
             return Failure.BROKEN if self._heard else Failure.SILENT
         code = refusal(answer)
@@ -195,7 +209,8 @@ class Connection:
             trace_packet=self._listen,
         )
         try:
-            is_open = await client.connect()
+            with _cancel_is_kept():
+                is_open = await client.connect()
         except termios.error as error:  # pyserial lets it through: the adapter does not have this parity or rate
             raise PortError(f"{path} can't be set to {framing}: correct the settings beside {setting}") from error
         if not is_open:
@@ -216,7 +231,9 @@ class Connection:
             reconnect_delay=0,
             trace_packet=self._listen,
         )
-        if not await client.connect():
+        with _cancel_is_kept():
+            is_open = await client.connect()
+        if not is_open:
             raise PortError(
                 f"the gateway {endpoint} does not take connections: check its supply, its address and the setting "
                 f"{setting}"

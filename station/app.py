@@ -234,7 +234,8 @@ class App:
             restart=self._stop.set,
         )
         path = socket_path(self._settings.journal.path, self._settings.service.socket)
-        return Service(path, Operations(inside).table)
+        operations = Operations(inside)
+        return Service(path, operations.table, operations.loans)
 
     def _status_page(self) -> StatusPage:
         page = self._settings.status_page

@@ -36,6 +36,7 @@ from station.core.evse_events import (
     Event,
     FaultCleared,
     KeepFaults,
+    Lent,
     MarkEnding,
     MeterRead,
     Notify,
@@ -156,6 +157,7 @@ class EvseTask:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._board_misses = self._meter_misses = 0
         self._unheeded = ""
+        self._is_lent = False
         self._turn = asyncio.Lock()
         self._group = asyncio.TaskGroup()
 
@@ -171,12 +173,35 @@ class EvseTask:
             HardwareError: of the test.
         """
         async with self._turn:
-            if self.charging.transaction or self.charging.phase is not Phase.IDLE:
-                raise ServiceError(f"EVSE {self.charging.evse_id} is in use: wait until nobody charges there")
+            self._refuse_if_used()
             try:
                 return await job(self._board, self._meter)
             finally:
                 await self._command("stop", self._board.stop())
+
+    async def hand_over(self) -> None:
+        """Open the contactor and leave board and meter alone until `take_back`; cards are refused meanwhile.
+
+        Raises:
+            ServiceError: somebody charges here or is about to, or they are handed over already.
+        """
+        async with self._turn:
+            self._refuse_if_used()
+            self._is_lent = True
+            await self._feed(Lent(True))
+            await self._command("stop", self._board.stop())
+
+    def take_back(self) -> None:
+        """Use board and meter again, after a self-test of the board."""
+        self._is_lent, self.self_test = False, None
+        self.tell(Tick())
+
+    def _refuse_if_used(self) -> None:
+        charging = self.charging
+        if charging.transaction or charging.phase is not Phase.IDLE:
+            raise ServiceError(f"EVSE {charging.evse_id} is in use: wait until nobody charges there")
+        if charging.is_lent:
+            raise ServiceError(f"EVSE {charging.evse_id} is in maintenance: another tool has its lines")
 
     async def run(self) -> NoReturn:
         """Serve the EVSE for ever. Failures of the devices are lived with; failures of the journal end it."""
@@ -192,8 +217,11 @@ class EvseTask:
 
     async def _look(self) -> None:
         """Ask the board, then the meter: a reading after an open contactor is a final one."""
-        await self._see_board()
-        await self._read_meter()
+        if not self._is_lent:
+            await self._see_board()
+            await self._read_meter()
+            if self.charging.is_lent:
+                await self._feed(Lent(False))
         await self._feed(Tick())
 
     async def _see_board(self) -> None:

@@ -16,6 +16,7 @@ from hardware.rfid.presence import is_random
 from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.ocpp.v16 import ID_TAG_LENGTH
+from station.bus_lending import evses_on, lent_bus
 from station.core.authorize import ACCEPTED, TokenInfo
 from station.core.configuration import KEYS, ChangeStatus, Configuration
 from station.core.recent_cards import RecentCards
@@ -24,7 +25,7 @@ from station.errors import ServiceError
 from station.evse_task import EvseTask
 from station.journal import Journal
 from station.log_ring import LogRing
-from station.service import Operation
+from station.service import Loan, Operation
 from station.service_client import NOT_ASKING, Facts
 from station.settings import StationSettings
 from station.status_file import State
@@ -63,7 +64,7 @@ class Inside:
 
 
 class Operations:
-    """See the module; `table` is what station.service serves."""
+    """See the module; `table` and `loans` are what station.service serves."""
 
     def __init__(self, inside: Inside) -> None:
         self._inside = inside
@@ -86,6 +87,7 @@ class Operations:
             "set_key": self._set_key,
             "restart": self._restart,
         }
+        self.loans: dict[str, Loan] = {"lend_bus": self._lend_bus}
 
     async def _version(self, _arguments: Facts) -> Facts:
         identity = self._inside.settings.identity
@@ -265,6 +267,13 @@ class Operations:
         # Only when the answer has left.
         asyncio.get_running_loop().call_later(0.5, self._inside.restart)
         return {}
+
+    @asynccontextmanager
+    async def _lend_bus(self, arguments: Facts) -> AsyncIterator[Facts]:
+        inside, bus = self._inside, _text(arguments, "bus")
+        users = evses_on(bus, inside.settings)
+        async with lent_bus(bus, inside.hardware.lines, inside.evses, users):
+            yield {"evses": list(users)}
 
     def _task(self, arguments: Facts) -> EvseTask:
         numbers = list(self._inside.evses)

@@ -14,6 +14,7 @@ Rules:
 - What the board does must match what we want: an offer without a transaction is stopped, a missing one is made again.
 - Where the meter signs, its signed begin comes before Record(Started), and its signed end before Record(Ended).
 - A contactor that stays closed when it must be open is welded: nothing starts until a technician has cleared that.
+- While a technician's tool has its lines nothing starts, and it is out of service.
 """
 
 from collections.abc import Callable
@@ -41,6 +42,7 @@ from station.core.evse_events import (
     Event,
     FaultCleared,
     KeepFaults,
+    Lent,
     MarkEnding,
     MeterRead,
     Notify,
@@ -114,6 +116,7 @@ class Charging:
         self.evse_id = evse_id
         self.transaction = transaction
         self.operative = operative
+        self.is_lent = False
         self.phase = Phase.IDLE
         if transaction:
             self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
@@ -193,6 +196,8 @@ class Charging:
     @property
     def blocked_by(self) -> str:
         """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
+        if self.is_lent:
+            return "maintenance: a technician's tool has the lines of this EVSE, and gives them back when it ends"
         if self._board_lost or self._board is None:
             return "the EVSE controller board does not answer: check its power, port, address and wiring"
         if WELDED in self.latched:
@@ -237,6 +242,8 @@ class Charging:
                 self._deauthorize(now)
             case EndRequested(reason):
                 self._begin_ending(Ending(reason), now)
+            case Lent(yes):
+                self.is_lent = yes
             case OperativeChanged(operative):
                 self.operative = operative
             case SelfTested(failed):
@@ -512,6 +519,8 @@ class Charging:
             self._do(notice)
 
     def _status(self) -> Status:
+        if self.is_lent:
+            return Status.UNAVAILABLE
         if self._board_lost or self._board is None or self.faults:
             return Status.FAULTED
         if self.phase in (Phase.RUNNING, Phase.RESUMING, Phase.ENDING):
@@ -528,6 +537,8 @@ class Charging:
         return Status.PREPARING if self.is_plugged else Status.AVAILABLE
 
     def _error(self) -> tuple[str, str]:
+        if self.is_lent:
+            return NO_ERROR, "maintenance"
         if self._board_lost:
             return _OTHER_ERROR, "the EVSE controller board does not answer"
         if WELDED in self.latched:

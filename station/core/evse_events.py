@@ -107,6 +107,13 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """A technician's tool has the lines of this EVSE, or has given them back."""
+
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OperativeChanged:
     """ChangeAvailability; takes effect when no transaction runs."""
 
@@ -167,6 +174,7 @@ Event = (
     | RemoteStart
     | Deauthorized
     | EndRequested
+    | Lent
     | OperativeChanged
     | SelfTested
     | RcdTested

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from hardware.bus import Direction, Endpoint, Framing, Priority, Transport
@@ -10,7 +9,7 @@ from hardware.errors import DeviceError, LinkError, PortError
 from hardware.meters.catalogue import all_tables
 from hardware.meters.register_map import MeterTable, Register
 from hardware.modbus import ModbusLine
-from station.field.alone import alone
+from station.field.alone import with_buses
 from station.field.dialog import Dialog
 from station.field.meter_words import Words
 from station.field.recognition import Candidate, Looked, advice, bus_lines, candidates, evse_lines
@@ -70,23 +69,23 @@ class Findings:
     devices: list[Device] = field(default_factory=list)
 
 
-async def run(dialog: Dialog, _service: Service, settings: StationSettings, *, port: str = "") -> None:
-    """Search one line, or all lines of the settings. The agent must not run: it uses them.
+async def run(dialog: Dialog, service: Service, settings: StationSettings, *, port: str = "") -> None:
+    """Search one line, or all lines of the settings. A running agent lends them, if the person agrees.
 
     Args:
         dialog: the person.
-        _service: the agent; a scan can't go through it.
+        service: the agent.
         settings: of the station.
         port: device file or gateway; empty = the lines of the settings.
 
     Raises:
-        FieldError: the agent runs and has the line.
+        FieldError: the person does not agree.
+        ServiceError: somebody charges on the line.
         PortError: the port is missing, busy or forbidden.
     """
-    targets = [target for target in targets_of(settings) if port in ("", target.port)] or [Target("rs485", port)]
-    ours = any(target.port == port for target in targets_of(settings))
-    with alone(settings) if ours or not port else nullcontext():
-        for target in targets:
+    ours = [target for target in targets_of(settings) if port in ("", target.port)]
+    async with with_buses([target.name for target in ours], dialog, service, settings):
+        for target in ours or [Target("rs485", port)]:
             await dialog.say(f"{target.name}: {target.port}")
             await scan(dialog, target)
 

@@ -13,12 +13,13 @@ from hardware.meters import catalogue
 from hardware.meters.register_map import MeterTable, Quantity, decode, energy, energy_step
 from station.devices import Hardware, build_hardware
 from station.errors import FieldError, ServiceError
-from station.field.alone import alone
+from station.field.alone import alone, with_buses
 from station.field.dialog import Dialog
 from station.field.display_check import EXPORT, WORD_ORDER, Verdict, compare
 from station.field.keeping import keep, keeping_path, kept
 from station.field.meter_words import Row, Words
 from station.field.text import Text
+from station.german import said
 from station.service_client import Facts, Service
 from station.settings import EvseSettings, StationSettings
 
@@ -94,7 +95,7 @@ def described(facts: Mapping[str, Any], language: str) -> list[str]:
     head = f"EVSE {facts['evse']}  {name}".rstrip()
     if facts.get("energy_wh") is None:
         silent = Text("no reading: the meter does not answer", "kein Wert: der Zähler antwortet nicht")
-        return [head, f"    {facts.get('trouble') or silent.of(language)}"]
+        return [head, f"    {said(facts.get('trouble') or '', language) or silent.of(language)}"]
     age = facts.get("age_s") or 0.0
     power = "" if facts.get("power_w") is None else f"   {facts['power_w'] / 1000:.2f} kW"
     old = Text(f"   {age:.0f} s old", f"   vor {age:.0f} s").of(language) if age >= 1 else ""
@@ -108,17 +109,20 @@ def described(facts: Mapping[str, Any], language: str) -> list[str]:
     return [*lines, f"    {'   '.join(phases)}"] if phases else lines
 
 
-async def registers(dialog: Dialog, _service: Service, settings: StationSettings, *, evse: int = 1) -> None:
+async def registers(dialog: Dialog, service: Service, settings: StationSettings, *, evse: int = 1) -> None:
     """Show every register of a meter's table as it is read, with its source, then what must be known of the model.
 
     Raises:
-        FieldError: the agent runs, or there is no such EVSE.
+        FieldError: the agent runs and the person wants it to keep the line, or there is no such EVSE.
+        ServiceError: somebody charges on the line.
         HardwareError: the meter does not answer.
     """
     chosen, table = _chosen(settings, evse)
     state = Text("verified on a bench", "auf dem Prüfplatz geprüft") if table.verified else _UNVERIFIED
     await dialog.say(f"{table.model}: {table.title}\n{state.of(dialog.language)}")
-    for row in await _rows(settings, chosen, table):
+    async with with_buses([chosen.meter_bus], dialog, service, settings):
+        rows = await _rows(settings, chosen, table)
+    for row in rows:
         words = " ".join(f"{word:04X}" for word in row.words) or _REFUSED.of(dialog.language)
         register = row.register
         value = row.text or ("-" if row.value is None else f"{row.value} {register.unit}")
@@ -151,7 +155,13 @@ async def verify(dialog: Dialog, service: Service, settings: StationSettings, *,
     step = energy_step(row, Decimal(register_wh) if row.unit == "Wh" else Decimal(register_wh) / 1000)
     verdict = compare(typed, register_wh, step)
     if not verdict.passed:
-        verdict = compare(typed, register_wh, step, await _otherwise(settings, chosen, table))
+        others: dict[str, int] = {}
+        try:
+            async with with_buses([chosen.meter_bus], dialog, service, settings):
+                others = await _otherwise(settings, chosen, table)
+        except (FieldError, ServiceError):
+            pass  # the agent keeps the line: the verdict stands, only without its cause
+        verdict = compare(typed, register_wh, step, others)
     await dialog.say(verdict.text.of(dialog.language))
     _remember(settings, facts, verdict)
     return verdict
@@ -176,20 +186,19 @@ def _chosen(settings: StationSettings, number: int) -> tuple[EvseSettings, Meter
 
 
 async def _rows(settings: StationSettings, evse: EvseSettings, table: MeterTable) -> list[Row]:
-    with alone(settings):
-        hardware = build_hardware(settings, settings.clock.build())
-        try:
-            words = Words(hardware.lines[evse.meter_bus], evse.meter_address)
-            return await words.rows(table, table.registers)
-        finally:
-            _close(hardware)
+    hardware = build_hardware(settings, settings.clock.build())
+    try:
+        words = Words(hardware.lines[evse.meter_bus], evse.meter_address)
+        return await words.rows(table, table.registers)
+    finally:
+        _close(hardware)
 
 
 async def _otherwise(settings: StationSettings, evse: EvseSettings, table: MeterTable) -> dict[str, int]:
-    """Read the same meter in other ways, each of which is a mistake that is made. Not while the agent has the bus."""
+    """Read the same meter in other ways, each of which is a mistake that is made."""
     try:
         rows = {row.register.quantity: row for row in await _rows(settings, evse, table)}
-    except (FieldError, HardwareError):
+    except HardwareError:
         return {}
     others = {}
     bought, sold = rows[Quantity.ENERGY_IMPORT], rows.get(Quantity.ENERGY_EXPORT)

@@ -14,7 +14,7 @@ from station.journal import journal_lock
 from station.service_client import Facts
 from station.settings import StationSettings
 from tests.link.bus import BAUD, BOARD, METER, open_bus
-from tests.unit.station.field.scripted import Scripted
+from tests.unit.station.field.scripted import NoLoans, Scripted
 
 CONFIG = """
 [identity]
@@ -38,12 +38,12 @@ meter_address = {meter}
 """
 
 
-class Stopped:
+class Stopped(NoLoans):
     async def call(self, operation: str, arguments: Mapping[str, object] = {}) -> Facts:
         raise ServiceError("the agent does not run")
 
 
-class Running:
+class Running(NoLoans):
     async def call(self, operation: str, arguments: Mapping[str, object] = {}) -> Facts:
         facts: Facts = {"evse": 1, "energy_wh": 4_711_123, "power_w": 11_000, "age_s": 3.2, "voltages_mv": [230_100]}
         return {"meters": [{**facts, "model": "SDM72DM-V2", "serial": "22411873"} if arguments else facts]}
@@ -102,18 +102,21 @@ def test_verify_compares_with_the_display_and_remembers(tmp_path: Path, typed: s
 
 
 def test_the_running_agent_is_asked_and_keeps_the_bus(tmp_path: Path) -> None:
-    dialog = Scripted([])
+    dialog = Scripted([False])
 
     async def tool(settings: StationSettings) -> None:
         with journal_lock(settings.journal.path):
             await meter_tools.read(dialog, Running(), settings)
-            with pytest.raises(FieldError, match="systemctl stop emops-station"):
+            with pytest.raises(FieldError, match="the agent keeps the line"):
                 await meter_tools.registers(dialog, Running(), settings)
+            with pytest.raises(FieldError, match="systemctl stop emops-station"):
+                await meter_tools.registers(dialog, Stopped(), settings)
         with pytest.raises(FieldError, match="there is no EVSE 7"):
             await meter_tools.registers(dialog, Running(), settings, evse=7)
 
     on_a_bus(tmp_path, tool)
     assert "4711.123 kWh   11.00 kW   3 s old" in dialog.heard
+    assert "May EVSE 1 be out of service" in dialog.heard
 
 
 def test_a_silent_meter_is_named(tmp_path: Path) -> None:

@@ -157,6 +157,30 @@ def test_what_a_client_began_is_ended_without_it(tmp_path: Path) -> None:
     assert ended == [True]
 
 
+def test_the_agent_ends_quietly_while_clients_are_connected(tmp_path: Path) -> None:
+    complaints: list[Any] = []
+
+    async def slow(_arguments: Facts) -> Facts:
+        await asyncio.sleep(60)
+        return {}
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+        path = tmp_path / "service"
+        async with serving(path, slow=slow):
+            idle, busy = [await asyncio.open_unix_connection(str(path)) for _ in range(2)]
+            busy[1].write(b'{"id": 1, "do": "slow"}\n')
+            idle[1].write(b'{"id": 1, "do": "echo"}\n')
+            await idle[0].readline()
+        for reader, writer in (idle, busy):
+            async with asyncio.timeout(2):
+                assert await reader.read() == b"", "the client sees the end at once"
+            writer.close()
+
+    asyncio.run(run())
+    assert not complaints
+
+
 def test_a_file_of_a_dead_agent_is_no_hindrance(tmp_path: Path) -> None:
     path = tmp_path / "service"
     dead = socket.socket(socket.AF_UNIX)
@@ -357,3 +381,52 @@ def test_restart_ends_the_agent_in_order(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert site.stops
+
+
+def test_a_loan_ends_when_its_client_is_silent_gives_it_back_or_leaves(tmp_path: Path) -> None:
+    out: list[str] = []
+
+    @asynccontextmanager
+    async def lend(arguments: Facts) -> AsyncIterator[Facts]:
+        out.append(arguments["what"])
+        try:
+            yield {"lent": arguments["what"]}
+        finally:
+            out.remove(arguments["what"])
+
+    async def until_back() -> None:
+        async with asyncio.timeout(2):
+            while out:  # noqa: ASYNC110  nobody sets an event
+                await asyncio.sleep(0.01)
+
+    async def fail(client: ServiceClient) -> None:
+        async with client.borrow("lend", {"what": "bus"}):
+            await asyncio.sleep(0.5)
+            assert out == ["bus"]
+            raise RuntimeError("of the tool")
+
+    async def run() -> None:
+        path = tmp_path / "service"
+        task = asyncio.create_task(Service(path, {"echo": echo}, {"lend": lend}, loan_s=0.3).run())
+        await there(path)
+        for end in (b'{"id": 2, "do": "give_back"}\n', b""):
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            for _ in range(3):
+                writer.write(b'{"id": 1, "do": "lend", "with": {"what": "bus"}}\n')
+                assert json.loads(await reader.readline()) == {"id": 1, "result": {"lent": "bus"}}
+            writer.write(b'{"id": 1, "do": "lend", "with": {"what": "else"}}\n')
+            assert "one loan at a time" in json.loads(await reader.readline())["error"]
+            assert out == ["bus"]
+            writer.write(end)
+            if not end:
+                assert not await reader.read()  # the service has lost its patience
+            await until_back()
+            writer.close()
+        client = ServiceClient(path, keep_loan_s=0.05)
+        with pytest.raises(RuntimeError, match="of the tool"):
+            await fail(client)
+        await until_back()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())

@@ -1,7 +1,21 @@
 """A person who answers in an order that was written down before."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from station.errors import ServiceError
+from station.service_client import Facts
+
+
+class NoLoans:
+    """The half of Service that lends, where nothing is lent."""
+
+    @asynccontextmanager
+    async def borrow(self, operation: str, arguments: Mapping[str, object] = {}) -> AsyncIterator[Facts]:
+        if operation:
+            raise ServiceError("nothing is lent here")
+        yield {}
 
 
 class Scripted:

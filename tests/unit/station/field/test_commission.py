@@ -17,7 +17,7 @@ from station.service import socket_path
 from station.service_client import Facts, Service, ServiceClient
 from station.settings import StationSettings
 from tests.link.csms import NOW, Csms, eventually
-from tests.unit.station.field.scripted import Scripted
+from tests.unit.station.field.scripted import NoLoans, Scripted
 from tests.unit.station.site import Site, settings, station
 
 DO, SKIP = 0, 1
@@ -112,7 +112,7 @@ def test_a_station_is_commissioned_and_its_report_is_signed(tmp_path: Path, port
         commission.read_report(file)
 
 
-class Devices:
+class Devices(NoLoans):
     """An agent with a modem and a board that tests itself, whose second contactor test passes."""
 
     def __init__(self, dbm: Sequence[int | None] = (-97, -71, None, -83)) -> None:

@@ -21,7 +21,7 @@ from station.field.signature import is_signed, key_path, station_key
 from station.field.sticks import parse_mounts
 from station.service_client import Facts
 from station.settings import StationSettings
-from tests.unit.station.field.scripted import Scripted
+from tests.unit.station.field.scripted import NoLoans, Scripted
 
 CONFIG = """
 [identity]
@@ -48,14 +48,14 @@ id_token = "04A1B2C3D4"
 SECRETS = ("hunter2", "tr0ub4dor", "4711", "geheim", "04A1B2C3D4")
 
 
-class Chatty:
+class Chatty(NoLoans):
     """An agent that puts secrets into its answers, as a careless log would."""
 
     async def call(self, operation: str, arguments: Mapping[str, object] = {}) -> Facts:
         return {"line": f"{operation}: AT+CPIN=4711 then tr0ub4dor and 14711"}
 
 
-class Absent:
+class Absent(NoLoans):
     async def call(self, operation: str, arguments: Mapping[str, object] = {}) -> Facts:
         raise StationError("the agent does not run")
 

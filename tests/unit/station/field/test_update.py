@@ -18,7 +18,7 @@ from station.field.release import is_older, other_slot, read_release
 from station.field.signature import StationKey, station_key
 from station.service_client import Facts
 from station.settings import StationSettings, UpdateSettings
-from tests.unit.station.field.scripted import Scripted
+from tests.unit.station.field.scripted import NoLoans, Scripted
 
 PROGRAM = """import sys
 def main():
@@ -27,7 +27,7 @@ def main():
 """
 
 
-class Agent:
+class Agent(NoLoans):
     """A running agent. After a restart it answers only if the new version works."""
 
     def __init__(self, transaction: str = "") -> None:
@@ -37,7 +37,7 @@ class Agent:
         return {"evses": [{"id": 1, "transaction": self.transaction}]}
 
 
-class Stopped:
+class Stopped(NoLoans):
     async def call(self, operation: str, arguments: Mapping[str, object] = {}) -> Facts:
         raise ServiceError("the agent does not run")
 
