@@ -16,6 +16,14 @@ AGENT = {
     "the residual current device failed its test: have it checked, then repeat the self-test": (
         "der RCD (Fehlerstromschutz) hat seine Prüfung nicht bestanden: prüfen lassen, dann Selbsttest wiederholen"
     ),
+    "the meter does not sign the begin: {failure}": "der Zähler signiert den Beginn nicht: {failure}",
+    "the meter must sign who charges, and nobody can say now whether the card is good": (
+        "der Zähler muss signieren, wer lädt, und niemand kann jetzt sagen, ob die Karte gültig ist"
+    ),
+    "another transaction is running here": "hier läuft schon ein Ladevorgang",
+    "no vehicle was plugged in in time": "es wurde nicht rechtzeitig ein Fahrzeug angesteckt",
+    "the vehicle was unplugged": "das Fahrzeug wurde abgesteckt",
+    "the card was shown again": "die Karte wurde noch einmal gezeigt",
     "the contactor is still closed": "das Schütz ist noch geschlossen",
     "the board still reports its contactor as faulty": "die Ladesteuerung meldet ihr Schütz noch als defekt",
     "the test of the residual current device did not end": (

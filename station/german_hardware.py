@@ -144,6 +144,9 @@ HARDWARE = {
     "the id has more than the {most} characters that the meter {meter} takes": (
         "die Kennung hat mehr als die {most} Zeichen, die der Zähler {meter} nimmt"
     ),
+    "the id holds a character that the meter can't sign: give this driver another id": (
+        "die Kennung enthält ein Zeichen, das der Zähler nicht signieren kann: dem Fahrer eine andere Kennung geben"
+    ),
     "the metadata for the meter {meter} are too long: shorten evse.signed_name": (
         "die Angaben für den Zähler {meter} sind zu lang: evse.signed_name kürzen"
     ),

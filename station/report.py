@@ -49,6 +49,13 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         for evse in status["evses"]
         if evse["blocked_by"]
     ]
+    lines += [
+        f"EVSE {evse['id']}: "
+        + say("the last card was refused", "die letzte Karte wurde abgelehnt")
+        + f": {said(evse['refused'], language)}."
+        for evse in status["evses"]
+        if evse.get("refused") and not evse["blocked_by"]
+    ]
     if status["csms"] != "connected":
         lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):
