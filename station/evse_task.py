@@ -196,6 +196,9 @@ class EvseTask:
         self._is_lent, self.self_test = False, None
         self.tell(Tick())
 
+    def _is_unused(self) -> bool:
+        return self.charging.phase is Phase.IDLE and not self._is_lent
+
     def _refuse_if_used(self) -> None:
         charging = self.charging
         if charging.transaction or charging.phase is not Phase.IDLE:
@@ -208,7 +211,7 @@ class EvseTask:
         async with self._group:
             self._group.create_task(self._board.run())
             if self._signatures:
-                self._group.create_task(self._signatures.run(lambda: self.charging.phase is Phase.IDLE))
+                self._group.create_task(self._signatures.run(self._is_unused))
             while True:
                 async with self._turn:
                     await self._look()
