@@ -13,6 +13,7 @@ from hardware.rfid.readers import Pn532Reader, SerialReader
 from shared.config import parse
 from simulators.app import open_world
 from simulators.settings import Settings
+from simulators.signing_meter import SigningMeter
 from simulators.world import World
 
 
@@ -131,6 +132,32 @@ def test_the_board_fails_and_is_mended(tmp_path: Path) -> None:
         for fault, closed in (("welded", True), ("rcd", False), ("", False)):
             evse = (await client.post("/board", json={"fault": fault})).json()["evses"]["1"]
             assert (evse["contactor_closed"], evse["pilot"]) == (closed, "F" if fault == "rcd" else "A")
+
+    _with(tmp_path, scenario)
+
+
+def test_a_signing_meter_loses_its_power(tmp_path: Path) -> None:
+    async def run() -> None:
+        made = settings(tmp_path)
+        signing = replace(made, bus=replace(made.bus, meter="EM580"))
+        async with (
+            open_world(signing) as (world, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        ):
+            meter = world.site.meter
+            assert isinstance(meter, SigningMeter)
+            for register, word in zip(range(0x7032, 0x7036), (0x5300, 0x6904, 0, 0), strict=True):
+                meter.write(register, word)
+            assert meter.clock is not None
+            assert (await client.post("/meter", json={"loses_power": True})).status_code == 200
+            assert meter.clock is None
+
+    asyncio.run(run())
+
+
+def test_another_meter_forgets_nothing_without_power(tmp_path: Path) -> None:
+    async def scenario(client: httpx.AsyncClient, _world: World) -> None:
+        assert (await client.post("/meter", json={"loses_power": True})).status_code == 409
 
     _with(tmp_path, scenario)
 
