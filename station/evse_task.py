@@ -371,10 +371,11 @@ class EvseTask:
                     await self._command("show", self._board.show(_LIGHTS[status]))
             case SendSample(value):
                 self._outlets.sample(evse_id, value)
-            case Tell(fact, why):
+            case Tell(fact, why, is_danger):
                 transaction = self.charging.transaction
                 fields = {"key": transaction.started.key} if transaction else {}
-                _LOG.info(fact, evse=evse_id, **fields, **({"reason": why} if why else {}))
+                log = _LOG.error if is_danger else _LOG.info
+                log(fact, evse=evse_id, **fields, **({"reason": why} if why else {}))
 
     async def _test_rcd(self) -> RcdTested:
         """Test the residual current device before a charge; a board that can't is taken as passed."""

@@ -16,6 +16,20 @@ AGENT = {
     "the residual current device failed its test: have it checked, then repeat the self-test": (
         "der RCD (Fehlerstromschutz) hat seine Prüfung nicht bestanden: prüfen lassen, dann Selbsttest wiederholen"
     ),
+    "maintenance: a technician's tool has the lines of this EVSE, and gives them back when it ends": (
+        "Wartung: ein Werkzeug des Technikers hat den Bus dieses Ladepunkts und gibt ihn am Ende zurück"
+    ),
+    "EVSE {evse} is in maintenance: another tool has its lines": (
+        "Ladepunkt {evse} ist in Wartung: ein anderes Werkzeug hat seinen Bus"
+    ),
+    "the agent has ended, and the loan with it: begin again": (
+        "das Stationsprogramm wurde beendet und hat den Bus nicht mehr: noch einmal beginnen"
+    ),
+    "there is no bus {bus}; there are: {names}": "es gibt keinen Bus {bus}; es gibt: {names}",
+    "{port} is lent to a technician's tool: wait until that has ended": (
+        "{port} ist an ein Werkzeug des Technikers verliehen: dessen Ende abwarten"
+    ),
+    "a connection has one loan at a time: {end} first": "eine Verbindung leiht nur eines zur Zeit: erst {end}",
     "the meter does not sign the begin: {failure}": "der Zähler signiert den Beginn nicht: {failure}",
     "the meter must sign who charges, and nobody can say now whether the card is good": (
         "der Zähler muss signieren, wer lädt, und niemand kann jetzt sagen, ob die Karte gültig ist"
@@ -30,8 +44,8 @@ AGENT = {
         "die Prüfung des RCD (Fehlerstromschutz) ging nicht zu Ende"
     ),
     # asking the agent
-    "the agent does not run: systemctl start emops-station starts it": (
-        "das Stationsprogramm läuft nicht: systemctl start emops-station startet es"
+    "the agent (the station's program) does not run: switch the station off and on, or systemctl start emops-station": (
+        "das Stationsprogramm läuft nicht: Station aus- und einschalten, oder systemctl start emops-station"
     ),
     (
         "the vehicle side does not ask for energy: plug in the test adapter and set it to state C, then test again."
@@ -87,16 +101,6 @@ AGENT = {
     'write a request as {"id": 1, "do": "status", "with": {}}': (
         'eine Anfrage lautet {"id": 1, "do": "status", "with": {}}'
     ),
-    "EVSE {evse} is in maintenance: another tool has its lines": (
-        "Ladepunkt {evse} ist in Wartung: ein anderes Werkzeug hat seine Leitungen"
-    ),
-    "a connection has one loan at a time: {operation} first": (
-        "eine Verbindung leiht nur eines zugleich: erst {operation}"
-    ),
-    "the agent has ended, and the loan with it: begin again": (
-        "das Stationsprogramm wurde beendet: noch einmal beginnen"
-    ),
-    "there is no bus {name}; there are: {names}": "es gibt keinen Bus {name}; es gibt: {names}",
     # journal and files
     "the journal can't be used: {error}. Is the disk full?": (
         "das Journal ist nicht zu gebrauchen: {error}. Ist der Speicher voll?"

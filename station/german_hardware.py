@@ -103,9 +103,6 @@ HARDWARE = {
     "counted {counted} Wh while its power register told {told} Wh": (
         "zählte {counted} Wh, während sein Leistungsregister {told} Wh ergab"
     ),
-    "{port} is lent to a technician's tool: wait until that has ended": (
-        "{port} ist an ein Werkzeug des Technikers verliehen: warten, bis es fertig ist"
-    ),
     # signed meters
     "the meter {meter} does not sign: {reason}": "der Zähler {meter} signiert nicht: {reason}",
     "the meter {meter} tells no public key": "der Zähler {meter} nennt keinen öffentlichen Schlüssel",
@@ -339,8 +336,8 @@ HARDWARE = {
         "Passwort prüfen, und den SIM-Vertrag"
     ),
     (
-        "{modem}: no connection to {host}:{port} (its error {error}); check the backend's address and that the APN "
-        "reaches it"
+        "{modem}: no connection to {host}:{port} (its error {error}); check the central system's address and that the "
+        "APN reaches it"
     ): (
         "{modem}: keine Verbindung zu {host}:{port} (Fehler {error}); Adresse der Zentrale prüfen, und ob der "
         "Zugangspunkt (APN) dorthin führt"

@@ -5,9 +5,10 @@ from typing import Any
 from station.field.text import Text
 from station.german import said
 from station.ledger_view import read_rows
+from station.service_client import AGENT_DOWN
 from station.settings import StationSettings
 from station.status_file import read_status, status_path
-from station.wording import REGISTRATION, blocked, named
+from station.wording import REGISTRATION, blocked, evse_name, named
 
 Status = dict[str, Any]
 """Any: what the status file holds (station.app) and the counts of the journal, for printing."""
@@ -38,19 +39,14 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         return Text(en, de).of(language)
 
     if not status["running"]:
-        return [
-            say(
-                "The agent does not run. Start it with emops-station run.",
-                "Das Stationsprogramm läuft nicht. Start: systemctl start emops-station.",
-            )
-        ]
+        return [_sentence(AGENT_DOWN, language)]
     lines = [
-        f"EVSE {evse['id']}: {blocked(evse['blocked_by'], evse.get('faults', ()), language)}."
+        f"{evse_name(evse['id'], language)}: {blocked(evse['blocked_by'], evse.get('faults', ()), language)}."
         for evse in status["evses"]
         if evse["blocked_by"]
     ]
     lines += [
-        f"EVSE {evse['id']}: "
+        f"{evse_name(evse['id'], language)}: "
         + say("the last card was refused", "die letzte Karte wurde abgelehnt")
         + f": {said(evse['refused'], language)}."
         for evse in status["evses"]
@@ -59,7 +55,7 @@ def reasons(status: Status, language: str = "en") -> list[str]:
     if status["csms"] != "connected":
         lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):
-        modem = named(REGISTRATION, status["modem"], language) if language == "de" else status["modem"]
+        modem = named(REGISTRATION, status["modem"], language)
         lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
     if status["time"] == "unset":
         lines.append(
@@ -71,15 +67,15 @@ def reasons(status: Status, language: str = "en") -> list[str]:
     if status["pending"]:
         lines.append(
             say(
-                f"{status['pending']} transaction messages wait for delivery.",
+                f"{status['pending']} messages about charges wait for delivery; none is lost.",
                 f"{status['pending']} Meldungen über Ladevorgänge warten auf Zustellung; sie gehen nicht verloren.",
             )
         )
     if status["parked"]:
         lines.append(
             say(
-                f"{status['parked']} transaction messages were refused for good: see emops-station ledger show.",
-                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: siehe `ledger`.",
+                f"{status['parked']} messages about charges were refused for good: `ledger` tells why.",
+                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `meldungen` sagt, warum.",
             )
         )
     good = say(
@@ -87,3 +83,8 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
     )
     return lines or [good]
+
+
+def _sentence(text: str, language: str) -> str:
+    text = said(text, language)
+    return f"{text[:1].upper()}{text[1:]}."

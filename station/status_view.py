@@ -5,6 +5,8 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from station.wording import REGISTRATION, STATUS, TIME, evse_name, named
+
 REFRESH_S = 5
 
 _TEXTS = {
@@ -17,11 +19,10 @@ _TEXTS = {
         "parked": "Refused for good",
         "charging": "transaction running",
         "cost": "Cost so far",
-        "stopped": "The agent does not run",
+        "stopped": "The station's program does not run",
         "as_of": "as of",
         "connected": "connected",
         "not_connected": "not connected",
-        "unset": "not known yet",
     },
     "de": {
         "why": "Warum",
@@ -32,25 +33,13 @@ _TEXTS = {
         "parked": "Endgültig abgelehnt",
         "charging": "Ladevorgang läuft",
         "cost": "Kosten bisher",
-        "stopped": "Der Agent läuft nicht",
+        "stopped": "Das Stationsprogramm läuft nicht",
         "as_of": "Stand",
         "connected": "verbunden",
         "not_connected": "nicht verbunden",
-        "unset": "noch nicht bekannt",
     },
 }
 
-STATUSES_DE = {
-    "Available": "Frei",
-    "Preparing": "Bereitet vor",
-    "Charging": "Lädt",
-    "SuspendedEV": "Fahrzeug pausiert",
-    "SuspendedEVSE": "Station pausiert",
-    "Finishing": "Wird beendet",
-    "Reserved": "Reserviert",
-    "Unavailable": "Außer Betrieb",
-    "Faulted": "Gestört",
-}
 _GOOD = frozenset({"Available", "Preparing", "Charging", "SuspendedEV", "Finishing"})
 
 _STYLE = """
@@ -95,7 +84,7 @@ def page(name: str, status: dict[str, Any], reasons: Sequence[str], at: datetime
         f'<meta http-equiv="refresh" content="{REFRESH_S}">'
         f"<title>{escape(name)}</title><style>{_STYLE}</style></head><body><main><h1>{escape(name)}</h1>{evses}"
         f'<section><h2>{words["why"]}</h2><div class="{"good" if is_good else "bad"}">{sentences}</div></section>'
-        f"<section>{_facts(status, words)}</section>"
+        f"<section>{_facts(status, words, language)}</section>"
         f"<footer><span>{words['as_of']} {at:%Y-%m-%d %H:%M:%S} UTC</span>"
         f'<a href="/?lang={other}">{"English" if other == "en" else "Deutsch"}</a></footer></main></body></html>'
     )
@@ -104,22 +93,24 @@ def page(name: str, status: dict[str, Any], reasons: Sequence[str], at: datetime
 # Any: as above.
 def _evse(evse: dict[str, Any], words: dict[str, str], language: str) -> str:
     status = str(evse["status"])
-    word = STATUSES_DE.get(status, status) if language == "de" else status
+    word = named(STATUS, status, language)
     lines = [words["charging"]] if evse["transaction"] else []
     if evse["cost"]:
         lines.append(f"{words['cost']}: {evse['cost']}")
     more = "".join(f"<p>{escape(line)}</p>" for line in lines)
     mood = "good" if status in _GOOD else "bad"
-    return f'<section><h2>EVSE {evse["id"]}</h2><div class="big {mood}">{escape(word)}</div>{more}</section>'
+    name = evse_name(evse["id"], language)
+    return f'<section><h2>{name}</h2><div class="big {mood}">{escape(word)}</div>{more}</section>'
 
 
 # Any: as above.
-def _facts(status: dict[str, Any], words: dict[str, str]) -> str:
-    modem = " ".join(str(status[key]) for key in ("modem", "operator") if status[key])
+def _facts(status: dict[str, Any], words: dict[str, str], language: str) -> str:
+    registration = named(REGISTRATION, status["modem"], language) if status["modem"] else ""
+    modem = f"{registration} {status['operator']}".strip()
     rows = {
         "csms": words["connected" if status["csms"] == "connected" else "not_connected"],
         "modem": modem,
-        "time": words["unset"] if status["time"] == "unset" else status["time"],
+        "time": named(TIME, status["time"], language),
         "pending": status["pending"],
         "parked": status["parked"],
     }

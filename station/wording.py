@@ -96,6 +96,11 @@ def blocked(sentence: str, faults: Collection[str], language: str) -> str:
     return said(sentence, language)
 
 
+def evse_name(number: object, language: str) -> str:
+    """Name an EVSE."""
+    return f"Ladepunkt {number}" if language == "de" else f"EVSE {number}"
+
+
 def signal(dbm: int | None) -> Text:
     """Judge a signal strength."""
     return _NO_SIGNAL if dbm is None else next(text for least, text in _SIGNAL if dbm >= least)

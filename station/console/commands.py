@@ -23,13 +23,13 @@ _METER = (
         Text("registers", "register"),
         Text("all values that the meter tells", "alle Werte des Zählers"),
         tool_commands.meter_registers,
-        more=Text("The agent must be stopped meanwhile.", "Das Stationsprogramm muss dabei angehalten sein."),
+        more=Text("Nobody can charge on that line meanwhile.", "An diesem Bus lädt dabei niemand."),
     ),
     Command(
         Text("scan", "suchen"),
         Text("search the lines for meters", "Zähler am Bus suchen"),
         tool_commands.meter_scan,
-        more=Text("The agent must be stopped meanwhile.", "Das Stationsprogramm muss dabei angehalten sein."),
+        more=Text("Nobody can charge on that line meanwhile.", "An diesem Bus lädt dabei niemand."),
     ),
     Command(
         Text("bus", "bus"),
@@ -148,7 +148,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         Text("modem", "modem"),
         Text("signal, while you turn the antenna", "Signal, beim Drehen der Antenne"),
-        look_commands.modem,
+        tool_commands.modem,
         more=Text(
             "dBm tells how strong the radio signal is: -70 is very good, -95 just enough, -110 too weak.",
             "dBm sagt, wie stark das Funksignal ist: -70 ist sehr gut, -95 reicht knapp, -110 ist zu schwach.",
@@ -165,11 +165,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         Text("evse", "ladepunkt"),
-        Text("charging places: state, tests, faults", "Zustand, Prüfungen, Störungen"),
+        Text("charging places (EVSE): states, tests", "Zustand, Prüfungen, Störungen"),
         parts=_EVSE,
         more=Text(
-            "EVSE is the charging place: board, contactor, socket or cable.",
-            "Ladepunkt (EVSE): Steuerung, Schütz, Dose oder Kabel.",
+            "EVSE is the charging place: board, contactor (main switch), socket or cable.",
+            "Ladepunkt (EVSE): Ladesteuerung, Schütz (Hauptschalter), Dose oder Kabel.",
         ),
     ),
     Command(
@@ -198,13 +198,13 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         Text("commission", "inbetriebnahme"),
-        Text("guided, ends in a signed report", "Schritt für Schritt, mit Protokoll"),
+        Text("put into service: guided, signed report", "Schritt für Schritt, mit Protokoll"),
         tool_commands.commission,
         _SPECIALIST,
     ),
     Command(
         Text("pack", "paket"),
-        Text("support bundle: USB, YMODEM, QR codes", "Diagnosepaket: USB, YMODEM, QR-Codes"),
+        Text("file for the support: USB stick, this cable, QR", "Datei für die Hilfe: USB-Stick, Kabel, QR"),
         tool_commands.pack,
         more=Text(
             "YMODEM sends a file through this terminal: start its receiver in PuTTY, Tera Term or picocom.",
@@ -214,7 +214,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(Text("update", "update"), Text("new version, or back", "neue Version, oder zurück"), parts=_UPDATE),
     Command(
         Text("restart", "neustart"),
-        Text("start the agent anew", "Stationsprogramm neu starten"),
+        Text("start the station's program anew", "Stationsprogramm neu starten"),
         work_commands.restart,
         _SPECIALIST,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shutil import which
 
 from station.console.menu import Visit
-from station.console.views import bus_lines, evse_lines, log_line, meter_lines, modem_lines, status_lines, why_lines
+from station.console.views import bus_lines, evse_lines, log_line, meter_lines, status_lines, why_lines
 from station.errors import ServiceError
 from station.field.text import Text
 from station.german import said
@@ -35,19 +35,6 @@ async def status(visit: Visit, _words: Sequence[str]) -> None:
 async def why(visit: Visit, _words: Sequence[str]) -> None:
     """Say why it does not charge or deliver."""
     await visit.terminal.show(why_lines(await _status(visit), visit.terminal.language))
-
-
-async def modem(visit: Visit, _words: Sequence[str]) -> None:
-    """Show the signal every second, while somebody turns the antenna."""
-    terminal = visit.terminal
-    await terminal.tell(_TURN)
-    best: int | None = None
-    while True:
-        facts = await visit.service.call("modem", {"now": True})
-        if (dbm := facts["signal_dbm"]) is not None:
-            best = dbm if best is None else max(best, dbm)
-        if await terminal.live(modem_lines(facts, best, terminal.language), for_s=REFRESH_S):
-            return
 
 
 async def meter(visit: Visit, _words: Sequence[str]) -> None:
@@ -82,7 +69,7 @@ async def network(visit: Visit, _words: Sequence[str]) -> None:
             f"{terminal.pick(_LINK)}: {said(state['csms'], terminal.language)}",
             "",
             terminal.pick(_ADDRESSES),
-            *(await _output("ip", "-brief", "address")),
+            *(line for line in await _output("ip", "-brief", "address") if "/" in line),
             *(await _output("ip", "route", "show", "default")),
         ]
     )
@@ -135,11 +122,7 @@ async def _output(*command: str) -> list[str]:
     return out.decode("utf-8", "replace").splitlines()
 
 
-_TURN = Text(
-    "Turn the antenna slowly and look at the bar. Any key ends this.",
-    "Antenne langsam drehen und auf den Balken sehen. Ende mit beliebiger Taste.",
-)
-_FROM_FILES = Text("(What follows is from its files.)", "(Das Folgende steht in seinen Dateien.)")
+_FROM_FILES = Text("(It stood like this when it ran last:)", "(So stand es, als es zuletzt lief:)")
 _ANY_KEY = Text("Any key ends this.", "Ende mit beliebiger Taste.")
 _CENTRAL = Text("Central system", "Zentrale")
 _WAY = Text("Through", "Weg über")

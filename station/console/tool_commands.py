@@ -6,6 +6,7 @@ from pathlib import Path
 from station.console.menu import WHICH_EVSE, Visit
 from station.console.terminal import RawStream
 from station.field.text import Text
+from station.wording import evse_name
 
 
 async def pack(visit: Visit, _words: Sequence[str]) -> None:
@@ -14,6 +15,13 @@ async def pack(visit: Visit, _words: Sequence[str]) -> None:
 
     stream = RawStream(visit.terminal)
     await tool.run(visit.terminal, visit.service, visit.settings, config=visit.config, stream=stream)
+
+
+async def modem(visit: Visit, _words: Sequence[str]) -> None:
+    """Show the signal every second, while somebody turns the antenna."""
+    from station.field import antenna
+
+    await antenna.turn(visit.terminal, visit.service)
 
 
 async def meter_scan(visit: Visit, words: Sequence[str]) -> None:
@@ -50,7 +58,8 @@ async def _choose_evse(visit: Visit) -> int | None:
     numbers = [evse.id for evse in visit.settings.evse]
     if len(numbers) == 1:
         return numbers[0]
-    place = await visit.terminal.choose(visit.terminal.pick(WHICH_EVSE), [f"EVSE {number}" for number in numbers])
+    names = [evse_name(number, visit.terminal.language) for number in numbers]
+    place = await visit.terminal.choose(visit.terminal.pick(WHICH_EVSE), names)
     return None if place is None else numbers[place]
 
 
@@ -88,6 +97,7 @@ async def update_back(visit: Visit, _words: Sequence[str]) -> None:
 
 
 _FILE = Text(
-    "File of the release, for instance /media/usb/emops.whl", "Datei der neuen Version, z. B. /media/usb/emops.whl"
+    "File of the new version, its .sig file beside it, for instance /media/usb/emops-1.2.tar",
+    "Datei der neuen Version, daneben ihre .sig-Datei, zum Beispiel /media/usb/emops-1.2.tar",
 )
 _BACK = Text("Back to the version before?", "Zurück zur Version davor?")

@@ -3,16 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from station.console.screen import age, bar, table
+from station.console.screen import age, table
 from station.field.text import Text
 from station.german import said
 from station.ledger_view import LedgerRow
 from station.report import Status, reasons
 from station.service_client import Facts
-from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, named, signal
-
-WEAKEST_DBM, STRONGEST_DBM = -113, -51
-"""Range of +CSQ (3GPP 27.007 §8.5)."""
+from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, evse_name, named
 
 
 def kwh(energy_wh: int | None) -> str:
@@ -27,7 +24,7 @@ def status_lines(status: Status, language: str) -> list[str]:
         return Text(en, de).of(language)
 
     rows = [
-        (say("Agent", "Stationsprogramm"), say("runs", "läuft") if status["running"] else say("DOWN", "LÄUFT NICHT")),
+        (say("Station program", "Stationsprogramm"), _RUNS.of(language) if status["running"] else _DOWN.of(language)),
         (say("Central system", "Zentrale"), said(status["csms"], language)),
     ]
     if status["modem"]:
@@ -42,31 +39,13 @@ def status_lines(status: Status, language: str) -> list[str]:
         why = blocked(evse["blocked_by"], evse.get("faults", ()), language)
         text = named(STATUS, evse["status"], language)
         cost = say("  cost so far ", "  Kosten bisher ") + evse["cost"] if evse["cost"] else ""
-        rows.append((f"EVSE {evse['id']}", f"{text}{cost}" + (f": {why}" if why else "")))
+        rows.append((evse_name(evse["id"], language), f"{text}{cost}" + (f": {why}" if why else "")))
     return table(rows)
 
 
 def why_lines(status: Status, language: str) -> list[str]:
     """Say in plain sentences what stands in the way; the first is the most important."""
-    return [f"- {line}" for line in reasons(status, language)]
-
-
-def modem_lines(modem: Facts, best_dbm: int | None, language: str) -> list[str]:
-    """Show the signal big enough to turn an antenna by."""
-    dbm = modem["signal_dbm"]
-    share = 0.0 if dbm is None else (dbm - WEAKEST_DBM) / (STRONGEST_DBM - WEAKEST_DBM)
-    number = "---" if dbm is None else str(dbm)
-    best = "---" if best_dbm is None else f"{best_dbm} dBm"
-    if modem["trouble"]:
-        network = said(modem["trouble"], language)
-    else:
-        network = f"{named(REGISTRATION, modem['registration'], language)}  {modem['operator']}".rstrip()
-    return [
-        f"  {bar(share, 40)}  {number} dBm",
-        f"  {Text('SIGNAL', 'SIGNAL').of(language)}: {signal(dbm).of(language).upper()}",
-        f"  {Text('best so far', 'bester Wert bisher').of(language)}: {best}",
-        f"  {Text('network', 'Netz').of(language)}: {network}",
-    ]
+    return [f"-  {line}" for line in reasons(status, language)]
 
 
 def meter_lines(facts: Facts, language: str) -> list[str]:
@@ -75,13 +54,13 @@ def meter_lines(facts: Facts, language: str) -> list[str]:
     rows: list[tuple[str, ...]] = []
     for meter in facts["meters"]:
         if meter["energy_wh"] is None:
-            rows.append((f"EVSE {meter['evse']}", no_answer.of(language)))
+            rows.append((evse_name(meter["evse"], language), no_answer.of(language)))
             continue
         power = "-" if meter["power_w"] is None else f"{meter['power_w'] / 1000:.2f} kW"
         old = Text("ago", "alt").of(language)
         rows.append(
             (
-                f"EVSE {meter['evse']}",
+                evse_name(meter["evse"], language),
                 kwh(meter["energy_wh"]),
                 power,
                 " ".join(f"{value / 1000:.1f}" for value in meter["currents_ma"]) + " A",
@@ -110,7 +89,7 @@ def evse_lines(facts: Facts, language: str) -> list[str]:
     """Show state, pilot, current and faults of each EVSE, with what they mean."""
     lines = []
     for evse in facts["evses"]:
-        lines.append(f"EVSE {evse['id']}: {named(STATUS, evse['status'], language)}")
+        lines.append(f"{evse_name(evse['id'], language)}: {named(STATUS, evse['status'], language)}")
         board = evse["board"]
         if board is None:
             lines.append(f"  {blocked(evse['blocked_by'], (), language)}")
@@ -134,6 +113,8 @@ def evse_lines(facts: Facts, language: str) -> list[str]:
     return lines
 
 
+_RUNS = Text("runs", "läuft")
+_DOWN = Text("DOWN", "LÄUFT NICHT")
 _OPEN = Text("open (safe)", "offen (sicher)")
 _CAR = Text("Vehicle", "Fahrzeug")
 _CONTACTOR = Text("Contactor (main switch)", "Schütz (Hauptschalter)")

@@ -11,6 +11,7 @@ from station.field.text import Text
 from station.german import said
 from station.ledger_view import read_ledger, read_rows, release
 from station.service_client import Facts
+from station.wording import evse_name
 
 CARD_WAIT_S = 30
 PARKED_SHOWN = 20
@@ -21,7 +22,8 @@ async def _choose_evse(visit: Visit) -> Facts | None:
     evses: list[Facts] = (await visit.service.call("evse"))["evses"]
     if len(evses) == 1:
         return evses[0]
-    place = await visit.terminal.choose(visit.terminal.pick(WHICH_EVSE), [f"EVSE {evse['id']}" for evse in evses])
+    names = [evse_name(evse["id"], visit.terminal.language) for evse in evses]
+    place = await visit.terminal.choose(visit.terminal.pick(WHICH_EVSE), names)
     return None if place is None else evses[place]
 
 
@@ -115,8 +117,9 @@ async def _shown_card(visit: Visit) -> tuple[str, bool]:
 
 
 def _card_line(card: Facts, language: str) -> str:
-    known, ago = (_KNOWN if card["known"] else _UNKNOWN), Text("ago", "her")
-    return f"{card['token']}  ({age(card['age_s'], language)} {ago.of(language)}, {known.of(language)})"
+    about = _SHOWS_ANOTHER if card["changes"] else _KNOWN if card["known"] else _UNKNOWN
+    ago = Text("ago", "her").of(language)
+    return f"{card['token']}  ({age(card['age_s'], language)} {ago}, {about.of(language)})"
 
 
 async def _next_card(visit: Visit) -> tuple[str, bool]:
@@ -207,6 +210,7 @@ _CAUSE_GONE = Text("Has the cause been found and removed?", "Ist die Ursache gef
 _WHICH_CARD = Text("Which card?", "Welche Karte?")
 _SHOW_NOW = Text("hold a card to the reader now", "jetzt eine Karte an den Leser halten")
 _TYPE = Text("type the card's number", "Kartennummer eintippen")
+_SHOWS_ANOTHER = Text("another number each time", "jedes Mal eine andere Nummer")
 _KNOWN = Text("known", "bekannt")
 _UNKNOWN = Text("unknown", "unbekannt")
 _HOLD = Text("Hold the card to the reader. Any key ends this.", "Karte an den Leser halten. Ende mit beliebiger Taste.")

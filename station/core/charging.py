@@ -274,7 +274,8 @@ class Charging:
         may_be_closed = self.phase is Phase.RESUMING or (self.phase is Phase.RUNNING and not self._blocked)
         if self._health.see_board(status, now, may_be_closed=may_be_closed):
             self._do(KeepFaults(self.latched))
-            self._do(Tell("contactor_welded", "it did not open: a technician must check it and clear the fault"))
+            why = "it did not open: a technician must check it and clear the fault"
+            self._do(Tell("contactor_welded", why, is_danger=True))
 
     def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
         self._finished = False

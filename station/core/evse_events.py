@@ -275,10 +275,11 @@ class SendSample:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A fact for the log and the driver: event name and plain words."""
+    """A fact for the log and the driver: event name and plain words. `is_danger`: a person must come."""
 
     fact: str
     why: str = ""
+    is_danger: bool = False
 
 
 Action = (

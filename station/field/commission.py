@@ -15,7 +15,7 @@ from typing import Any
 
 from hardware.errors import HardwareError
 from station.errors import FieldError, ServiceError
-from station.field import meter_tools
+from station.field import antenna, meter_tools
 from station.field.commissioning import KIND, Report, make_report, open_points, report_text, seen_transaction
 from station.field.dialog import Dialog
 from station.field.keeping import Kept, keep, keeping_path, kept
@@ -23,7 +23,7 @@ from station.field.signature import canonical, is_signed, key_path, station_key
 from station.field.text import Text
 from station.german import said
 from station.ledger_view import read_ledger, read_rows
-from station.service_client import Facts, Service
+from station.service_client import Service
 from station.settings import StationSettings
 
 LOOK_S = 1.0
@@ -169,21 +169,9 @@ class _Flow:
         return {"passed": await self._dialog.confirm(self._of(press)), "how": "button"}
 
     async def _antenna(self) -> Result:
-        turn = Text(
-            "Turn or move the antenna. A key ends it where the signal is best.",
-            "Antenne drehen oder versetzen. Eine Taste beendet, wo das Signal am besten ist.",
-        )
-        await self._dialog.say(self._of(turn))
-        best: int | None = None
-        last: Facts = {}
-        key = ""
-        while not key:
-            last = await self._service.call("modem", {"now": True})
-            dbm = last["signal_dbm"]
-            best = dbm if best is None or (dbm is not None and dbm > best) else best
-            key = await self._dialog.live(_signal_lines(dbm, best, self._dialog.language), for_s=LOOK_S)
+        best, last = await antenna.turn(self._dialog, self._service)
         if best is None:
-            return {"passed": False, "reason": last.get("trouble") or "no signal"}
+            return {"passed": False, "reason": last["trouble"] or "no signal"}
         where = Text("Where is the antenna now?", "Wo sitzt die Antenne jetzt?")
         position = await self._dialog.ask(self._of(where), "-")
         is_registered = last["registration"] in ("home", "roaming")
@@ -303,13 +291,6 @@ def _signed(report: Report, journal: Path) -> str:
 def _write(file: Path, signed: str, text: str) -> None:
     file.write_text(signed, "utf-8")
     file.with_suffix(".txt").write_text(text, "utf-8")
-
-
-def _signal_lines(dbm: int | None, best: int | None, language: str) -> list[str]:
-    if dbm is None:
-        return [Text("no signal", "kein Signal").of(language)]
-    bar = "#" * max(0, min(31, (dbm + 113) // 2))
-    return [f"{dbm} dBm  {bar}", Text(f"best: {best} dBm", f"bester: {best} dBm").of(language)]
 
 
 def _ms(seconds: float | None) -> int | None:

@@ -23,10 +23,11 @@ from station.field.dialog import Dialog
 from station.field.finding import Finding, tally
 from station.field.meter_tools import facts_of
 from station.field.text import NOTHING, Text
-from station.german import both
+from station.german import both, german
 from station.ledger_view import read_rows
 from station.service_client import Service
 from station.settings import StationSettings
+from station.wording import REGISTRATION, TIME, signal
 
 FREE_BYTES = 50 << 20
 """The journal grows by some 100 kB a day; below this nothing else may be stored either."""
@@ -65,7 +66,9 @@ async def findings(service: Service, settings: StationSettings) -> AsyncIterator
     """Test everything, in the order in which faults cause each other."""
     count = len(settings.evse)
     yield Finding(
-        Text("Configuration", "Konfiguration"), True, Text(f"valid, {count} EVSE", f"gültig, {count} Ladepunkt(e)")
+        Text("Configuration", "Konfiguration"),
+        True,
+        Text(f"valid, {count} EVSE (charging places)", f"gültig, Ladepunkte: {count}"),
     )
     yield await asyncio.to_thread(_journal, settings.journal.path)
     yield await asyncio.to_thread(_disk, settings.journal.path)
@@ -99,11 +102,11 @@ def _journal(path: Path) -> Finding:
             Text(f"{path.parent} can't be written", f"{path.parent} ist nicht beschreibbar"),
             Text(
                 "Run the test as the agent's user; if it fails there too, the card may be worn out",
-                "Test als Benutzer des Agenten ausführen; schlägt er auch dort fehl, ist die Karte vielleicht defekt",
+                "Als Benutzer des Stationsprogramms prüfen; geht es auch dort nicht, ist die Karte vielleicht defekt",
             ),
         )
     if not path.exists():
-        return Finding(name, None, Text("none yet: the agent has not run", "noch keines: der Agent lief noch nicht"))
+        return Finding(name, None, Text("none yet: it has not run", "noch keines: es lief noch nichts"))
     try:
         state = str(read_rows(path, "PRAGMA quick_check(1)")[0][0])
     except JournalError as error:
@@ -130,9 +133,12 @@ def _disk(journal: Path) -> Finding:
 
 
 def _agent(status: Status) -> Finding:
-    name = Text("Agent", "Agent")
+    name = Text("Station program", "Stationsprogramm")
     if status is None:
-        advice = Text("systemctl start emops-station", "systemctl start emops-station")
+        advice = Text(
+            "Switch the station off and on, or systemctl start emops-station",
+            "Station aus- und einschalten, oder systemctl start emops-station",
+        )
         return Finding(name, False, Text("does not run", "läuft nicht"), advice)
     return Finding(name, True, Text("runs", "läuft"))
 
@@ -140,14 +146,14 @@ def _agent(status: Status) -> Finding:
 def _clock(status: Status) -> Finding:
     name = Text("Time", "Uhrzeit")
     if status is None:
-        return Finding(name, None, Text("only the agent knows", "weiß nur der Agent"))
+        return Finding(name, None, Text("only the running program knows", "weiß nur das laufende Programm"))
     if status["time"] == "unset":
         advice = Text(
             "It comes with the first connection; charges are corrected then",
             "Sie kommt mit der ersten Verbindung; Ladevorgänge werden dann berichtigt",
         )
         return Finding(name, False, Text("not known yet", "noch nicht bekannt"), advice)
-    return Finding(name, True, Text(f"from {status['time']}", f"von {status['time']}"))
+    return Finding(name, True, TIME[status["time"]])
 
 
 async def _meters(service: Service, settings: StationSettings) -> AsyncIterator[Finding]:
@@ -157,7 +163,7 @@ async def _meters(service: Service, settings: StationSettings) -> AsyncIterator[
         yield Finding(Text("Meters", "Zähler"), False, both(str(error)))
         return
     for facts in meters:
-        name = Text(f"Meter of EVSE {facts['evse']}", f"Zähler von EVSE {facts['evse']}")
+        name = Text(f"Meter of EVSE {facts['evse']}", f"Zähler von Ladepunkt {facts['evse']}")
         if facts.get("energy_wh") is None:
             trouble = str(facts.get("trouble") or "")
             seen = both(trouble) if trouble else Text("does not answer", "antwortet nicht")
@@ -173,7 +179,7 @@ async def _meters(service: Service, settings: StationSettings) -> AsyncIterator[
 
 async def _boards(service: Service, settings: StationSettings, status: Status) -> AsyncIterator[Finding]:
     for evse in settings.evse:
-        name = Text(f"EVSE board {evse.id}", f"Ladecontroller {evse.id}")
+        name = Text(f"EVSE board {evse.id}", f"Ladesteuerung {evse.id}")
         try:
             if status is not None:
                 result = await service.call("self_test", {"evse": evse.id})
@@ -186,10 +192,16 @@ async def _boards(service: Service, settings: StationSettings, status: Status) -
         except (FieldError, HardwareError, TimeoutError) as error:
             yield Finding(name, False, both(str(error)), _CHECK_BOARD)
             continue
-        bad = [both(text or check) for check, passed, text in checks if passed is False]
-        seen = bad or [both(text) for _, passed, text in checks if passed and text]
+        bad = [_told(text or check) for check, passed, text in checks if passed is False]
+        seen = bad or [_told(text) for _, passed, text in checks if passed and text]
         told = Text("; ".join(text.en for text in seen), "; ".join(text.de for text in seen))
         yield Finding(name, not bad, told, _CHECK_BOARD)
+
+
+def _told(text: str) -> Text:
+    """Give what a board told, which may be several things."""
+    whole = both(text)
+    return whole if whole.de != text else Text(text, "; ".join(map(german, text.split("; "))))
 
 
 _CHECK_BOARD = Text(
@@ -229,7 +241,7 @@ def _reader(port: str) -> Finding:
 async def _modem(service: Service, settings: StationSettings, status: Status) -> Finding:
     name = Text("Modem", "Modem")
     advice = Text(
-        "Check SIM, antenna plug and coverage; emops-station console, modem, helps to turn the antenna",
+        "Check SIM, antenna plug and coverage; in the console `modem` helps to turn the antenna",
         "SIM, Antennenstecker und Empfang prüfen; in der Konsole hilft `modem` beim Ausrichten der Antenne",
     )
     try:
@@ -244,9 +256,12 @@ async def _modem(service: Service, settings: StationSettings, status: Status) ->
     if facts["trouble"]:
         return Finding(name, False, both(facts["trouble"]), advice)
     dbm = facts["signal_dbm"]
-    told = ", ".join(str(part) for part in (facts["registration"], facts["operator"], f"{dbm} dBm") if part)
+    where = REGISTRATION.get(facts["registration"], REGISTRATION["unknown"])
+    more = ", ".join(str(part) for part in (facts["operator"], dbm is not None and f"{dbm} dBm") if part)
+    judged = signal(dbm)
     is_good = facts["registration"] in ("home", "roaming") and (dbm is None or dbm >= WEAK_DBM)
-    return Finding(name, is_good, Text(told, told), advice)
+    told = Text(f"{where.en}, {more}: {judged.en}", f"{where.de}, {more}: {judged.de}")
+    return Finding(name, is_good, told, advice)
 
 
 async def _ask_modem(settings: StationSettings) -> dict[str, Any]:
@@ -272,13 +287,13 @@ async def _network(settings: StationSettings) -> AsyncIterator[Finding]:
     url = urlsplit(settings.csms.url)
     host, port = url.hostname or "", url.port or 80
     loop = asyncio.get_running_loop()
-    name = Text(f"DNS of {host}", f"DNS von {host}")
+    name = Text(f"Name (DNS) {host}", f"Name (DNS) {host}")
     try:
         async with asyncio.timeout(NETWORK_S):
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError) as error:
         seen = _reason(error)
-        advice = Text("Check network and DNS, and csms.url", "Netz und DNS prüfen, und csms.url")
+        advice = Text("Check network, name server and csms.url", "Netz, Namensserver und csms.url prüfen")
         yield Finding(name, False, both(seen), advice)
         return
     address = str(found[0][4][0])
@@ -307,7 +322,8 @@ def _reason(error: OSError | TimeoutError) -> str:
 def _csms(status: Status) -> Finding:
     name = Text("Central system", "Zentrale")
     if status is None:
-        return Finding(name, None, Text("only the agent connects", "nur der Agent verbindet sich"))
+        seen = Text("only the running program connects", "nur das laufende Programm verbindet sich")
+        return Finding(name, None, seen)
     state = str(status["csms"])
     advice = Text("Check csms.url, identity and password", "csms.url, Kennung und Passwort prüfen")
     return Finding(name, state == "connected", both(state), advice)
@@ -322,5 +338,5 @@ def _delivery(journal: Path) -> Finding:
     counts = {str(row[0]): int(row[1]) for row in rows}
     pending, parked = counts.get("pending", 0), counts.get("parked", 0)
     seen = Text(f"{pending} waiting, {parked} refused for good", f"{pending} warten, {parked} endgültig abgelehnt")
-    advice = Text("emops-station ledger show tells why", "emops-station ledger show nennt die Gründe")
+    advice = Text("`ledger` tells why", "`meldungen` sagt, warum")
     return Finding(name, False if parked else None if pending else True, seen, advice if parked else NOTHING)

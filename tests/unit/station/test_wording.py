@@ -80,5 +80,5 @@ def test_reasons_are_said_in_german() -> None:
     assert "noch nicht versucht" in lines[1]
     assert "lehnt diese SIM ab" in lines[2]
     assert reasons({**status, "running": False}, "de") == [
-        "Das Stationsprogramm läuft nicht. Start: systemctl start emops-station."
+        "Das Stationsprogramm läuft nicht: Station aus- und einschalten, oder systemctl start emops-station."
     ]

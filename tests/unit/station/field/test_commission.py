@@ -146,7 +146,7 @@ def test_the_flow_is_left_and_taken_up_again(tmp_path: Path, port: int) -> None:
     assert steps["contactor.1"] == {**steps["contactor.1"], "passed": True, "closed_ms": 120, "opened_ms": 30}
     assert steps["antenna"]["best_dbm"] == -71
     assert steps["antenna"]["position"] == "mast"
-    assert "best: -71 dBm" in first.heard
+    assert "best so far: -71 dBm" in first.heard
     second = Scripted([True, SKIP, "later", SKIP, "no card"])
     file = asyncio.run(commission.run(second, devices, made, folder=tmp_path))
     assert file

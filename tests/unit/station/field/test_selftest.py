@@ -47,12 +47,12 @@ def test_without_agent_meter_and_network_each_fault_says_what_to_do(tmp_path: Pa
 
     is_good, heard = asyncio.run(scene())
     assert not is_good
-    assert "FEHLER   Agent: läuft nicht\n             -> systemctl start emops-station" in heard
-    assert "FEHLER   Zähler von EVSE 1" in heard
+    assert "FEHLER   Stationsprogramm: läuft nicht\n             -> Station aus- und einschalten" in heard
+    assert "FEHLER   Zähler von Ladepunkt 1" in heard
     assert "-> emops-station meter scan" in heard
-    assert "FEHLER   Ladecontroller 1" in heard
+    assert "FEHLER   Ladesteuerung 1" in heard
     assert f"FEHLER   Weg zu 127.0.0.1:{port}" in heard
-    assert "-        Zentrale: nur der Agent verbindet sich" in heard
+    assert "-        Zentrale: nur das laufende Programm verbindet sich" in heard
 
 
 def test_a_finding_is_one_line_and_its_advice_another() -> None:
