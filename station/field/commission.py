@@ -16,9 +16,10 @@ from typing import Any
 from hardware.errors import HardwareError
 from station.errors import FieldError, ServiceError
 from station.field import antenna, meter_tools
-from station.field.commissioning import KIND, Report, make_report, open_points, report_text, seen_transaction
+from station.field.commissioning import KIND, Report, make_report, open_points, seen_transaction
 from station.field.dialog import Dialog
 from station.field.keeping import Kept, keep, keeping_path, kept
+from station.field.report_page import report_html, report_text
 from station.field.signature import canonical, is_signed, key_path, station_key
 from station.field.text import Text
 from station.german import said
@@ -34,7 +35,7 @@ Result = dict[str, Any]
 
 
 async def run(dialog: Dialog, service: Service, settings: StationSettings, *, folder: Path) -> Path | None:
-    """Go through the steps and write the report, as JSON and as text.
+    """Go through the steps and write the report: signed as JSON, and to read and print as text and HTML.
 
     Args:
         dialog: the technician.
@@ -217,16 +218,17 @@ class _Flow:
             "place": str(values.get("place", "")),
         }
         report = make_report(about, self._now(), [evse.id for evse in self._settings.evse], values)
-        text = report_text(report, self._dialog.language)
-        await self._dialog.say("\n" + text)
+        await self._dialog.say("\n" + report_text(report, self._dialog.language))
         stamp = report["at"].replace("-", "").replace(":", "")
         file = folder / f"{identity.charge_point_id}-commissioning-{stamp}.json"
         try:
-            await asyncio.to_thread(_write, file, _signed(report, self._settings.journal.path), text)
+            await asyncio.to_thread(_write, file, report, self._settings.journal.path, self._dialog.language)
         except OSError as error:
             raise FieldError(f"can't write {file}: {error.strerror}. Name another folder with --out") from error
         keep(self._path, {**values, "report": str(file)})
         await self._dialog.say(self._of(Text(f"Signed report: {file}", f"Signiertes Protokoll: {file}")))
+        page = file.with_suffix(".html")
+        await self._dialog.say(self._of(Text(f"To print: {page}", f"Zum Drucken: {page}")))
         return file
 
     def _keep(self, name: str, result: Result) -> None:
@@ -281,16 +283,13 @@ def read_report(file: Path) -> tuple[Report, str]:
     return report, key
 
 
-def _signed(report: Report, journal: Path) -> str:
+def _write(file: Path, report: Report, journal: Path, language: str) -> None:
     key = station_key(key_path(journal))
     signature = base64.b64encode(key.sign(canonical(report))).decode("ascii")
     outer = {"report": report, "key": key.public, "signature": signature}
-    return json.dumps(outer, indent=1, ensure_ascii=False) + "\n"
-
-
-def _write(file: Path, signed: str, text: str) -> None:
-    file.write_text(signed, "utf-8")
-    file.with_suffix(".txt").write_text(text, "utf-8")
+    file.write_text(json.dumps(outer, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    file.with_suffix(".txt").write_text(report_text(report, language), "utf-8")
+    file.with_suffix(".html").write_text(report_html(report, key.public, signature, language), "utf-8")
 
 
 def _ms(seconds: float | None) -> int | None:

@@ -79,63 +79,6 @@ def _open(result: Mapping[str, Any] | None, where: str, name: Text) -> list[Text
     return []
 
 
-def report_text(report: Report, language: str) -> str:
-    """Give the report for people, in `de` or `en`."""
-    german = language == "de"
-
-    def word(result: Mapping[str, Any] | None) -> str:
-        if result is None or result.get("skipped"):
-            return "nicht geprüft" if german else "not checked"
-        return ("bestanden" if german else "passed") if result.get("passed") else ("FEHLER" if german else "FAILED")
-
-    title = "Inbetriebnahmeprotokoll" if german else "Commissioning report"
-    names = (
-        (("Ladestation", "charge_point"), ("Seriennummer", "serial"), ("Ort", "place"), ("Techniker", "technician"))
-        if german
-        else (("Charge point", "charge_point"), ("Serial number", "serial"), ("Place", "place"),
-              ("Technician", "technician"))
-    )  # fmt: skip
-    lines = [title, "=" * len(title), ""]
-    lines += [f"{name:14} {report[key]}" for name, key in names if report[key]]
-    lines += [
-        f"{'Zeit' if german else 'Time':14} {report['begun']} - {report['at']}",
-        f"{'Software':14} {report['software']}",
-    ]
-    for part in report["evses"]:
-        lines += ["", f"EVSE {part['evse']}", *_evse_lines(part, word, german=german)]
-    if antenna := report["antenna"]:
-        best = f"{antenna['best_dbm']} dBm, {antenna['position']}" if not antenna.get("skipped") else ""
-        lines += ["", f"{'Antenne' if german else 'Antenna'}: {word(antenna)} {best}".rstrip()]
-    transaction = report["test_transaction"]
-    seen = ""
-    if transaction and not transaction.get("skipped"):
-        seen = f"{transaction['transaction']}, {transaction['energy_wh']} Wh"
-    lines += ["", f"{'Testladung' if german else 'Test transaction'}: {word(transaction)} {seen}".rstrip()]
-    points = open_points(report)
-    lines += ["", "Offene Punkte:" if german else "Open points:"]
-    lines += [f"- {point.of(language)}" for point in points] or ["- keine" if german else "- none"]
-    return "\n".join(lines) + "\n"
-
-
-# Any: one EVSE of the report.
-def _evse_lines(part: Mapping[str, Any], word: Any, *, german: bool) -> list[str]:
-    meter = part["meter"]
-    told = ""
-    if meter and "register_wh" in meter:
-        shown, display = f"{meter['register_wh'] / 1000:.3f} kWh", f"{meter['display_kwh']} kWh"
-        told = f"{meter['model']} {meter['serial']}: {shown}, {'Anzeige' if german else 'display'} {display}"
-    contactor, times = part["contactor"], ""
-    if contactor and contactor.get("closed_ms") is not None and contactor.get("opened_ms") is not None:
-        times = f"{contactor['closed_ms']} ms / {contactor['opened_ms']} ms"
-    rcd = part["rcd"]
-    how = {"self": "Selbsttest" if german else "self-test", "button": "Prüftaste" if german else "test button"}
-    return [
-        f"  {'Zähler' if german else 'Meter':10} {word(meter)} {told}".rstrip(),
-        f"  {'Schütz' if german else 'Contactor':10} {word(contactor)} {times}".rstrip(),
-        f"  {'RCD':10} {word(rcd)} {how.get(rcd.get('how', ''), '') if rcd else ''}".rstrip(),
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """How far the test transaction is."""

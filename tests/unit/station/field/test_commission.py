@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from station.errors import FieldError, ServiceError
 from station.field import commission
-from station.field.commissioning import make_report, open_points, report_text, seen_transaction
+from station.field.commissioning import make_report, open_points, seen_transaction
 from station.field.keeping import keeping_path, kept
+from station.field.report_page import report_html, report_text
 from station.field.signature import key_path, station_key
 from station.ledger_view import LedgerRow
 from station.service import socket_path
@@ -96,7 +98,10 @@ def test_a_station_is_commissioned_and_its_report_is_signed(tmp_path: Path, port
     assert report["test_transaction"]["passed"]
     assert report["test_transaction"]["energy_wh"] > 0
     assert report["open"] == ["EVSE 1, contactor: not checked (no adapter)"]
-    assert "Test transaction: passed" in file.with_suffix(".txt").read_text()
+    assert re.search("Test transaction: +passed", file.with_suffix(".txt").read_text())
+    page = file.with_suffix(".html").read_text()
+    assert "Not finished" in page
+    assert key in page
     assert "waiting for the central system" in heard or "charging" in heard
 
     german = Scripted([], "de")
@@ -192,5 +197,36 @@ def test_an_untouched_station_has_everything_open() -> None:
     about = dict.fromkeys(("charge_point", "serial", "software", "technician", "place"), "x")
     report = make_report(about, NOW, [1, 2], {})
     assert len(open_points(report)) == 7
-    assert "Ladestation    x" in report_text(report, "de")
-    assert "Testladung: nicht geprüft" in report_text(report, "de")
+    assert re.search("Ladestation: +x", report_text(report, "de"))
+    assert re.search("Testladung: +nicht geprüft", report_text(report, "de"))
+
+
+def test_the_page_to_print_shows_all_and_runs_nothing() -> None:
+    about = {"charge_point": "<b>", "serial": "", "software": "1", "technician": "</style><script>", "place": "Ulm"}
+    steps = {
+        "meter.1": {"passed": True, "register_wh": 4711100, "display_kwh": "4711.1", "model": "SDM72", "serial": "7"},
+        "contactor.1": {"passed": True, "closed_ms": 120, "opened_ms": 30},
+        "rcd.1": {"passed": True, "how": "self"},
+        "antenna": {"passed": True, "best_dbm": -71, "position": "Dach"},
+        "transaction": {"passed": True, "transaction": "abc", "energy_wh": 12},
+    }
+    report = make_report(about, "now", [1], {"steps": steps, "begun": "then"})
+    german = report_html(report, "KEY", "SIGNATURE", "de")
+    for seen in (
+        "4711.100 kWh",
+        "schloss nach 120 ms",
+        "durch Selbsttest",
+        "-71 dBm, Dach",
+        "abc, 12 Wh",
+        "KEY",
+        "SIGNATURE",
+    ):
+        assert seen in german
+    assert "Alles wurde geprüft" in german
+    assert "<script>" not in german
+    assert "http" not in german
+    failed = make_report(about, "now", [1], {"steps": {**steps, "rcd.1": {"passed": False, "reason": "no <answer>"}}})
+    english = report_html(failed, "KEY", "SIGNATURE", "en")
+    assert "Not finished" in english
+    assert "no &lt;answer&gt;" in english
+    assert "EVSE 1, RCD: failed" in english
