@@ -199,6 +199,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("pack", "support bundle for a USB stick, a file, YMODEM or QR codes", field.pack, field.pack_arguments),
     Command("update", "install a signed release, or go back", field.update, field.update_arguments),
     Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
+    Command("ledger export", "signed file of what was not delivered", field.export, field.export_arguments),
     Command("ledger retry", "send a parked transaction again", _ledger_retry, _retry_arguments),
 )
 

@@ -133,6 +133,29 @@ def pack(options: argparse.Namespace, settings: StationSettings) -> int | None:
     return run_tool(options, settings, tool)
 
 
+def export_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `ledger export` takes."""
+    common_arguments(parser)
+    parser.add_argument("file", type=Path, nargs="?", help="file or folder")
+    parser.add_argument("--way", choices=("usb", "file", "ymodem"), default="", help="how it leaves (asked)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="also what was delivered")
+    which.add_argument("--undelivered", action="store_true", help="what waits or was refused (this is the default)")
+
+
+def export(options: argparse.Namespace, settings: StationSettings) -> int | None:
+    """Run `ledger export`."""
+    from station.field import ledger_tool
+
+    async def tool(dialog: Dialog, _service: Service) -> None:
+        with _raw_terminal(options.way == "ymodem") as stream:
+            await ledger_tool.run(
+                dialog, settings, way=options.way, target=options.file, everything=options.all, stream=stream
+            )
+
+    return run_tool(options, settings, tool)
+
+
 def update_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `update` takes."""
     common_arguments(parser)

@@ -13,12 +13,12 @@ from typing import Any
 from shared.config import describe
 from station.errors import FieldError, StationError
 from station.field.bundle import make_bundle, masked_config, without
+from station.field.carrying import place_for, send_over
 from station.field.dialog import Dialog
 from station.field.qr import codes_of, drawing
 from station.field.signature import key_path, station_key
-from station.field.sticks import mounted_sticks
 from station.field.text import Text
-from station.field.transfer import ByteStream, send_files
+from station.field.transfer import ByteStream
 from station.field.ymodem import File
 from station.ledger_view import read_ledger, read_rows
 from station.report import status_of
@@ -77,9 +77,9 @@ async def run(
         return
     name, data = await collect(service, settings, config)
     if way == "ymodem":
-        await _send(dialog, stream, File(name, data))
+        await send_over(dialog, stream, File(name, data))
         return
-    path = target or (await _stick(dialog) if way == "usb" else Path(await dialog.ask(*_file_question(language, name))))
+    path = target or await place_for(dialog, name, stick=way == "usb")
     path = path / name if path.is_dir() else path
     try:
         await asyncio.to_thread(_write, path, data)
@@ -163,44 +163,6 @@ async def _show_codes(dialog: Dialog, settings: StationSettings) -> None:
                 f"Code {number} von {len(codes)}. Enter zeigt den nächsten",
             )
             await dialog.ask(following.of(dialog.language))
-
-
-async def _send(dialog: Dialog, stream: ByteStream | None, file: File) -> None:
-    if stream is None:
-        raise FieldError("this terminal can't carry files: use a USB stick, or the serial console")
-    start = Text(
-        f"Now start receiving with YMODEM in your terminal program; the file is {file.name} ({len(file.data)} bytes).",
-        f"Starten Sie jetzt im Terminalprogramm den Empfang mit YMODEM; die Datei ist {file.name} "
-        f"({len(file.data)} Byte).",
-    )
-    await dialog.say(start.of(dialog.language))
-    await send_files(stream, [file])
-    await dialog.say(Text("Received completely.", "Vollständig empfangen.").of(dialog.language))
-
-
-async def _stick(dialog: Dialog) -> Path:
-    sticks = mounted_sticks()
-    if len(sticks) == 1:
-        return sticks[0]
-    if sticks:
-        choice = await dialog.choose(
-            Text("Which stick?", "Welcher Stick?").of(dialog.language), [str(stick) for stick in sticks]
-        )
-        if choice is not None:
-            return sticks[choice]
-        raise FieldError("no stick was chosen")
-    question = Text(
-        "No USB stick is mounted. Folder to write to (empty = give up)",
-        "Kein USB-Stick ist eingehängt. Ordner zum Schreiben (leer = aufgeben)",
-    )
-    folder = await dialog.ask(question.of(dialog.language))
-    if not folder or not await asyncio.to_thread(Path(folder).is_dir):
-        raise FieldError("there is no stick: plug one in, mount it, and try again")
-    return Path(folder)
-
-
-def _file_question(language: str, name: str) -> tuple[str, str]:
-    return Text("File or folder", "Datei oder Ordner").of(language), str(Path.cwd() / name)
 
 
 def _read(config: Path) -> str:

@@ -1,26 +1,24 @@
-"""Signatures of the station (Ed25519, RFC 8032). The only module that imports cryptography.
+"""Signatures of the station (Ed25519, RFC 8032). Imports cryptography.
 
 A report or a bundle that leaves the site is signed with the station's own key, which never leaves it. The backend or an
 auditor keeps the public half; whoever has only the file can still see that it was not changed since.
 """
 
 import base64
-import binascii
 import json
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_der_public_key,
     load_pem_private_key,
 )
 
+from shared import ed25519
 from station.errors import FieldError
 
 SIGNATURE_BYTES = 64
@@ -94,18 +92,9 @@ def is_signed(data: bytes, signature: bytes, public: str) -> bool:
         FieldError: `public` is no key.
     """
     try:
-        key = load_der_public_key(base64.b64decode(public, validate=True))
-    except (ValueError, binascii.Error) as error:
-        raise FieldError(
-            f"{public[:20]!r}... is no public key: give the base64 line that openssl pkey -pubout prints"
-        ) from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise FieldError("the public key is of another kind than Ed25519")
-    try:
-        key.verify(signature, data)
-    except InvalidSignature:
-        return False
-    return True
+        return ed25519.is_signed(data, signature, public)
+    except ValueError as error:
+        raise FieldError(str(error)) from error
 
 
 def canonical(document: object) -> bytes:
