@@ -77,6 +77,11 @@ _LEDGER = (
         Text("send a refused transaction again", "abgelehnten Ladevorgang neu senden"),
         work_commands.retry,
     ),
+    Command(
+        Text("export", "mitnehmen"),
+        Text("what was not delivered, as a file to carry", "nicht Zugestelltes als Datei mitnehmen"),
+        tool_commands.export,
+    ),
 )
 _CONFIG = (
     Command(

@@ -17,6 +17,13 @@ async def pack(visit: Visit, _words: Sequence[str]) -> None:
     await tool.run(visit.terminal, visit.service, visit.settings, config=visit.config, stream=stream)
 
 
+async def export(visit: Visit, _words: Sequence[str]) -> None:
+    """Carry away what was not delivered."""
+    from station.field import ledger_tool as tool
+
+    await tool.run(visit.terminal, visit.settings, stream=RawStream(visit.terminal))
+
+
 async def modem(visit: Visit, _words: Sequence[str]) -> None:
     """Show the signal every second, while somebody turns the antenna."""
     from station.field import antenna
