@@ -109,6 +109,7 @@ AGENT = {
         "es gibt noch kein Journal {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"
     ),
     "can't read the journal {path}: {error}": "das Journal {path} ist nicht lesbar: {error}",
+    "can't use the journal {path}: {error}": "das Journal {path} ist nicht zu gebrauchen: {error}",
     "can't write the journal {path}: {error}": "das Journal {path} ist nicht beschreibbar: {error}",
     "there is no {path} yet: has the agent run with this configuration?": (
         "es gibt noch kein {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"

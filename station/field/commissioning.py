@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from station.field.text import Text
+from station.field.text import NOTHING, Text
 from station.ledger_view import LedgerRow
 
 KIND = "emops commissioning report"
@@ -56,10 +56,10 @@ def open_points(report: Report) -> list[Text]:
     points = []
     for part in report["evses"]:
         for key, name in (("meter", _METER), ("contactor", _CONTACTOR), ("rcd", _RCD)):
-            points += _open(part[key], f"EVSE {part['evse']}, ", name)
+            points += _open(part[key], Text(f"EVSE {part['evse']}, ", f"Ladepunkt {part['evse']}, "), name)
     if report["antenna"] is not None:
-        points += _open(report["antenna"], "", _ANTENNA)
-    return points + _open(report["test_transaction"], "", _TRANSACTION)
+        points += _open(report["antenna"], NOTHING, _ANTENNA)
+    return points + _open(report["test_transaction"], NOTHING, _TRANSACTION)
 
 
 _METER = Text("meter and display", "Zähler und Anzeige")
@@ -70,12 +70,12 @@ _TRANSACTION = Text("test transaction", "Testladung")
 
 
 # Any: one step's result.
-def _open(result: Mapping[str, Any] | None, where: str, name: Text) -> list[Text]:
+def _open(result: Mapping[str, Any] | None, where: Text, name: Text) -> list[Text]:
     if result is None or result.get("skipped"):
         why = f" ({result['skipped']})" if result else ""
-        return [Text(f"{where}{name.en}: not checked{why}", f"{where}{name.de}: nicht geprüft{why}")]
+        return [Text(f"{where.en}{name.en}: not checked{why}", f"{where.de}{name.de}: nicht geprüft{why}")]
     if not result.get("passed"):
-        return [Text(f"{where}{name.en}: failed", f"{where}{name.de}: nicht bestanden")]
+        return [Text(f"{where.en}{name.en}: failed", f"{where.de}{name.de}: nicht bestanden")]
     return []
 
 

@@ -286,7 +286,7 @@ def _described(device: Device) -> Text:
     if not device.candidates:
         return Text(
             f"{where.en}: answers, but is no meter that is known (an EVSE board, perhaps).",
-            f"{where.de}: antwortet, ist aber kein bekannter Zähler (vielleicht ein Ladecontroller).",
+            f"{where.de}: antwortet, ist aber kein bekannter Zähler (vielleicht eine Ladesteuerung).",
         )
     best = device.candidates[0]
     others = [other for other in device.candidates[1:] if best.score - other.score < _NEAR]

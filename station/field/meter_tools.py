@@ -22,6 +22,7 @@ from station.field.text import Text
 from station.german import said
 from station.service_client import Facts, Service
 from station.settings import EvseSettings, StationSettings
+from station.wording import evse_name
 
 WATCH_S = 1.0
 
@@ -92,7 +93,7 @@ async def read(dialog: Dialog, service: Service, settings: StationSettings, *, w
 def described(facts: Mapping[str, Any], language: str) -> list[str]:
     """Give the facts of one meter as lines for people. Pure."""
     name = " ".join(str(facts[key]) for key in ("model", "serial") if facts.get(key))
-    head = f"EVSE {facts['evse']}  {name}".rstrip()
+    head = f"{evse_name(facts['evse'], language)}  {name}".rstrip()
     if facts.get("energy_wh") is None:
         silent = Text("no reading: the meter does not answer", "kein Wert: der Zähler antwortet nicht")
         return [head, f"    {said(facts.get('trouble') or '', language) or silent.of(language)}"]
@@ -144,7 +145,7 @@ async def verify(dialog: Dialog, service: Service, settings: StationSettings, *,
     chosen, table = _chosen(settings, evse)
     question = Text(
         f"EVSE {evse}: what does the meter's display show as total import, in kWh (every digit)?",
-        f"EVSE {evse}: Was zeigt die Anzeige des Zählers als gesamten Bezug, in kWh (alle Stellen)?",
+        f"Ladepunkt {evse}: Was zeigt die Anzeige des Zählers als gesamten Bezug, in kWh (alle Stellen)?",
     )
     typed = await dialog.ask(question.of(dialog.language))
     facts = next((facts for facts in await facts_of(service, settings, identify=True) if facts["evse"] == evse), {})

@@ -68,7 +68,7 @@ def test_read_shows_what_the_meter_says(tmp_path: Path) -> None:
         await meter_tools.read(dialog, Stopped(), settings, watch=True)
 
     on_a_bus(tmp_path, tool)
-    assert "EVSE 1  SDM72DM-V2 22411873\n    4711.123 kWh   0.00 kW\n    L1 230.0 V  0.00 A" in dialog.heard
+    assert "Ladepunkt 1  SDM72DM-V2 22411873\n    4711.123 kWh   0.00 kW\n    L1 230.0 V  0.00 A" in dialog.heard
 
 
 def test_registers_shows_words_values_and_sources(tmp_path: Path) -> None:

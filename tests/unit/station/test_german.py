@@ -17,7 +17,7 @@ OF_LIBRARIES = "the operating system and libraries"
 
 
 def sources() -> Iterator[ast.Module]:
-    for package in ("hardware", "station"):
+    for package in ("hardware", "shared", "station"):
         for file in sorted((ROOT / package).rglob("*.py")):
             if not file.name.startswith("german"):
                 yield ast.parse(file.read_text("utf-8"))
