@@ -88,8 +88,8 @@ async def _wants_untimed(dialog: Dialog, journal: Path) -> bool:
     if not count:
         return False
     question = Text(
-        f"{count} charges have no sure time yet: the clock was never set. Export them too? Their times then stay wrong",
-        f"{count} Ladevorgänge haben noch keine sichere Uhrzeit: die Uhr wurde nie gestellt. Auch mitnehmen? Ihre "
+        f"Charges whose time is not sure yet, as the clock was never set: {count}. Export them too, with wrong times?",
+        f"Ladevorgänge ohne sichere Uhrzeit, da die Uhr nie gestellt wurde: {count}. Auch mitnehmen? Ihre "
         "Zeiten bleiben dann falsch",
     )
     return await dialog.confirm(question.of(dialog.language))

@@ -350,7 +350,7 @@ def test_the_tool_says_that_it_holds_cards(tmp_path: Path) -> None:
     heard = asyncio.run(scene())
     (out,) = tmp_path.glob("CP1-*.ledger.jsonl")
     assert check_file(out).count == 3
-    assert "1 charges have no sure time yet" in heard
+    assert "the clock was never set: 1. Export them too" in heard
     assert "It holds the numbers of cards" in heard
     assert not list(tmp_path.glob("*.new"))
 
