@@ -27,6 +27,7 @@ from station.core.evse_events import (
     Ending,
     EndRequested,
     Event,
+    Lent,
     MarkEnding,
     MeterRead,
     Notify,
@@ -480,3 +481,13 @@ def test_whatever_happens_the_records_are_whole_and_energy_flows_only_behind_a_r
             next_seq, register, last_at = next_seq + 1, values[-1].reading.energy_import, made.at
             if isinstance(made, Ended):
                 open_key = None
+
+
+def test_while_its_lines_are_lent_it_is_out_of_service_and_no_card_or_call_starts_it() -> None:
+    scene = Scene().idle()
+    scene.do(Lent(True), board("B"), TagPresented(CARD), RemoteStart(CARD), OperativeChanged(True), read(1000))
+    assert scene.evse.blocked_by.startswith("maintenance: ")
+    assert scene.told == [f"charge_refused: {scene.evse.blocked_by}"]
+    scene.do(Lent(False))
+    assert scene.statuses == ["Available", "Unavailable", "Preparing"]
+    assert scene.do(TagPresented(CARD)) == [Authorize(CARD)]
