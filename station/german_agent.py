@@ -43,6 +43,15 @@ AGENT = {
     "the test of the residual current device did not end": (
         "die Prüfung des RCD (Fehlerstromschutz) ging nicht zu Ende"
     ),
+    # why a card was refused (station.core.authorize)
+    "not in the local list, and the central system can't be asked": (
+        "sie steht nicht in der örtlichen Liste, und die Zentrale ist nicht zu erreichen"
+    ),
+    "offline, and LocalAuthorizeOffline is false": (
+        "ohne Verbindung zur Zentrale wird hier nicht geladen (LocalAuthorizeOffline ist aus)"
+    ),
+    "the card is {status}": "die Karte ist {status}",
+    "the central system says {status}": "die Zentrale sagt: {status}",
     # asking the agent
     "the agent (the station's program) does not run: switch the station off and on, or systemctl start emops-station": (
         "das Stationsprogramm läuft nicht: Station aus- und einschalten, oder systemctl start emops-station"
@@ -269,5 +278,12 @@ SYSTEM = {
     "timed out during opening handshake": "keine Antwort in der Zeit",
     "did not receive a valid HTTP response": "keine gültige HTTP-Antwort",
     "no close frame received or sent": "ohne Abmeldung abgebrochen",
+    "blocked": "gesperrt",
+    "expired": "abgelaufen",
+    "invalid": "unbekannt",
+    "Blocked": "gesperrt",
+    "Expired": "abgelaufen",
+    "Invalid": "unbekannt",
+    "ConcurrentTx": "mit der Karte wird schon geladen",
 }
-"""Words of the operating system and of libraries, as they stand behind our own."""
+"""Words of the operating system, of libraries and of OCPP 1.6 (§7.2), as they stand behind our own."""

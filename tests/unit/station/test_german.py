@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[3]
 FACT = re.compile(r"\{\w*\}")
 OF_PROGRAMMERS = {"IllegalMoveError", "OcmfError"}
 """No person at a station meets these."""
-OF_LIBRARIES = "the operating system and libraries"
 
 
 def sources() -> Iterator[ast.Module]:
@@ -115,6 +114,7 @@ def test_a_sentence_keeps_its_facts(english: str) -> None:
             ),
             ("nicht verbunden (die Zentrale lehnt ab mit HTTP 401: csms.password und identity.charge_point_id prüfen)"),
         ),
+        ("the card is expired", "die Karte ist abgelaufen"),
         (
             "not connected: example.com:9000 can't be reached: Connection refused",
             "nicht verbunden (example.com:9000 ist nicht erreichbar: dort nimmt niemand Verbindungen an)",
