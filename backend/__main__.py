@@ -27,6 +27,7 @@ examples:
   emops-backend serve --config backend.toml
   emops-backend transactions --config backend.toml --state held
   emops-backend tariff lint --power 150 tariff.json
+  emops-backend ledger import --config backend.toml --trust CP-1.ledger.jsonl
   emops-backend send --config backend.toml CP-1 RemoteStopTransaction '{"transactionId": 12}'
 """
 
@@ -69,6 +70,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             _send(settings, options)
         case "audit":
             return _audit(settings)
+        case "ledger":
+            return _import_ledger(settings, options)
         case "tariff":
             return run_tariff_command(options, settings)
     return 0
@@ -147,6 +150,30 @@ def _audit(settings: Settings) -> int:
     return 0 if asyncio.run(run()) else 1
 
 
+def _import_ledger(settings: Settings, options: argparse.Namespace) -> int:
+    from backend.ledger_import import check_file, check_key, import_ledger
+    from backend.store.migrate import migrate
+    from backend.store.writer import open_store
+    from shared.ed25519 import fingerprint
+
+    end = check_file(options.file)
+    print(f"{options.file}: {end.count} messages of {end.charge_point}, made {end.made}, key {fingerprint(end.key)}")
+    check_key(end, options.key, trust=options.trust)
+    migrate(settings.store.path)
+
+    async def run() -> int:
+        async with open_store(settings.store.path) as store:
+            done = await import_ledger(store, options.file, end, settings.clock.build().utc())
+        for sentence in done.refused:
+            print(f"refused: {sentence}")
+        print(f"{done.new} new, {done.known} known already, {len(done.refused)} refused")
+        if done.unconfirmed:
+            print(f"note: the times of {done.unconfirmed} messages were never confirmed by a clock that is right")
+        return int(bool(done.refused))
+
+    return asyncio.run(run())
+
+
 def _send(settings: Settings, options: argparse.Namespace) -> None:
     from backend.csms.control import control_path, request
 
@@ -184,6 +211,14 @@ def _parser() -> argparse.ArgumentParser:
     transactions.add_argument("--state", choices=_STATES, help="only those of one state")
     transactions.add_argument("--limit", type=int, default=100, help="at most so many")
     transactions.add_argument("--json", action="store_true", help="one JSON object a line")
+    ledger = commands.add_parser("ledger", help="sessions that a station could not deliver")
+    of_ledger = ledger.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    import_ = of_ledger.add_parser(
+        "import", parents=[common], help="take in a file of emops-station ledger export; again is the same as once"
+    )
+    import_.add_argument("file", type=Path, help="the file; status 1 if it or a message in it was refused")
+    import_.add_argument("--key", default="", help="public key of the station, as in its commissioning report")
+    import_.add_argument("--trust", action="store_true", help="take the key that signed the file for the station's")
     send = commands.add_parser("send", parents=[common], help="send any call of its OCPP version to a station")
     send.add_argument("charge_point", help="identity of the station")
     send.add_argument("action", help="name of the call, for instance Reset")

@@ -1,35 +1,38 @@
-"""One RS-485 line with its Modbus RTU devices. The only module that imports pymodbus: its names change between minors.
+"""One Modbus line with its devices: RTU on a serial port, TCP, or RTU over TCP.
 
-What this adds to pymodbus, because a bus of meters taught it to others:
-- one request at a time on the line, silence between frames, the EVSE board before the meter;
-- a try that failed is followed by a pause for its device: a late answer names neither its register nor its request, so
-  it must have come and gone before the next request, or it would be taken for the answer to that one;
-- a port that vanished is opened again with the next request;
-- a loss is logged once and its recovery once, never once per poll.
+What this adds to a connection, because a bus of meters taught it to others:
+- one request at a time on the line, in the order of `Priority`;
+- silence between frames, and a rest for each device: the line needs 3.5 characters, a meter may need 100 ms before it
+  listens again. Other devices are asked meanwhile, so a rest costs no time on a full line;
+- a try that failed is followed by a pause for its device: a late RTU answer names neither its register nor its request,
+  so it must have come and gone before the next request, or it would be taken for the answer to that one;
+- a port or gateway that vanished is opened again with the next request;
+- a loss is logged once and its recovery once, never once per poll, and a device that comes and goes only now and then;
+- it can be lent: then its port is closed for somebody else to open, and every request fails at once.
 """
 
 import asyncio
-import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from pymodbus import ModbusException
-from pymodbus.client import AsyncModbusSerialClient
-from pymodbus.pdu import ExceptionResponse, ModbusPDU
-
+from hardware import modbus_client
+from hardware.bus import Direction, Endpoint, Failure, Framing, Priority, Statistics, Transport
 from hardware.errors import DeviceError, LinkError, PortError
-from hardware.serial_port import SerialPort
+from hardware.modbus_client import Answer, Connection, Request
+from hardware.turns import Turns
 from shared.log import Log
 
 TIMEOUT_S = 0.6
-"""Some meters need more than 300 ms for a long block; 600 ms was found enough."""
+"""From the end of a request to the begin of its answer. Some meters need more than 300 ms; 600 ms was found enough."""
 
-GAP_S = 0.1
-"""Silence between frames. The standard asks for 3.5 characters; meters in the field need more."""
+REST_S = 0.1
+"""Silence for one device after its answer. openWB keeps it for Eastron meters, which miss requests that come sooner."""
 
 TRIES = 3
 """A bad frame is no fault: they come when the contactor switches."""
+
+LOSS_LOG_S = 600.0
+"""A device that comes and goes is told of so often at most: lines per poll have worn out memory cards."""
 
 _EXCEPTIONS = {
     1: "it does not know this function",
@@ -41,27 +44,32 @@ _EXCEPTIONS = {
 }
 """Modbus Application Protocol V1.1b3 §7."""
 
-_BUSY = frozenset({5, 6})
+_REASONS = {
+    Failure.SILENT: "no answer",
+    Failure.BROKEN: "broken answers",
+    Failure.UNFIT: "answers to another question",
+    Failure.BUSY: "nothing but patience asked",
+}
 
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What became of the requests to one device: `errors` counts the tries without a good answer."""
-
-    requests: int = 0
-    errors: int = 0
+_FRAME_BYTES = 8
+"""A request, and the rest of an answer around its data, with a byte to spare."""
 
 
 @dataclass(slots=True)
 class _Device:
+    framing: Framing
     statistics: Statistics = Statistics()
     quiet_until: float = 0.0
-    """Loop time before which an answer to an earlier request may still come."""
+    """Loop time before which it rests, or an answer to an earlier request may still come."""
     lost: bool = False
+    told: bool = False
+    """Whether the loss stands in the log."""
+    tell_from: float = 0.0
+    """Loop time from which the next loss is worth a line."""
 
 
 class ModbusLine:
-    """A serial port with Modbus RTU devices. Any task may call; each call has the line for itself.
+    """A line with Modbus devices. Any task may call; each call has the line for itself.
 
     Cancelling any call is safe: the next one to the same device waits until the answer would have come.
     """
@@ -69,188 +77,230 @@ class ModbusLine:
     def __init__(
         self,
         port: str,
-        baud: int,
+        baud: int = 9600,
         *,
         parity: str = "N",
+        stop_bits: int = 1,
+        direction: Direction = Direction.AUTO,
         timeout_s: float = TIMEOUT_S,
-        gap_s: float = GAP_S,
+        gap_s: float | None = None,
+        rest_s: float = REST_S,
         tries: int = TRIES,
         setting: str = "port",
     ) -> None:
         """Describe the line. Nothing is opened before the first request.
 
         Args:
-            port: device file.
-            baud: bits per second.
+            port: device file, `tcp://host:port`, or `rtu+tcp://host:port`.
+            baud: bits per second; behind a gateway it tells how long frames take.
             parity: `N`, `E` or `O`.
-            timeout_s: time for one answer, s.
-            gap_s: silence between frames, s.
+            stop_bits: 1 or 2.
+            direction: who switches the RS-485 transceiver to sending.
+            timeout_s: time for one answer to begin, s; what its bytes take on the wire is added.
+            gap_s: silence between frames, s; None = what the baud rate asks for.
+            rest_s: silence for each device after its answer, s.
             tries: how often a request is sent before LinkError.
             setting: name of the setting that holds the port, for the texts of errors.
+
+        Raises:
+            ValueError: `port` names no line.
         """
-        self._port, self._baud, self._parity, self._setting = port, baud, parity, setting
-        self._timeout_s, self._gap_s, self._tries = timeout_s, gap_s, tries
-        self._turns = _Turns()
-        self._client: AsyncModbusSerialClient | None = None
+        self._port, self._endpoint, self._setting = port, Endpoint.parse(port), setting
+        self._framing, self._direction = Framing(baud, parity, stop_bits), direction
+        self._timeout_s, self._gap_s, self._rest_s, self._tries = timeout_s, gap_s, rest_s, tries
+        self._turns = Turns()
+        self._connection: Connection | None = None
         self._free_at = 0.0
-        self._port_lost = False
+        self._port_lost = self._is_lent = False
         self._devices: dict[int, _Device] = {}
         self._log = Log(__name__)
-        # pymodbus writes an error line per lost answer; this class logs losses itself, once.
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
-    async def read_input(self, address: int, register: int, count: int, *, urgent: bool = False) -> tuple[int, ...]:
+    @property
+    def port(self) -> str:
+        """Where the line is, as in the settings."""
+        return self._port
+
+    @property
+    def framing(self) -> Framing:
+        """How devices frame their bytes that have no framing of their own."""
+        return self._framing
+
+    def set_framing(self, address: int, framing: Framing) -> None:
+        """Let a device have another framing than the line; the port is opened anew each time the framing changes.
+
+        It works where the devices of each framing take the frames of the others for noise, as the standard asks.
+        """
+        self._device(address).framing = framing
+
+    async def read_input(
+        self, address: int, register: int, count: int, *, priority: Priority = Priority.BILLING
+    ) -> tuple[int, ...]:
         """Read input registers (function 4), as `count` words.
 
         Args:
-            address: of the device, 1 to 247.
+            address: of the device, 1 to 247; behind a TCP gateway also 0 and 255.
             register: first register, 0-based as on the wire.
             count: number of registers, 1 to 125.
-            urgent: go before all that wait and are not urgent.
+            priority: who goes first.
 
         Raises:
-            PortError: the port is missing or went away.
+            PortError: the port is missing or went away, or the gateway can't be reached.
             LinkError: no good answer after all tries.
             DeviceError: the device refuses.
         """
-        return await self._read(
-            address,
-            register,
-            count,
-            urgent,
-            lambda client: client.read_input_registers(register, count=count, device_id=address),
-        )
+        return tuple((await self._ask(modbus_client.read_words(4, address, register, count), priority)).registers)
 
-    async def read_holding(self, address: int, register: int, count: int, *, urgent: bool = False) -> tuple[int, ...]:
+    async def read_holding(
+        self, address: int, register: int, count: int, *, priority: Priority = Priority.BILLING
+    ) -> tuple[int, ...]:
         """Read holding registers (function 3). See `read_input`."""
-        return await self._read(
-            address,
-            register,
-            count,
-            urgent,
-            lambda client: client.read_holding_registers(register, count=count, device_id=address),
-        )
+        return tuple((await self._ask(modbus_client.read_words(3, address, register, count), priority)).registers)
 
-    async def write_register(self, address: int, register: int, value: int, *, urgent: bool = False) -> None:
+    async def read_coils(
+        self, address: int, coil: int, count: int, *, priority: Priority = Priority.BILLING
+    ) -> tuple[bool, ...]:
+        """Read coils (function 1), `count` of 1 to 2000. See `read_input`."""
+        return tuple((await self._ask(modbus_client.read_bits(1, address, coil, count), priority)).bits[:count])
+
+    async def read_discrete(
+        self, address: int, first: int, count: int, *, priority: Priority = Priority.BILLING
+    ) -> tuple[bool, ...]:
+        """Read discrete inputs (function 2), `count` of 1 to 2000. See `read_input`."""
+        return tuple((await self._ask(modbus_client.read_bits(2, address, first, count), priority)).bits[:count])
+
+    async def write_register(
+        self, address: int, register: int, value: int, *, priority: Priority = Priority.BILLING
+    ) -> None:
         """Write one holding register (function 6), 0 to 65535. It may be written more than once. See `read_input`."""
+        await self._ask(modbus_client.write_register(address, register, value), priority)
 
-        def echoes(answer: ModbusPDU) -> bool:
-            return answer.function_code == 6 and answer.address == register and list(answer.registers) == [value]
+    async def write_registers(
+        self, address: int, register: int, values: list[int], *, priority: Priority = Priority.BILLING
+    ) -> None:
+        """Write several holding registers (function 16), 1 to 123. They may be written more than once."""
+        await self._ask(modbus_client.write_registers(address, register, values), priority)
 
-        await self._ask(
-            address,
-            f"write of register {register}",
-            lambda client: client.write_register(register, value, device_id=address),
-            echoes,
-            urgent,
-        )
+    async def write_coil(self, address: int, coil: int, value: bool, *, priority: Priority = Priority.BILLING) -> None:
+        """Write one coil (function 5). It may be written more than once. See `read_input`."""
+        await self._ask(modbus_client.write_coil(address, coil, value), priority)
 
     def statistics(self, address: int) -> Statistics:
         """Tell how the requests to a device went since the start."""
         device = self._devices.get(address)
         return device.statistics if device else Statistics()
 
+    def all_statistics(self) -> Mapping[int, Statistics]:
+        """Tell how the requests to all devices went, by address."""
+        return {address: device.statistics for address, device in sorted(self._devices.items())}
+
     def close(self) -> None:
         """Give the port back. A later request opens it again."""
-        if self._client:
-            self._client.close()
-            self._client = None
+        if self._connection:
+            self._connection.close()
+            self._connection = None
 
-    async def _read(self, address: int, register: int, count: int, urgent: bool, send: "_Send") -> tuple[int, ...]:
-        # An answer carries neither its register nor its request: its length is all that can be checked.
-        answer = await self._ask(
-            address, f"read of register {register}", send, lambda answer: len(answer.registers) == count, urgent
-        )
-        return tuple(answer.registers)
+    async def lend(self) -> None:
+        """Close the port for somebody else, after the request under way; until `take_back` all requests fail."""
+        await self._turns.acquire(Priority.TELEMETRY)
+        self._is_lent = True
+        self.close()
+        self._turns.release()
 
-    async def _ask(
-        self, address: int, what: str, send: "_Send", fits: Callable[[ModbusPDU], bool], urgent: bool
-    ) -> ModbusPDU:
-        device = self._devices.setdefault(address, _Device())
-        reason = "no answer"
+    def take_back(self) -> None:
+        """Use the line again. Whoever had it has closed the port."""
+        self._is_lent = False
+
+    async def _ask(self, request: Request, priority: Priority) -> Answer:
+        address = request.address
+        device = self._device(address)
+        patience_s = self._timeout_s + device.framing.wire_s(2 * _FRAME_BYTES + request.data_bytes)
+        failure = Failure.SILENT
         for _ in range(self._tries):
-            answer = await self._try(device, send, urgent)
-            if answer is None:
-                reason = "no answer"
-            elif isinstance(answer, ExceptionResponse):
-                reason = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
-                if answer.exception_code not in _BUSY:
-                    self._answered(device, address)
-                    raise DeviceError(
-                        f"Modbus address {address} on {self._port} refuses the {what}: {reason}. "
-                        "Check the configured model"
-                    )
-            elif fits(answer):
-                self._answered(device, address)
-                return answer
-            else:
-                reason = "an answer of the wrong length"
-            device.statistics = replace(device.statistics, errors=device.statistics.errors + 1)
-        raise LinkError(self._lost(device, address, reason))
+            answer = await self._try(device, request, priority, patience_s)
+            if isinstance(answer, Failure):
+                failure = answer
+                device.statistics = device.statistics.failed(failure)
+                continue
+            self._answered(device, address)
+            code = modbus_client.refusal(answer)
+            if code is not None:
+                raise DeviceError(
+                    f"Modbus address {address} on {self._port} refuses the {request.what}: "
+                    f"{_EXCEPTIONS.get(code, f'exception {code}')}. Check the configured model"
+                )
+            return answer
+        if self._endpoint.transport is not Transport.SERIAL:
+            self.close()  # a TCP connection may be half dead without a sign; a new one is cheap
+        raise LinkError(self._lost(device, address, _REASONS[failure]))
 
-    async def _try(self, device: _Device, send: "_Send", urgent: bool) -> ModbusPDU | None:
-        """Send once; None if there was no answer."""
+    async def _try(self, device: _Device, request: Request, priority: Priority, patience_s: float) -> Answer | Failure:
+        """Send once and wait for the answer."""
         loop = asyncio.get_running_loop()
-        await self._take_turn(device, urgent)
+        await self._take_turn(device, priority)
         try:
-            client = await self._open()
+            connection = await self._open(device.framing)
             await asyncio.sleep(max(0.0, self._free_at - loop.time()))
-            device.statistics = replace(device.statistics, requests=device.statistics.requests + 1)
+            device.statistics = device.statistics.asked()
+            begin = loop.time()
             # Set before sending, because we may be cancelled while waiting.
-            device.quiet_until = loop.time() + 2 * self._timeout_s
+            device.quiet_until = begin + 2 * patience_s
             try:
-                answer = await send(client)
-            except ModbusException:
-                if not client.connected:
-                    raise self._port_gone() from None
-                device.quiet_until = loop.time() + self._timeout_s
-                return None
+                answer = await connection.ask(request, patience_s)
             finally:
-                self._free_at = loop.time() + self._gap_s
-            device.quiet_until = 0.0
+                self._free_at = loop.time() + self._gap(device.framing)
+            if isinstance(answer, Failure) and not connection.is_open:
+                raise self._port_gone()
+            # Without the right answer, it may still come.
+            may_come = isinstance(answer, Failure) and answer is not Failure.BUSY
+            device.quiet_until = loop.time() + (patience_s if may_come else self._rest_s)
+            if not isinstance(answer, Failure):
+                refused = modbus_client.refusal(answer) is not None
+                device.statistics = device.statistics.answered(loop.time() - begin, refused=refused)
             return answer
         finally:
             self._turns.release()
 
-    async def _take_turn(self, device: _Device, urgent: bool) -> None:
-        """Wait for the line, and for the device to have said what it had to say. Others use the line meanwhile."""
+    async def _take_turn(self, device: _Device, priority: Priority) -> None:
+        """Wait for the line, and for the device to have rested. Others use the line meanwhile."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._turns.acquire(urgent=urgent)
+            await self._turns.acquire(priority)
             pause = device.quiet_until - loop.time()
             if pause <= 0:
                 return
             self._turns.release()
             await asyncio.sleep(pause)
 
-    async def _open(self) -> AsyncModbusSerialClient:
-        if self._client and self._client.connected:
-            return self._client
+    def _device(self, address: int) -> _Device:
+        return self._devices.setdefault(address, _Device(self._framing))
+
+    def _gap(self, framing: Framing) -> float:
+        if self._gap_s is not None:
+            return self._gap_s
+        return 0.0 if self._endpoint.transport is Transport.TCP else framing.gap_s()
+
+    async def _open(self, framing: Framing) -> Connection:
+        if self._is_lent:
+            raise PortError(f"{self._port} is lent to a technician's tool: wait until that has ended")
+        now = self._connection
+        if now and now.is_open and (now.framing == framing or self._endpoint.transport is not Transport.SERIAL):
+            return now
         self.close()
         try:
-            # Only to learn what is wrong: pymodbus tells no more than that it failed.
-            async with SerialPort.open(self._port, self._baud, parity=self._parity, setting=self._setting):
-                pass
+            self._connection = await Connection.open(self._endpoint, framing, self._direction, self._setting)
         except PortError as error:
             self._log_port_lost(str(error))
             raise
-        client = AsyncModbusSerialClient(
-            self._port, baudrate=self._baud, parity=self._parity, timeout=self._timeout_s, retries=0, reconnect_delay=0
-        )
-        if not await client.connect():
-            client.close()
-            raise self._port_gone()
-        self._client = client
         if self._port_lost:
             self._port_lost = False
             self._log.info("modbus_port_is_back", port=self._port)
-        return client
+        return self._connection
 
     def _port_gone(self) -> PortError:
         self.close()
-        text = f"{self._port} went away: check the RS-485 adapter and the setting {self._setting}"
-        self._log_port_lost(text)
-        return PortError(text)
+        error = modbus_client.gone(self._endpoint, self._setting)
+        self._log_port_lost(str(error))
+        return error
 
     def _log_port_lost(self, text: str) -> None:
         if not self._port_lost:
@@ -258,52 +308,19 @@ class ModbusLine:
             self._log.warning("modbus_port_lost", port=self._port, reason=text)
 
     def _lost(self, device: _Device, address: int, reason: str) -> str:
-        if any(not other.lost for other in self._devices.values() if other is not device):
+        if any(not other.lost and other.statistics.answers for other in self._devices.values() if other is not device):
             advice = f"others on this line answer, so check this device's address ({address}), supply and wires"
         else:
             advice = "swap A and B, then check address, baud rate and parity, and the supply"
-        frame = f"8{self._parity}1"
-        text = f"{reason} from Modbus address {address} on {self._port} at {self._baud} baud {frame}: {advice}"
-        if not device.lost:
-            device.lost = True
+        text = f"{reason} from Modbus address {address} on {self._port} at {device.framing}: {advice}"
+        now = asyncio.get_running_loop().time()
+        if not device.lost and now >= device.tell_from:
+            device.told, device.tell_from = True, now + LOSS_LOG_S
             self._log.warning("modbus_device_lost", port=self._port, address=address, reason=text)
+        device.lost = True
         return text
 
     def _answered(self, device: _Device, address: int) -> None:
-        if device.lost:
-            device.lost = False
+        if device.told:
             self._log.info("modbus_device_is_back", port=self._port, address=address)
-
-
-_Send = Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]]
-
-
-class _Turns:
-    """A lock whose urgent waiters go first."""
-
-    def __init__(self) -> None:
-        self._taken = False
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
-
-    async def acquire(self, *, urgent: bool) -> None:
-        if not self._taken:
-            self._taken = True
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        (self._urgent if urgent else self._others).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():
-                self.release()
-            raise
-
-    def release(self) -> None:
-        for queue in (self._urgent, self._others):
-            while queue:
-                turn = queue.popleft()
-                if not turn.done():
-                    turn.set_result(None)
-                    return
-        self._taken = False
+        device.lost = device.told = False

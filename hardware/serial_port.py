@@ -3,10 +3,12 @@
 import asyncio
 import errno
 import os
+import termios
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import serial
+from serial.rs485 import RS485Settings
 from serial.tools.list_ports import comports
 
 from hardware.errors import PortError
@@ -20,6 +22,7 @@ class SerialPort:
 
     def __init__(self, port: serial.Serial) -> None:
         self.name: str = port.port or ""
+        self._port = port
         self._fd = port.fileno()
 
     @classmethod
@@ -40,7 +43,7 @@ class SerialPort:
         """
         try:
             port = serial.Serial(path, baud, parity=parity, timeout=0, write_timeout=0, exclusive=True)
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
             raise PortError(_explain(path, baud, setting, error)) from error
         try:
             yield cls(port)
@@ -79,6 +82,18 @@ class SerialPort:
             except OSError as error:
                 raise self._gone() from error
 
+    def discard_output(self) -> None:
+        """Forget what has not been sent yet; closing a port that can't send would wait for it."""
+        with suppress(serial.SerialException, OSError, termios.error):
+            self._port.reset_output_buffer()
+
+    def has_peer(self) -> bool | None:
+        """Tell whether the other end raises DCD or DSR; None where the port has no such lines."""
+        try:
+            return bool(self._port.cd or self._port.dsr)
+        except (serial.SerialException, OSError):
+            return None
+
     def _gone(self) -> PortError:
         return PortError(f"{self.name} went away: check the cable and the supply of the device")
 
@@ -104,6 +119,28 @@ async def _until(watch: Callable[[Callable[[], None]], object], forget: Callable
         forget()
 
 
+def switch_by_rts(port: serial.Serial, high: bool, *, setting: str) -> None:
+    """Let the port's driver switch an RS-485 transceiver to sending by RTS.
+
+    The driver does it, and not this program: the line must be free again within a character or two.
+
+    Args:
+        port: open.
+        high: RTS is high while sending.
+        setting: name of the setting that holds the path, for the text of the error.
+
+    Raises:
+        PortError: the port's driver can't.
+    """
+    try:
+        port.rs485_mode = RS485Settings(rts_level_for_tx=high, rts_level_for_rx=not high)
+    except (OSError, ValueError) as error:
+        raise PortError(
+            f"{port.port} can't switch an RS-485 transceiver by RTS: set the bus's direction to auto if its adapter "
+            f"switches by itself, or use another port ({setting})"
+        ) from error
+
+
 def _explain(path: str, baud: int, setting: str, error: Exception) -> str:
     """Say in one line what is wrong with a port and what to try. pyserial keeps the errno where there is one."""
     match getattr(error, "errno", None):
@@ -114,7 +151,7 @@ def _explain(path: str, baud: int, setting: str, error: Exception) -> str:
             return f"{path} is forbidden to this user: add it to the group dialout, or correct the setting {setting}"
         case errno.EAGAIN | errno.EBUSY:
             return f"{path} is in use by another program: stop it (fuser {path} names it), or correct {setting}"
-        case _ if isinstance(error, ValueError):
-            return f"{path} can't run at {baud} baud: correct the baud rate beside the setting {setting}"
+        case _ if isinstance(error, ValueError | termios.error):
+            return f"{path} can't run at {baud} baud with this parity: correct both beside the setting {setting}"
         case _:
             return f"{path} can't be used as a serial port: correct the setting {setting} ({error})".replace("\n", " ")

@@ -4,7 +4,6 @@ IdTokens and secrets mask themselves (shared.ids), so they are passed as they ar
 """
 
 import logging
-import sys
 import time
 
 _QUOTED = frozenset(' "=\n\r\t')
@@ -44,16 +43,18 @@ def _text(value: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', "'").replace("\r", "\\r").replace("\n", "\\n") + '"'
 
 
-def start_logging(level: str = "INFO") -> None:
-    """Send all logs to standard error, UTC times; the service manager stores and rotates them.
+def start_logging(level: str = "INFO", *handlers: logging.Handler) -> None:
+    """Send all logs to the handlers, by default to standard error, where the service manager stores and rotates them.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
+        handlers: all get the same lines, with UTC times.
     """
     formatter = logging.Formatter("%(asctime)sZ %(levelname)-7s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    handlers = handlers or (logging.StreamHandler(),)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     for package in ("shared", "hardware", "station", "backend", "simulators"):
         logging.getLogger(package).setLevel(level)

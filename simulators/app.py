@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from hardware.registry import find_table
 from shared.clock import Clock
 from shared.units import Wh
 from simulators import control
@@ -14,9 +15,11 @@ from simulators.mailbox import Mailbox
 from simulators.meter import MeterSimulator
 from simulators.modbus_slave import Device, ModbusSlave
 from simulators.modem import ModemSimulator
+from simulators.pn532 import Pn532Simulator
 from simulators.pty import Pty
-from simulators.rfid import RfidSimulator
+from simulators.rfid import CardReader, RfidSimulator
 from simulators.settings import BusSettings, CoverageStep, Settings
+from simulators.signing_meter import SIGNING
 from simulators.site import Site
 from simulators.world import World
 
@@ -58,7 +61,7 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
         site, bus = make_bus(settings.bus, clock, bus_line)
         mail = settings.mailbox
         mailbox = Mailbox(mail.host, mail.port, mail.folder, greylist=mail.greylist)
-        world = World(site, bus, settings.bus.meter_address, modem, RfidSimulator(rfid_line), mailbox)
+        world = World(site, bus, settings.bus.meter_address, modem, _reader(settings.rfid.kind, rfid_line), mailbox)
         await stack.enter_async_context(mailbox.serve())
         port = await stack.enter_async_context(control.serve(world, settings.control.port))
         async with asyncio.TaskGroup() as tasks:
@@ -67,6 +70,7 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
                 for job in (
                     modem.run(),
                     bus.run(),
+                    world.rfid.run(),
                     _pass_time(site),
                     follow_coverage(settings.modem.coverage, modem, clock),
                 )
@@ -78,10 +82,12 @@ async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
 
 
 def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, ModbusSlave]:
-    """Make the meter, the board and the bus that they share."""
-    meter = MeterSimulator(
-        settings.meter_serial, Wh(round(settings.initial_kwh * 1000)), settings.register_file.absolute()
-    )
+    """Make the meter, the board and the bus that they share.
+
+    Raises:
+        ValueError: there is no such model of meter.
+    """
+    meter = make_meter(settings, clock)
     board = BoardSimulator(settings.cable_current_a, settings.board_watch_s)
     site = Site(clock, meter, board, phases=settings.phases)
 
@@ -92,6 +98,24 @@ def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, Modb
 
     devices: dict[int, Device] = {settings.meter_address: meter, settings.board_address: board}
     return site, ModbusSlave(line, devices, baud=settings.baud, before_request=before_request)
+
+
+def make_meter(settings: BusSettings, clock: Clock) -> MeterSimulator:
+    """Make the meter; one that can sign does.
+
+    Raises:
+        ValueError: there is no such model of meter.
+    """
+    table, file = find_table(settings.meter), settings.register_file.absolute()
+    initial = Wh(round(settings.initial_kwh * 1000))
+    signing = SIGNING.get(table.model)
+    if signing:
+        return signing(settings.meter_serial, initial, file, table=table, utc=clock.utc)
+    return MeterSimulator(settings.meter_serial, initial, file, table=table)
+
+
+def _reader(kind: str, line: Pty) -> CardReader:
+    return Pn532Simulator(line) if kind == "pn532" else RfidSimulator(line)
 
 
 def _pty(link: Path, baud: int) -> AbstractAsyncContextManager[Pty]:

@@ -19,7 +19,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from shared.units import Watt, Wh, kwh
+from simulators.evse_board import Fault
 from simulators.modem import ModemSimulator
+from simulators.signing_meter import SigningMeter
 from simulators.vehicle import Vehicle
 from simulators.world import World
 
@@ -174,9 +176,12 @@ async def set_vehicle(world: World, body: Body) -> None:
 
 async def tag(world: World, body: Body) -> None:
     """Hold a card to the reader."""
-    token = body.text("token", "[0-9A-Fa-f]{10}", "ten hex digits")
+    token = body.text("token", "([0-9A-Fa-f]{2}){4,10}", "8 to 20 hex digits")
     body.end()
-    await world.rfid.present(token)
+    try:
+        await world.rfid.present(token)
+    except ValueError as error:
+        raise BadField("token", str(error)) from error
 
 
 async def coverage(world: World, body: Body) -> None:
@@ -187,13 +192,26 @@ async def coverage(world: World, body: Body) -> None:
 
 
 async def set_meter(world: World, body: Body) -> None:
-    """Let the meter answer or not."""
-    answering = body.flag("answering")
+    """Let the meter answer or not, or switch it off and on: one that signs then has to be told the time again."""
+    answering, loses_power = body.flag("answering", True), body.flag("loses_power", False)
     body.end()
+    if loses_power:
+        if not isinstance(world.site.meter, SigningMeter):
+            raise NotNow("this meter forgets nothing without power")
+        world.site.meter.lose_power()
     if answering:
         world.bus.faults.silent.discard(world.meter_address)
     else:
         world.bus.faults.silent.add(world.meter_address)
+
+
+async def set_board(world: World, body: Body) -> None:
+    """Let something be wrong at the EVSE board; an empty fault mends it."""
+    _only_evse(body)
+    fault = body.text("fault", "|".join(Fault), f"one of {', '.join(filter(None, Fault))}, or empty")
+    body.end()
+    world.site.advance()
+    world.site.board.fault = Fault(fault)
 
 
 async def set_mailbox(world: World, body: Body) -> None:
@@ -210,6 +228,7 @@ ACTIONS: Mapping[str, Action] = {
     "/tag": tag,
     "/coverage": coverage,
     "/meter": set_meter,
+    "/board": set_board,
     "/mailbox": set_mailbox,
 }
 

@@ -1,37 +1,43 @@
-"""An Eastron SDM72D-M V2 as its Modbus master sees it: float32 registers over an exact count."""
+"""A meter as its Modbus master sees it: the registers of its family over an exact count."""
 
 import json
-import struct
+from decimal import Decimal
 from pathlib import Path
 
+from hardware.meters.eastron import SDM72DM_V2
+from hardware.meters.register_map import CURRENTS, POWERS, VOLTAGES, MeterTable, Quantity
 from shared.units import Watt, Wh
-from simulators.modbus_slave import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, READ_HOLDING, READ_INPUT, Refusal
+from simulators.modbus_slave import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Refusal
+from simulators.register_image import register_image
 from simulators.vehicle import UJ_PER_WH, VOLTAGE_V
-
-MODEL_CODE = 0x0089
-MAX_WORDS = 80
-
-_VOLTAGE, _CURRENT, _PHASE_POWER, _POWER, _FREQUENCY, _IMPORT, _TOTAL = 0x00, 0x06, 0x0C, 0x34, 0x46, 0x48, 0x156
-_SERIAL, _MODEL_CODE = 0xFC00, 0xFC02
-_SIZE = 0x160
 
 
 class MeterSimulator:
     """Counts what is drawn through it. The register starts where its file says, and never falls."""
 
-    def __init__(self, serial: int, initial: Wh, file: Path | None = None, *, max_words: int = MAX_WORDS) -> None:
+    def __init__(
+        self,
+        serial: int,
+        initial: Wh,
+        file: Path | None = None,
+        *,
+        table: MeterTable = SDM72DM_V2,
+        max_words: int = 0,
+    ) -> None:
         """Make or wake the meter.
 
         Args:
             serial: its serial number.
             initial: import register when new, Wh.
             file: keeps the register while the program is not running; None = it starts anew each time.
-            max_words: longest block it answers; some units accept about 10.
+            table: of its family.
+            max_words: longest block it answers; some units accept about 10; 0 = what its family accepts.
 
         Raises:
             ValueError: the file is damaged.
         """
-        self._serial, self._file, self._max_words = serial, file, max_words
+        self._table, self._identity = table, _identity(table, serial)
+        self._file, self._max_words = file, max_words or table.max_words
         self._import_uj = _load(file) if file and file.exists() else initial * UJ_PER_WH
         self._saved = Wh(-1)
         self._power, self._phases = Watt(0), 3
@@ -63,36 +69,36 @@ class MeterSimulator:
 
     def read(self, function: int, register: int, count: int) -> list[int]:
         """See Device."""
-        image = {READ_INPUT: self._input, READ_HOLDING: self._holding}[function]()
-        if count > self._max_words or register not in image or register + count - 1 not in image:
+        image = self._image()[function]
+        wanted = range(register, register + count)
+        if count > self._max_words or any(number not in image for number in wanted):
             raise Refusal(ILLEGAL_ADDRESS)
-        return [image.get(number, 0) for number in range(register, register + count)]
+        return [image[number] for number in wanted]
 
     def write(self, register: int, value: int) -> None:  # noqa: ARG002  nothing can be written here
         """See Device."""
         raise Refusal(ILLEGAL_FUNCTION)
 
-    def _input(self) -> dict[int, int]:
-        """Lay out the input registers; those the model doesn't use read as zero."""
-        image = dict.fromkeys(range(_SIZE), 0)
-        total = float(self._power)
-        for phase in range(3):
-            share = total / self._phases if phase < self._phases else 0.0
-            _put(image, _VOLTAGE + 2 * phase, float(VOLTAGE_V))
-            _put(image, _CURRENT + 2 * phase, share / VOLTAGE_V)
-            _put(image, _PHASE_POWER + 2 * phase, share)
-        _put(image, _POWER, total)
-        _put(image, _FREQUENCY, 50.0)
-        _put(image, _IMPORT, self.register / 1000)
-        _put(image, _TOTAL, self.register / 1000)
-        return image
-
-    def _holding(self) -> dict[int, int]:
-        return {_SERIAL: self._serial >> 16, _SERIAL + 1: self._serial & 0xFFFF, _MODEL_CODE: MODEL_CODE}
+    def _image(self) -> dict[int, dict[int, int]]:
+        """Lay out the registers; those between that the model doesn't use read as zero."""
+        total, voltage = Decimal(self._power), Decimal(VOLTAGE_V)
+        values = {
+            Quantity.ENERGY_IMPORT: Decimal(self.register).scaleb(-3),
+            Quantity.POWER: total,
+            Quantity.FREQUENCY: Decimal(50),
+        }
+        for phase, quantities in enumerate(zip(VOLTAGES, CURRENTS, POWERS, strict=True)):
+            share = total / self._phases if phase < self._phases else Decimal(0)
+            values |= dict(zip(quantities, (voltage, share / voltage, share), strict=True))
+        return register_image(self._table, values, self._identity)
 
 
-def _put(image: dict[int, int], register: int, value: float) -> None:
-    image[register], image[register + 1] = struct.unpack(">HH", struct.pack(">f", value))
+def _identity(table: MeterTable, serial: int) -> dict[Quantity, str]:
+    """Tell what the meter says of itself; of several codes that of its very model."""
+    codes = {name: code for code, name in table.model_codes.items()}
+    code = codes.get(table.model, next(iter(table.model_codes), 0))
+    model = next(iter(table.model_texts), table.model)
+    return {Quantity.SERIAL: str(serial), Quantity.MODEL_CODE: str(code), Quantity.MODEL: model}
 
 
 def _load(file: Path) -> int:

@@ -74,6 +74,7 @@ class Pty:
         Cancelling may leave a part sent.
         """
         step = max(1, int(self._baud * _CHUNK_S / _BITS_PER_BYTE)) if self._baud else max(1, len(data))
+        self._line_free_at = max(asyncio.get_running_loop().time(), self._line_free_at)
         for start in range(0, len(data), step):
             chunk = data[start : start + step]
             await self._pace(len(chunk))
@@ -93,9 +94,9 @@ class Pty:
         """Wait until the line has carried so many bytes."""
         if not self._baud:
             return
-        now = asyncio.get_running_loop().time()
-        self._line_free_at = max(now, self._line_free_at) + size * _BITS_PER_BYTE / self._baud
-        await asyncio.sleep(self._line_free_at - now)
+        # From the begin of the whole write on, so that a sleep that took too long makes the next one shorter.
+        self._line_free_at += size * _BITS_PER_BYTE / self._baud
+        await asyncio.sleep(self._line_free_at - asyncio.get_running_loop().time())
 
     async def _write_chunk(self, data: bytes) -> None:
         while data:

@@ -31,6 +31,7 @@ class BusSettings:
 
     link: Path = setting(Path("bus.tty"), help="link to the bus's serial port")
     baud: int = setting(9600, help="rate of the bus; a client at another rate gets no answer", unit="baud")
+    meter: str = setting("SDM72DM-V2", help="model of the meter, one of those that emops-station knows")
     meter_address: int = setting(1, help="Modbus address of the meter", minimum=1, maximum=247)
     meter_serial: int = setting(22411873, help="serial number of the meter", minimum=1, maximum=4294967295)
     initial_kwh: float = setting(
@@ -53,6 +54,7 @@ class RfidSettings:
 
     link: Path = setting(Path("rfid.tty"), help="link to the reader's serial port")
     baud: int = setting(9600, help="rate of the port", unit="baud")
+    kind: str = setting("rdm6300", choices=("rdm6300", "pn532"), help="kind of the reader")
 
 
 @dataclass(frozen=True, slots=True)

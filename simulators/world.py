@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from simulators.mailbox import Mailbox
 from simulators.modbus_slave import ModbusSlave
 from simulators.modem import ModemSimulator
-from simulators.rfid import RfidSimulator
+from simulators.rfid import CardReader
 from simulators.site import Site
 
 
@@ -17,5 +17,5 @@ class World:
     bus: ModbusSlave
     meter_address: int
     modem: ModemSimulator
-    rfid: RfidSimulator
+    rfid: CardReader
     mailbox: Mailbox

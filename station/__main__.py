@@ -1,16 +1,19 @@
-"""Command line of the agent."""
+"""Command line of the agent: a table of commands, each a name, a help text and what it runs."""
 
 import argparse
 import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from hardware.errors import HardwareError
 from shared.config import ConfigError, load, settings_text
 from station.errors import StationError
+from station.field import commands as field
 from station.settings import StationSettings, check
 
 DEFAULT_CONFIG = Path("/etc/emops/station.toml")
@@ -20,27 +23,43 @@ _EXAMPLES = """examples:
   emops-station check-config --config station.toml  is the file right?
   emops-station run --config station.toml           run the agent
   emops-station why --config station.toml           why does it not charge, why is nothing delivered?
+  emops-station console                             menu for technicians, beside the running agent
   emops-station ledger show --config station.toml   what became of every transaction message
 
 SIGTERM opens the contactors and ends the agent within 5 s. A running transaction stays open in the journal; the next
 start goes on with it if the vehicle is still there.
 """
 
+Arguments = Callable[[argparse.ArgumentParser], object]
+Run = Callable[[argparse.Namespace, StationSettings], int | None]
+"""What a command does. It gives the exit status, None for 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command. `name` has two words if it belongs to a group: "ledger show". A run imports what it needs itself."""
+
+    name: str
+    help: str
+    run: Run | Callable[[argparse.Namespace], int | None]
+    arguments: Arguments = lambda _parser: None
+    needs_config: bool = True
+    """Whether `run` is given the settings; a command that does not need them works without a good file."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give the exit status: 0 good, 1 it failed, 2 the configuration or the command is wrong."""
     options = _parser().parse_args(arguments)
-    if options.command == "config":
-        print(settings_text(StationSettings))
-        return 0
     try:
+        if not options.needs_config:
+            return options.run(options) or 0
         settings = load(options.config, StationSettings)
         check(settings)
-        return _run(options, settings)
+        return options.run(options, settings) or 0
     except ConfigError as error:
         print(f"emops-station: {error}", file=sys.stderr)
         return 2
-    except StationError as error:
+    except (StationError, HardwareError) as error:
         print(f"emops-station: {error}", file=sys.stderr)
         return 1
 
@@ -53,51 +72,68 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emops-station {version('emops')}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="configuration file (%(default)s)")
-    json_too = argparse.ArgumentParser(add_help=False)
-    json_too.add_argument("--json", action="store_true", help="for scripts")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("run", parents=[common], help="run the agent until SIGTERM")
-    commands.add_parser("check-config", parents=[common], help="check the configuration file and end")
-    commands.add_parser("config", help="print every setting with its default, unit and help")
-    commands.add_parser("status", parents=[common, json_too], help="how the agent stands")
-    commands.add_parser("why", parents=[common], help="what keeps it from charging or delivering, in plain words")
-    ledger = commands.add_parser("ledger", help="the transaction messages and what became of them")
-    ledger_commands = ledger.add_subparsers(dest="ledger_command", required=True, metavar="COMMAND")
-    show = ledger_commands.add_parser("show", parents=[common, json_too], help="the newest lines")
-    show.add_argument("--transaction", default="", metavar="KEY", help="only this transaction")
-    show.add_argument("--limit", type=int, default=50, help="how many lines (%(default)s)")
-    retry = ledger_commands.add_parser("retry", parents=[common], help="send a parked transaction again")
-    retry.add_argument("transaction", metavar="KEY", help="as `ledger show` tells it")
+    groups = {}
+    for command in COMMANDS:
+        *group, name = command.name.split()
+        if group and group[0] not in groups:
+            help_text = GROUPS[group[0]]
+            of_group = commands.add_parser(group[0], help=help_text, description=help_text)
+            groups[group[0]] = of_group.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+        place = groups[group[0]] if group else commands
+        one = place.add_parser(name, parents=[common], help=command.help, description=command.help)
+        command.arguments(one)
+        one.set_defaults(run=command.run, needs_config=command.needs_config)
     return parser
 
 
-def _run(options: argparse.Namespace, settings: StationSettings) -> int:
-    match options.command:
-        case "run":
-            from station import app
-
-            asyncio.run(app.main(settings))
-        case "check-config":
-            from station.devices import build_hardware
-
-            build_hardware(settings)
-            settings.clock.build()
-            print(f"{options.config} is good: {len(settings.evse)} EVSE, {settings.csms.url}, {settings.journal.path}")
-        case "ledger":
-            _ledger(options, settings)
-        case _:
-            _status(options, settings)
-    return 0
+def _json_too(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def _ledger(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.ledger_view import read_ledger, release
+def _run_agent(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station import app
 
-    path = settings.journal.path
-    if options.ledger_command == "retry":
-        print(f"{release(path, options.transaction)} messages of {options.transaction} will be sent again")
+    asyncio.run(app.main(settings))
+
+
+def _check_config(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.devices import advice, build_hardware
+
+    build_hardware(settings, settings.clock.build())
+    for sentence in advice(settings):
+        print(f"note: {sentence}")
+    print(f"{options.config} is good: {len(settings.evse)} EVSE, {settings.csms.url}, {settings.journal.path}")
+
+
+def _status(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.report import status_of
+
+    status = status_of(settings)
+    if options.json:
+        print(json.dumps(status, indent=1))
         return
-    rows = read_ledger(path, options.transaction, options.limit)
+    print("\n".join(f"{name:16} {value}" for name, value in status.items() if name != "evses"))
+    for evse in status["evses"]:
+        print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
+
+
+def _why(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.report import reasons, status_of
+
+    print("\n".join(reasons(status_of(settings))))
+
+
+def _show_arguments(parser: argparse.ArgumentParser) -> None:
+    _json_too(parser)
+    parser.add_argument("--transaction", default="", metavar="KEY", help="only this transaction")
+    parser.add_argument("--limit", type=int, default=50, help="how many lines (%(default)s)")
+
+
+def _ledger_show(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.ledger_view import read_ledger
+
+    rows = read_ledger(settings.journal.path, options.transaction, options.limit)
     if options.json:
         print(json.dumps([{**dataclasses.asdict(row), "at": row.at.isoformat()} for row in rows], indent=1))
         return
@@ -109,19 +145,63 @@ def _ledger(options: argparse.Namespace, settings: StationSettings) -> None:
         )
 
 
-def _status(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.report import reasons, status_of
+def _retry_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("transaction", metavar="KEY", help="as `ledger show` tells it")
 
-    status = status_of(settings)
-    if options.command == "why":
-        print("\n".join(reasons(status)))
-    elif options.json:
-        print(json.dumps(status, indent=1))
-    else:
-        print("\n".join(f"{name:16} {value}" for name, value in status.items() if name != "evses"))
-        for evse in status["evses"]:
-            print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
 
+def _ledger_retry(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.ledger_view import release
+
+    count = release(settings.journal.path, options.transaction)
+    print(f"{count} messages of {options.transaction} will be sent again")
+
+
+def _config(_options: argparse.Namespace) -> None:
+    print(settings_text(StationSettings))
+
+
+def _console_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=("hash-pin",), help="ask for a PIN and print its line for the file"
+    )
+    parser.add_argument("--port", default="", help="serial port to serve, for instance /dev/ttyS0 (this terminal)")
+    parser.add_argument("--baud", type=int, default=115200, help="speed of the port (%(default)s)")
+    parser.epilog = "deploy/emops-console@.service serves a port from the boot on; over SSH make it the user's command."
+    parser.add_argument("--plain", action="store_true", help="only ASCII, nothing that a terminal must understand")
+
+
+def _console(options: argparse.Namespace) -> int | None:
+    from station.console import app
+
+    if options.action:
+        return app.make_pin()
+    asyncio.run(app.run(options.config, port=options.port, baud=options.baud, plain=options.plain))
+    return None
+
+
+GROUPS = {
+    "ledger": "the transaction messages and what became of them",
+    "meter": "the energy meters on the Modbus lines",
+}
+COMMANDS: tuple[Command, ...] = (
+    Command("run", "run the agent until SIGTERM", _run_agent),
+    Command("config", "print every setting with its default, unit and help", _config, needs_config=False),
+    Command("check-config", "check the configuration file and end", _check_config),
+    Command("status", "how the agent stands", _status, _json_too),
+    Command("why", "what keeps it from charging or delivering, in plain words", _why),
+    Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),
+    Command("meter scan", "find the meters on a line and tell their settings", field.scan, field.scan_arguments),
+    Command("meter read", "what the meters say now", field.read, field.read_arguments),
+    Command("meter registers", "every register of a meter as it is read", field.registers, field.evse_arguments),
+    Command("meter verify", "compare a meter with its display", field.verify, field.evse_arguments),
+    Command("selftest", "test every part, with what to do", field.self_test, field.self_test_arguments),
+    Command("commission", "guided first start, ends in a signed report", field.commission, field.commission_arguments),
+    Command("pack", "support bundle for a USB stick, a file, YMODEM or QR codes", field.pack, field.pack_arguments),
+    Command("update", "install a signed release, or go back", field.update, field.update_arguments),
+    Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
+    Command("ledger export", "signed file of what was not delivered", field.export, field.export_arguments),
+    Command("ledger retry", "send a parked transaction again", _ledger_retry, _retry_arguments),
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,6 +8,7 @@ still there.
 import asyncio
 import contextlib
 import functools
+import logging
 import random
 import secrets
 import signal
@@ -17,10 +18,10 @@ from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from importlib.metadata import version
 
-from hardware.api import EvseBoard, TagReader
+from hardware.api import EvseBoard, SigningMeter, TagReader
 from hardware.errors import HardwareError
 from shared.clock import Clock, boot_id
-from shared.ids import EvseId, TransactionKey
+from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log, start_logging
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload
@@ -32,16 +33,24 @@ from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
 from station.core.presentation import meant_evse
+from station.core.recent_cards import RecentCards
+from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports
 from station.courier import Courier
 from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Station, values_without_transaction
 from station.csms_link import Bearer, CsmsLink
 from station.devices import Hardware, build_hardware
 from station.errors import JournalError, StationError
-from station.evse_task import EvseTask, Outlets
+from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
 from station.journal import Journal, journal_lock, open_journal
-from station.settings import StationSettings, initial_keys
+from station.log_ring import LogRing
+from station.meter_signatures import MeterSignatures
+from station.report import status_of
+from station.service import Service, socket_path
+from station.service_operations import ENROLLED_PREFIX, Inside, Operations
+from station.settings import EvseSettings, StationSettings, initial_keys, listen_address, time_zone
 from station.status_file import State, status_path, write_status
+from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, start_time
 from station.uplink import HostBearer, ModemUplink
 
@@ -70,13 +79,17 @@ class App:
         journal: Journal,
         timekeeper: Timekeeper,
         configuration: Configuration,
+        *,
+        log: LogRing,
     ) -> None:
+        self._log = log
         self._settings = settings
         self._hardware = hardware
         self._journal = journal
         self._timekeeper = timekeeper
         self._configuration = configuration
         self._statuses = StatusReports()
+        self._cards = RecentCards()
         self._stop = asyncio.Event()
         self._reset_reason: StopReason | None = None
         self._evses: dict[EvseId, EvseTask] = {}
@@ -110,6 +123,7 @@ class App:
     async def _make_evses(self) -> None:
         open_transactions = await self._journal.open_transactions(self._timekeeper.boot.number)
         operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
+        faults = await self._journal.values(FAULTS_PREFIX)
         self._is_operative = operative.get("0", True)
         authorizer = Authorizer(
             self._journal.tokens,
@@ -118,18 +132,23 @@ class App:
             self._timekeeper,
             timeout_s=self._settings.csms.authorize_timeout_s,
         )
-        outlets = Outlets(self._notify, self._send_sample, self._link.wake)
+        outlets = Outlets(self._notify, self._send_sample, self._link.wake, self._cards.decide)
         for evse in self._settings.evse:
             evse_id = EvseId(evse.id)
+            devices = self._hardware.evses[evse_id]
             charging = Charging(
                 evse_id,
-                evse.max_current_a,
+                min(evse.max_current_a, devices.board.capabilities.maximum_a),
                 self._configuration,
                 lambda: TransactionKey(uuid.uuid4().hex[:16]),
                 transaction=open_transactions.get(evse_id),
                 operative=operative.get(str(evse_id), True),
+                latched=frozenset(faults.get(str(evse_id), "").split()),
+                tests_rcd=evse.rcd_test == "charge",
+                signing=Signing(
+                    SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"
+                ),
             )
-            devices = self._hardware.evses[evse_id]
             self._evses[evse_id] = EvseTask(
                 charging,
                 devices.board,
@@ -139,7 +158,25 @@ class App:
                 authorizer=authorizer,
                 outlets=outlets,
                 poll_s=evse.poll_s,
+                tests_rcd=evse.rcd_test != "never",
+                phases=evse.phases,
+                signatures=await self._make_signatures(evse, devices.signing),
             )
+
+    async def _make_signatures(self, evse: EvseSettings, meter: SigningMeter | None) -> MeterSignatures | None:
+        if meter is None:
+            return None
+        signatures = MeterSignatures(
+            EvseId(evse.id),
+            meter,
+            journal=self._journal,
+            timekeeper=self._timekeeper,
+            configuration=self._configuration,
+            wait_s=evse.signed_wait_s,
+            zone=time_zone(self._settings.time.zone),
+        )
+        await signatures.load()
+        return signatures
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
@@ -171,13 +208,43 @@ class App:
         async with asyncio.TaskGroup() as group:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
-            jobs += [self._link.run(), self._keep_time(), self._keep_status()]
+            jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             if self._uplink:
                 jobs.append(self._uplink.run())
+            if self._settings.status_page.listen:
+                jobs.append(self._status_page().run())
             tasks = [group.create_task(job) for job in jobs]
             await self._until_stopped(stop)
             for task in tasks:
                 task.cancel()
+
+    def _service(self) -> Service:
+        inside = Inside(
+            settings=self._settings,
+            hardware=self._hardware,
+            evses=self._evses,
+            journal=self._journal,
+            timekeeper=self._timekeeper,
+            configuration=self._configuration,
+            uplink=self._uplink,
+            cards=self._cards,
+            log=self._log,
+            state=self._state,
+            change_key=self._actions.change_key,
+            restart=self._stop.set,
+        )
+        path = socket_path(self._settings.journal.path, self._settings.service.socket)
+        operations = Operations(inside)
+        return Service(path, operations.table, operations.loans)
+
+    def _status_page(self) -> StatusPage:
+        page = self._settings.status_page
+        return StatusPage(
+            self._settings.identity.charge_point_id,
+            listen_address(page.listen, allow_public=page.allow_public),
+            self._timekeeper.clock,
+            functools.partial(status_of, self._settings),
+        )
 
     async def _until_stopped(self, stop: asyncio.Event) -> None:
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._stop)]
@@ -203,6 +270,7 @@ class App:
         evses = {evse_id: self._evses[evse_id] for evse_id in evse_ids}
         async for token in reader.tags():
             _LOG.info("card_shown", token=token)
+            self._cards.show(token, self._timekeeper.clock.uptime())
             if meant := meant_evse(token, (evse.charging for evse in evses.values())):
                 evses[meant.evse_id].tell(TagPresented(token))
 
@@ -239,6 +307,8 @@ class App:
                     "id": evse_id,
                     "status": evse.charging.status,
                     "blocked_by": evse.charging.blocked_by,
+                    "refused": evse.charging.refusal,
+                    "faults": sorted(evse.charging.faults),
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
                     "cost": str(evse.cost or ""),
                 }
@@ -287,9 +357,15 @@ class App:
 
 
 async def run_station(
-    settings: StationSettings, hardware: Hardware, *, clock: Clock, kernel_boot_id: str, stop: asyncio.Event
+    settings: StationSettings,
+    hardware: Hardware,
+    *,
+    clock: Clock,
+    kernel_boot_id: str,
+    stop: asyncio.Event,
+    log: LogRing | None = None,
 ) -> None:
-    """Run the agent until `stop` is set or the central system resets it; then open every contactor.
+    """Run the agent until `stop` is set, or it is reset or restarted by request; then open every contactor.
 
     Raises:
         JournalError: the journal can't be used. Without it nothing may be charged.
@@ -301,7 +377,7 @@ async def run_station(
                 timekeeper = await start_time(clock, journal, kernel_boot_id, clock_trusted=settings.time.clock_trusted)
                 configuration = await _configuration(settings, journal)
                 await _fill_list(settings, journal)
-                await App(settings, hardware, journal, timekeeper, configuration).run(stop)
+                await App(settings, hardware, journal, timekeeper, configuration, log=log or LogRing()).run(stop)
         except BaseExceptionGroup as group:
             raise _plain(group) from group
         finally:
@@ -325,9 +401,11 @@ async def _configuration(settings: StationSettings, journal: Journal) -> Configu
 
 
 async def _fill_list(settings: StationSettings, journal: Journal) -> None:
-    """Put the cards of the file into the local list, as long as the central system has not sent one of its own."""
+    """Fill the local list from the file and from what technicians enrolled, until the central system sends its own."""
     if await journal.tokens.list_version() == 0:
         entries = [(entry.token(), TokenInfo(ACCEPTED, entry.expiry())) for entry in settings.local_list]
+        enrolled = await journal.values(ENROLLED_PREFIX)
+        entries += [(IdToken(value), TokenInfo(status)) for value, status in enrolled.items() if status]
         await journal.tokens.update_list(0, entries, replace=True)
 
 
@@ -359,12 +437,14 @@ async def main(settings: StationSettings) -> None:
         ConfigError: a device or the clock can't be made from the settings.
         JournalError: see run_station.
     """
-    start_logging(settings.log_level)
+    log = LogRing()
+    start_logging(settings.log_level, logging.StreamHandler(), log)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))
-    hardware = build_hardware(settings)
-    await run_station(settings, hardware, clock=settings.clock.build(), kernel_boot_id=boot_id(), stop=stop)
+    clock = settings.clock.build()
+    hardware = build_hardware(settings, clock)
+    await run_station(settings, hardware, clock=clock, kernel_boot_id=boot_id(), stop=stop, log=log)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:

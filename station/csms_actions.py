@@ -16,7 +16,7 @@ from shared.ocpp.vendor import RUNNING_COST, VENDOR_ID, decode_running_cost
 from shared.transaction import StopReason, Updated
 from station.core.authorize import TokenInfo, parse_token_info
 from station.core.charging import Charging, Phase
-from station.core.configuration import KEYS, ChangeStatus, Configuration
+from station.core.configuration import ChangeStatus, Configuration
 from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart
 from station.core.status_reports import StatusReports
 from station.csms_connection import CallRefused
@@ -132,9 +132,8 @@ class CsmsActions:
         return _status("Scheduled" if busy and not operative else "Accepted")
 
     async def _get_configuration(self, payload: Payload) -> Payload:
-        asked = payload.get("key")
-        names = [str(name) for name in asked] if isinstance(asked, list) and asked else [key.name for key in KEYS]
-        configuration = self._station.configuration
+        asked, configuration = payload.get("key"), self._station.configuration
+        names = [str(name) for name in asked] if isinstance(asked, list) and asked else list(configuration.names())
         known = [
             {"key": name, "readonly": configuration.is_read_only(name), "value": text}
             for name in names
@@ -144,14 +143,17 @@ class CsmsActions:
         return {"configurationKey": known, **({"unknownKey": unknown} if unknown else {})}
 
     async def _change_configuration(self, payload: Payload) -> Payload:
-        name, text = str(payload["key"]), str(payload["value"])
+        return _status(await self.change_key(str(payload["key"]), str(payload["value"])))
+
+    async def change_key(self, name: str, text: str) -> ChangeStatus:
+        """Change a configuration key, for the central system or a technician; it is stored before it counts."""
         status = self._station.configuration.judge(name, text)
         if status in (ChangeStatus.ACCEPTED, ChangeStatus.REBOOT_REQUIRED):
             await self._station.journal.set_value(f"{KEY_PREFIX}{name}", text)
         if status is ChangeStatus.ACCEPTED:
             self._station.configuration.change(name, text)
             self._station.link.wake()
-        return _status(status)
+        return status
 
     async def _clear_cache(self, _payload: Payload) -> Payload:
         await self._station.journal.tokens.clear_cache()
@@ -161,8 +163,10 @@ class CsmsActions:
         self._station.reset(_RESETS[str(payload["type"])])
         return _status("Accepted")
 
-    async def _unlock_connector(self, _payload: Payload) -> Payload:
-        return _status("NotSupported")
+    async def _unlock_connector(self, payload: Payload) -> Payload:
+        number = payload["connectorId"]
+        evse = self._station.evses.get(EvseId(number)) if isinstance(number, int) else None
+        return _status(await evse.unlock() if evse else "NotSupported")
 
     async def _data_transfer(self, payload: Payload) -> Payload:
         if payload["vendorId"] != VENDOR_ID:

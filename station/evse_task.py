@@ -1,40 +1,59 @@
-"""One EVSE: asks board and meter, feeds station.core.charging, and does what that decides, the journal first."""
+"""One EVSE: asks board and meter, feeds station.core.charging, and does what that decides, the journal first.
+
+Asking the board is also the heartbeat of a board with a watchdog: when this program hangs or dies, it falls to its safe
+current by itself. A board is tested at its first answer, and again when it comes back while nobody charges.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from hardware.api import EvseBoard, Meter
-from hardware.errors import HardwareError
+from hardware.api import EvseBoard, Light, Meter
+from hardware.errors import DeviceError, HardwareError
+from hardware.evse.self_test import SelfTest, self_test
 from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.metering import MeterReading, MeterValue
 from shared.money import Money
-from shared.transaction import Ended, Started, TransactionEvent
+from shared.transaction import Ended, Started, StopReason, TransactionEvent
 from station.authorizer import Authorizer
-from station.core.authorize import Accept
-from station.core.charging import Charging
+from station.core.authorize import Accept, Refuse, Source
+from station.core.charging import Charging, Phase
+from station.core.connector import Status
 from station.core.evse_events import (
     Action,
     Allow,
     Authorize,
     Authorized,
+    BeginSigning,
     BoardLost,
     BoardSeen,
+    CheckRcd,
+    EndRequested,
+    EndSigning,
     Event,
+    FaultCleared,
+    KeepFaults,
+    Lent,
     MarkEnding,
     MeterRead,
     Notify,
+    RcdTested,
     Record,
+    RecoverSigning,
     Refused,
+    ReleaseSigned,
+    SelfTested,
     SendSample,
     Stop,
     Tell,
     Tick,
 )
+from station.errors import ServiceError
 from station.journal import Journal
+from station.meter_signatures import MeterSignatures
 from station.timekeeper import Timekeeper
 
 LOST_AFTER = 2
@@ -42,6 +61,28 @@ LOST_AFTER = 2
 
 DEVICE_S = 15.0
 """No driver needs longer for one request, link time."""
+
+SELF_TEST_S = 60.0
+"""A board may take a while to test its residual current device and its lock, link time."""
+
+FAULTS_PREFIX = "faults."
+"""Names of the faults in the journal that only a technician may clear, by EVSE."""
+
+UNKNOWN_TO_SIGN = "the meter must sign who charges, and nobody can say now whether the card is good"
+"""An unknown card may charge offline, but not where the begin is signed with it (Eichrecht)."""
+
+_LIGHTS = {
+    Status.AVAILABLE: Light.READY,
+    Status.PREPARING: Light.BUSY,
+    Status.CHARGING: Light.CHARGING,
+    Status.SUSPENDED_EV: Light.BUSY,
+    Status.SUSPENDED_EVSE: Light.BUSY,
+    Status.FINISHING: Light.BUSY,
+    Status.FAULTED: Light.FAULT,
+    Status.UNAVAILABLE: Light.OFF,
+}
+
+T = TypeVar("T")
 
 _LOG = Log("station.evse")
 
@@ -54,11 +95,13 @@ class Outlets:
         notify: the connector's state and since when.
         sample: a clock-aligned value outside a transaction.
         stored: the journal has something new to deliver.
+        decided: a card was accepted or not, and by whom or why.
     """
 
     notify: Callable[[EvseId, Notify, datetime], None]
     sample: Callable[[EvseId, MeterValue], None]
     stored: Callable[[], None]
+    decided: Callable[[IdToken, bool, str], None]
 
 
 class EvseTask:
@@ -75,14 +118,37 @@ class EvseTask:
         authorizer: Authorizer,
         outlets: Outlets,
         poll_s: float,
+        tests_rcd: bool = True,
+        phases: int = 3,
+        signatures: MeterSignatures | None = None,
     ) -> None:
+        """Describe the task.
+
+        Args:
+            charging: its core.
+            board: of the EVSE.
+            meter: of the EVSE.
+            journal: where all is written first.
+            timekeeper: stamps and uptime.
+            authorizer: judges cards.
+            outlets: where others are told.
+            poll_s: how often board and meter are asked, world time.
+            tests_rcd: whether the self-test includes the residual current device.
+            phases: 1 or 3, for a board that can switch.
+            signatures: of the meter, where it signs.
+        """
         self.charging = charging
         self.idle = asyncio.Event()
         """Set while no transaction is open."""
+        self.read_at = 0.0
+        """Uptime of the last reading, s."""
         self.cost: Money | None = None
         """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
+        self.self_test: SelfTest | None = None
+        """What the last self-test of the board found."""
         self._board = board
-        self._meter = meter
+        self._tests_rcd, self._phases = tests_rcd, phases
+        self._meter, self._signatures = meter, signatures
         self._journal = journal
         self._timekeeper = timekeeper
         self._authorizer = authorizer
@@ -91,24 +157,74 @@ class EvseTask:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._board_misses = self._meter_misses = 0
         self._unheeded = ""
+        self._is_lent = False
+        self._turn = asyncio.Lock()
         self._group = asyncio.TaskGroup()
 
     def tell(self, event: Event) -> None:
         """Let something happen to the EVSE."""
         self._inbox.put_nowait(event)
 
+    async def lend(self, job: Callable[[EvseBoard, Meter], Awaitable[T]]) -> T:
+        """Let a technician's test have board and meter for itself; however it ends, the contactor is opened afterwards.
+
+        Raises:
+            ServiceError: somebody charges here, or is about to.
+            HardwareError: of the test.
+        """
+        async with self._turn:
+            self._refuse_if_used()
+            try:
+                return await job(self._board, self._meter)
+            finally:
+                await self._command("stop", self._board.stop())
+
+    async def hand_over(self) -> None:
+        """Open the contactor and leave board and meter alone until `take_back`; cards are refused meanwhile.
+
+        Raises:
+            ServiceError: somebody charges here or is about to, or they are handed over already.
+        """
+        async with self._turn:
+            self._refuse_if_used()
+            self._is_lent = True
+            await self._feed(Lent(True))
+            await self._command("stop", self._board.stop())
+
+    def take_back(self) -> None:
+        """Use board and meter again, after a self-test of the board."""
+        self._is_lent, self.self_test = False, None
+        self.tell(Tick())
+
+    def _is_unused(self) -> bool:
+        return self.charging.phase is Phase.IDLE and not self._is_lent
+
+    def _refuse_if_used(self) -> None:
+        charging = self.charging
+        if charging.transaction or charging.phase is not Phase.IDLE:
+            raise ServiceError(f"EVSE {charging.evse_id} is in use: wait until nobody charges there")
+        if charging.is_lent:
+            raise ServiceError(f"EVSE {charging.evse_id} is in maintenance: another tool has its lines")
+
     async def run(self) -> NoReturn:
         """Serve the EVSE for ever. Failures of the devices are lived with; failures of the journal end it."""
         async with self._group:
+            self._group.create_task(self._board.run())
+            if self._signatures:
+                self._group.create_task(self._signatures.run(self._is_unused))
             while True:
-                await self._look()
+                async with self._turn:
+                    await self._look()
                 await self._wait()
         raise AssertionError("unreachable")
 
     async def _look(self) -> None:
         """Ask the board, then the meter: a reading after an open contactor is a final one."""
-        await self._see_board()
-        await self._read_meter()
+        if not self._is_lent:
+            await self._see_board()
+            await self._read_meter()
+            if self.charging.is_lent:
+                await self._feed(Lent(False))
         await self._feed(Tick())
 
     async def _see_board(self) -> None:
@@ -122,10 +238,73 @@ class EvseTask:
             if self._board_misses >= LOST_AFTER:
                 await self._feed(BoardLost())
             return
-        if self._board_misses >= LOST_AFTER:
+        is_back = self._board_misses >= LOST_AFTER
+        if is_back:
             _LOG.info("board_back", evse=self.charging.evse_id)
         self._board_misses = 0
+        if self.self_test is None or (is_back and self.charging.phase is Phase.IDLE):
+            await self._test_board(self._board)
         await self._feed(BoardSeen(status))
+
+    async def _test_board(self, board: EvseBoard) -> SelfTest:
+        try:
+            async with asyncio.timeout(SELF_TEST_S):
+                result = await self_test(board, rcd=self._tests_rcd)
+                if board.capabilities.phase_switching:
+                    await board.switch_phases(self._phases)
+        except (HardwareError, TimeoutError) as error:
+            _LOG.warning("board_self_test_broken_off", evse=self.charging.evse_id, reason=error or "no answer in time")
+            return self.self_test or SelfTest(())
+        self.self_test = result
+        for check in result.checks:
+            if check.passed is False:
+                _LOG.warning("board_check_failed", evse=self.charging.evse_id, check=check.name, reason=check.text)
+        if result.passed:
+            _LOG.info("board_fit", evse=self.charging.evse_id, checks=len(result.checks))
+        await self._feed(SelfTested(result.faults))
+        return result
+
+    async def repeat_self_test(self) -> SelfTest:
+        """Test the board again, for a technician; a test that now passes lifts what its failure had blocked.
+
+        Raises:
+            ServiceError: somebody charges here, or is about to.
+        """
+
+        async def job(board: EvseBoard, _meter: Meter) -> SelfTest:
+            return await self._test_board(board)
+
+        return await self.lend(job)
+
+    async def unlock(self) -> str:
+        """End what runs here and let go of the plug; gives UnlockStatus (OCPP 1.6 §7.45). Cancelling is safe."""
+        if not self._board.capabilities.lock:
+            return "NotSupported"
+        self.tell(EndRequested(StopReason.UNLOCK_COMMAND))
+        try:
+            async with asyncio.timeout(DEVICE_S):
+                if self.charging.transaction:
+                    await self.idle.wait()
+                async with self._turn:
+                    await self._board.unlock()
+        except (HardwareError, TimeoutError) as error:
+            _LOG.warning("plug_not_unlocked", evse=self.charging.evse_id, reason=error or "no answer in time")
+            return "UnlockFailed"
+        return "Unlocked"
+
+    def clear_fault(self) -> frozenset[str]:
+        """Clear what was kept for a technician, such as a welded contactor, and give what that was.
+
+        Raises:
+            ServiceError: nothing is kept, or the board still shows the fault.
+        """
+        kept, cause = self.charging.latched, self.charging.fault_cause
+        if not kept:
+            raise ServiceError(f"EVSE {self.charging.evse_id} keeps no fault")
+        if cause:
+            raise ServiceError(f"EVSE {self.charging.evse_id}: {cause}. Repair it first, then clear the fault")
+        self.tell(FaultCleared())
+        return kept
 
     async def _read_meter(self) -> None:
         reading: MeterReading | None = None
@@ -142,6 +321,7 @@ class EvseTask:
             if self._meter_misses >= LOST_AFTER:
                 _LOG.info("meter_back", evse=self.charging.evse_id, register_wh=reading.energy_import)
             self._meter_misses = 0
+            self.read_at = self._timekeeper.clock.uptime()
         await self._feed(MeterRead(reading))
 
     async def _wait(self) -> None:
@@ -179,14 +359,50 @@ class EvseTask:
                 await self._command("stop", self._board.stop())
             case Authorize(token):
                 self._group.create_task(self._authorize(token))
-            case Notify():
+            case CheckRcd():
+                self.tell(await self._test_rcd())
+            case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
+                self._group.create_task(self._sign(action, self._signatures))
+            case KeepFaults(faults):
+                await self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", " ".join(sorted(faults)))
+            case Notify(status):
                 self._outlets.notify(evse_id, action, self._timekeeper.now().utc)
+                if self._board.capabilities.lights:
+                    await self._command("show", self._board.show(_LIGHTS[status]))
             case SendSample(value):
                 self._outlets.sample(evse_id, value)
-            case Tell(fact, why):
+            case Tell(fact, why, is_danger):
                 transaction = self.charging.transaction
                 fields = {"key": transaction.started.key} if transaction else {}
-                _LOG.info(fact, evse=evse_id, **fields, **({"reason": why} if why else {}))
+                log = _LOG.error if is_danger else _LOG.info
+                log(fact, evse=evse_id, **fields, **({"reason": why} if why else {}))
+
+    async def _test_rcd(self) -> RcdTested:
+        """Test the residual current device before a charge; a board that can't is taken as passed."""
+        if not self._board.capabilities.rcd_test:
+            return RcdTested()
+        try:
+            async with asyncio.timeout(DEVICE_S):
+                await self._board.test_rcd()
+        except DeviceError as error:
+            _LOG.warning("rcd_test_failed", evse=self.charging.evse_id, reason=error)
+            return RcdTested(str(error))
+        except (HardwareError, TimeoutError) as error:
+            return RcdTested(str(error) or "the test of the residual current device did not end", definite=False)
+        return RcdTested()
+
+    async def _sign(
+        self, action: BeginSigning | EndSigning | RecoverSigning | ReleaseSigned, signatures: MeterSignatures
+    ) -> None:
+        match action:
+            case BeginSigning(session):
+                self.tell(await signatures.begin(session))
+            case EndSigning(session):
+                self.tell(await signatures.end(session))
+            case RecoverSigning(session):
+                await signatures.recover(session)
+            case ReleaseSigned():
+                await signatures.release()
 
     async def _record(self, event: TransactionEvent, past: bool) -> None:
         floor = self._timekeeper.passed(event.at)
@@ -224,4 +440,11 @@ class EvseTask:
 
     async def _authorize(self, token: IdToken) -> None:
         decision = await self._authorizer.authorize(token)
-        self.tell(Authorized(token) if isinstance(decision, Accept) else Refused(token, decision.reason))
+        if isinstance(decision, Accept) and decision.source is Source.OFFLINE_RULE and self.charging.must_sign:
+            decision = Refuse(Source.OFFLINE_RULE, UNKNOWN_TO_SIGN)
+        if isinstance(decision, Accept):
+            self._outlets.decided(token, True, decision.source)
+            self.tell(Authorized(token))
+        else:
+            self._outlets.decided(token, False, decision.reason)
+            self.tell(Refused(token, decision.reason))

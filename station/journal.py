@@ -211,7 +211,7 @@ class Journal:
     async def head(self) -> Entry | None:
         """Give the oldest entry that waits for delivery."""
         row = await self._one(_PENDING + "WHERE l.state = 'pending' ORDER BY l.event_id LIMIT 1")
-        return Entry(row[0], MessageId(row[1]), corrected(row[2], row[6]), row[3], row[4]) if row else None
+        return await self._entry(row) if row else None
 
     async def begin_try(self, entry: Entry, at: datetime) -> Entry:
         """Store that an entry is about to be sent, which freezes its times, and give it as it must go out."""
@@ -226,7 +226,20 @@ class Journal:
             cursor = await connection.execute(_PENDING + "WHERE e.id = ?", (entry.row_id,))
             row = await cursor.fetchone()
         assert row is not None  # noqa: S101  an entry never goes away
-        return Entry(row[0], MessageId(row[1]), corrected(row[2], row[6]), row[3], row[4])
+        return await self._entry(row)
+
+    async def _entry(self, row: sqlite3.Row) -> Entry:
+        event, begin = corrected(row[2], row[6]), None
+        if isinstance(event, Ended):
+            first = await self._one(
+                "SELECT e.body, COALESCE(l.correction_ms, b.offset_ms - e.offset_ms, 0) FROM event e "
+                "JOIN ledger l ON l.event_id = e.id LEFT JOIN boot b ON b.number = e.boot "
+                "WHERE e.transaction_key = ? AND e.seq_no = 0",
+                event.key,
+            )
+            started = corrected(first[0], first[1]) if first else None
+            begin = started.meter if isinstance(started, Started) else None
+        return Entry(row[0], MessageId(row[1]), event, row[3], row[4], begin)
 
     async def acknowledge(
         self, entry: Entry, at: datetime, round_trip_ms: int, transaction_id: int | None, *, deauthorized: bool = False

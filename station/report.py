@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from station.field.text import Text
+from station.german import said
 from station.ledger_view import read_rows
+from station.service_client import AGENT_DOWN
 from station.settings import StationSettings
 from station.status_file import read_status, status_path
+from station.wording import REGISTRATION, blocked, evse_name, named
 
 Status = dict[str, Any]
 """Any: what the status file holds (station.app) and the counts of the journal, for printing."""
@@ -23,19 +27,64 @@ def status_of(settings: StationSettings) -> Status:
     return {**state, "pending": counts.get("pending", 0), "parked": counts.get("parked", 0)}
 
 
-def reasons(status: Status) -> list[str]:
-    """Say what keeps the station from charging or delivering, one sentence per line."""
+def reasons(status: Status, language: str = "en") -> list[str]:
+    """Say what keeps the station from charging or delivering, one sentence per line.
+
+    Args:
+        status: as `status_of` gives it.
+        language: `de` or `en`.
+    """
+
+    def say(en: str, de: str) -> str:
+        return Text(en, de).of(language)
+
     if not status["running"]:
-        return ["The agent does not run. Start it with emops-station run."]
-    lines = [f"EVSE {evse['id']}: {evse['blocked_by']}." for evse in status["evses"] if evse["blocked_by"]]
+        return [_sentence(AGENT_DOWN, language)]
+    lines = [
+        f"{evse_name(evse['id'], language)}: {blocked(evse['blocked_by'], evse.get('faults', ()), language)}."
+        for evse in status["evses"]
+        if evse["blocked_by"]
+    ]
+    lines += [
+        f"{evse_name(evse['id'], language)}: "
+        + say("the last card was refused", "die letzte Karte wurde abgelehnt")
+        + f": {said(evse['refused'], language)}."
+        for evse in status["evses"]
+        if evse.get("refused") and not evse["blocked_by"]
+    ]
     if status["csms"] != "connected":
-        lines.append(f"The central system: {status['csms']}.")
+        lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):
-        lines.append(f"The modem: {status['modem']}.")
+        modem = named(REGISTRATION, status["modem"], language)
+        lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
     if status["time"] == "unset":
-        lines.append("The time is not known yet; what is recorded now is corrected when it is.")
+        lines.append(
+            say(
+                "The time is not known yet; what is recorded now is corrected when it is.",
+                "Die Uhrzeit ist noch nicht bekannt; was jetzt aufgezeichnet wird, wird später berichtigt.",
+            )
+        )
     if status["pending"]:
-        lines.append(f"{status['pending']} transaction messages wait for delivery.")
+        lines.append(
+            say(
+                f"{status['pending']} messages about charges wait for delivery; none is lost.",
+                f"{status['pending']} Meldungen über Ladevorgänge warten auf Zustellung; sie gehen nicht verloren.",
+            )
+        )
     if status["parked"]:
-        lines.append(f"{status['parked']} transaction messages were refused for good: see emops-station ledger show.")
-    return lines or ["Nothing stands in the way: it can charge, and everything is delivered."]
+        lines.append(
+            say(
+                f"{status['parked']} messages about charges were refused for good: `ledger` tells why.",
+                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `meldungen` sagt, warum.",
+            )
+        )
+    good = say(
+        "Nothing stands in the way: it can charge, and everything is delivered.",
+        "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
+    )
+    return lines or [good]
+
+
+def _sentence(text: str, language: str) -> str:
+    text = said(text, language)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,16 +1,25 @@
 """The settings of the agent: one table. `emops-station config` prints it."""
 
 import dataclasses
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from hardware.bus import Direction, Endpoint, Transport
+from hardware.evse.wiring import GpioWiring, has_bus
 from shared.config import ClockSettings, ConfigError, setting, table
 from shared.ids import IdToken, Secret
 from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from station.core.configuration import KEYS, Configuration
+from station.core.pins import check_hash
+from station.core.signing import SigningMode
+
+SOCKET_LENGTH = 100
+"""Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class TimeSettings:
     clock_trusted: bool = setting(
         False, help="true if the controller has a battery-backed clock or NTP, so that its time is right at boot"
     )
+    zone: str = setting("Europe/Berlin", help="time zone that signing meters show")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +113,78 @@ class ModemSettings:
 
 @dataclass(frozen=True, slots=True)
 class BusSettings:
-    """One Modbus RTU line."""
+    """One Modbus line."""
 
     name: str = setting(help="by which the EVSEs refer to it")
-    port: str = setting(help="device file, for instance /dev/ttyS1")
-    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of all devices on the line")
+    port: str = setting(
+        help="device file, for instance /dev/ttyS1; or a gateway: tcp://host:502, or rtu+tcp://host:port for one that "
+        "passes RTU frames"
+    )
+    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of the line")
     parity: str = setting("N", choices=("N", "E", "O"), help="none, even, odd")
+    stop_bits: int = setting(1, minimum=1, maximum=2, help="stop bits")
+    direction: str = setting(
+        "auto",
+        choices=tuple(Direction),
+        help="who switches an RS-485 line to sending: auto = the adapter, rts = the port's driver by RTS, rts-low = "
+        "likewise, inverted",
+    )
+    timeout_s: float = setting(
+        0.6, unit="s", minimum=0.05, maximum=10, help="an answer must begin in this time; a slow gateway needs more"
+    )
+    gap_s: float = setting(0.0, unit="s", minimum=0, maximum=1, help="silence between frames; 0 = as the speed asks")
+    rest_s: float = setting(
+        0.1, unit="s", minimum=0, maximum=2, help="pause for each device after its answer; others are asked meanwhile"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class EvseSettings:
     """One EVSE: its controller board and its meter."""
 
-    board_bus: str = setting(help="name of the board's bus")
     meter_bus: str = setting(help="name of the meter's bus")
     id: int = setting(1, minimum=1, maximum=99, help="number of the EVSE, from 1; the connectorId of OCPP 1.6")
-    board: str = setting("simple-evse", help="kind of the board")
-    board_address: int = setting(1, minimum=1, maximum=247, help="Modbus address of the board")
-    meter: str = setting("SDM72DM-V2", help="model of the meter")
-    meter_address: int = setting(2, minimum=1, maximum=247, help="Modbus address of the meter")
+    board: str = setting("simple-evse", help="kind of the board; a wrong one is told which there are")
+    board_bus: str = setting("", help="name of the board's bus; a gpio board has none")
+    board_address: int = setting(1, minimum=0, maximum=255, help="Modbus address of the board")
+    board_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the board; 0 = that of its bus")
+    board_parity: str = setting("", choices=("", "N", "E", "O"), help="parity of the board; empty = that of its bus")
+    board_watchdog_s: int = setting(
+        0,
+        unit="s",
+        minimum=0,
+        maximum=60,
+        help="a board with a watchdog falls to board_safe_current_a after so long a silence; 0 = as it is set",
+    )
+    board_safe_current_a: int = setting(
+        0, unit="A", minimum=0, maximum=32, help="what such a board offers then; 0 = nothing"
+    )
+    gpio: GpioWiring = table(GpioWiring, help="how a gpio board is wired")
+    rcd_test: str = setting(
+        "start",
+        choices=("never", "start", "charge"),
+        help="when the residual current device is tested, if the board can: at start, or also before each charge",
+    )
+    phases: int = setting(3, minimum=1, maximum=3, help="phases to charge with, 1 or 3, for a board that can switch")
+    meter: str = setting("SDM72DM-V2", help="model of the meter; `emops-station meter registers` lists them")
+    meter_address: int = setting(2, minimum=0, maximum=255, help="Modbus address of the meter")
+    meter_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the meter; 0 = that of its bus")
+    meter_parity: str = setting("", choices=("", "N", "E", "O"), help="parity of the meter; empty = that of its bus")
+    meter_serial: str = setting(
+        "", help="serial number that the meter must have, as it tells it; empty = whichever it tells first"
+    )
+    signed: str = setting(
+        "off",
+        choices=tuple(SigningMode),
+        help="whether a signing meter signs begin and end: wanted = a charge that it doesn't sign runs all the same, "
+        "required = it does not begin (Eichrecht), and neither does one with an unknown card",
+    )
+    signed_name: str = setting(
+        "", help="name of the EVSE that the meter signs, for instance DE*ABC*E1; empty = charge_point_id*number"
+    )
+    signed_wait_s: float = setting(
+        15.0, unit="s", minimum=1, maximum=60, help="time for one signature; the end is asked for again for a minute"
+    )
     max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
     poll_s: float = setting(1.0, unit="s", minimum=0.1, maximum=60, help="how often both are read, world time")
 
@@ -131,8 +194,9 @@ class ReaderSettings:
     """One card reader."""
 
     port: str = setting(help="device file")
-    kind: str = setting("rdm6300", help="kind of the reader")
-    baud: int = setting(9600, unit="baud", minimum=300, maximum=921600, help="speed of the port")
+    kind: str = setting("rdm6300", help="kind of the reader: rdm6300, pn532, keyboard or keyboard-decimal")
+    baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the port; 0 = usual for the kind")
+    backwards: bool = setting(False, help="true if the bytes of the UIDs are to be turned round")
     evse: tuple[int, ...] = setting((), help="EVSEs that its cards may use; empty = all")
 
 
@@ -164,6 +228,62 @@ class ListEntrySettings:
             return parse_timestamp(self.expires) if self.expires else None
         except PayloadError as error:
             raise ConfigError(f"local_list.expires: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """The agent's end of the console and of the field tools."""
+
+    socket: str = setting(
+        "",
+        help="Unix-domain socket on which the running agent is asked, at most 100 characters; empty = by the journal",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PinSettings:
+    """A technician's PIN."""
+
+    hash: Secret = setting(help="the hashed PIN: `emops-station console hash-pin` makes it")
+    name: str = setting("", help="whose it is, for the log")
+    role: str = setting(
+        "technician",
+        choices=("technician", "specialist"),
+        help="a specialist may also close contactors, trip the RCD, change settings and programs",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """The menu for technicians on the service port and over SSH."""
+
+    language: str = setting("de", choices=("de", "en"), help="language that it begins in")
+    idle_s: float = setting(600.0, unit="s", minimum=30, maximum=86400, help="without a key for so long it logs out")
+    unit: str = setting(
+        "emops-station.service", help="the agent's systemd unit, whose log is shown if the agent is down"
+    )
+    pins: tuple[PinSettings, ...] = setting((), help="who may log in; without any, the serial port only shows states")
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    """Where other versions come from and where they live."""
+
+    key: str = setting(
+        "", help="public key of who makes updates, the line that openssl pkey -pubout prints; empty = no updates"
+    )
+    root: Path = setting(Path("/opt/emops"), help="folder of the two versions a and b and of the link current")
+    restart: tuple[str, ...] = setting(
+        ("systemctl", "restart", "emops-station"), help="command that lets the new version run; empty = none"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPageSettings:
+    """The page for a phone on the service network."""
+
+    listen: str = setting("", help="address and port, for instance 127.0.0.1:8088; empty = no page")
+    allow_public: bool = setting(False, help="true allows an address that others than the service network may reach")
 
 
 if TYPE_CHECKING:
@@ -207,6 +327,10 @@ class StationSettings:
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
     modem: ModemSettings = table(ModemSettings, help="the modem")
+    service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")
+    console: ConsoleSettings = table(ConsoleSettings, help="the console for technicians")
+    update: UpdateSettings = table(UpdateSettings, help="updates")
+    status_page: StatusPageSettings = table(StatusPageSettings, help="the page for a phone")
     ocpp: OcppSettings = table(OcppSettings, help="configuration keys until the central system changes them")
     bus: tuple[BusSettings, ...] = setting((), help="the Modbus lines")
     evse: tuple[EvseSettings, ...] = setting((), help="the EVSEs")
@@ -231,18 +355,15 @@ def check(settings: StationSettings) -> None:
     if url.scheme != "ws" or not url.hostname:
         raise ConfigError(f"csms.url = {settings.csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
     _check_identity(settings.identity)
+    if settings.status_page.listen:
+        listen_address(settings.status_page.listen, allow_public=settings.status_page.allow_public)
     if settings.uplink.bearer == "modem" and not settings.modem.port:
         raise ConfigError('modem.port is missing: name the modem\'s device file, or set uplink.bearer = "host"')
     if not settings.evse:
         raise ConfigError("there is no [[evse]]: a station has at least one")
-    buses = {bus.name for bus in settings.bus}
-    for evse in settings.evse:
-        for name, bus in (("board_bus", evse.board_bus), ("meter_bus", evse.meter_bus)):
-            if bus not in buses:
-                known = ", ".join(sorted(buses)) or "none"
-                raise ConfigError(f"evse {evse.id}: {name} = {bus!r} is no [[bus]]; there is: {known}")
-        if evse.board_bus == evse.meter_bus and evse.board_address == evse.meter_address:
-            raise ConfigError(f"evse {evse.id}: board and meter have the same address {evse.meter_address} on one bus")
+    _check_buses(settings)
+    if any(evse.signed != SigningMode.OFF for evse in settings.evse):
+        time_zone(settings.time.zone)
     numbers = sorted(evse.id for evse in settings.evse)
     if numbers != list(range(1, len(numbers) + 1)):
         raise ConfigError(f"evse.id: number the EVSEs 1 to {len(numbers)}, each once; the file has {numbers}")
@@ -253,9 +374,103 @@ def check(settings: StationSettings) -> None:
     for entry in settings.local_list:
         entry.token()
         entry.expiry()
+    if len(settings.service.socket) > SOCKET_LENGTH:
+        raise ConfigError(f"service.socket has more than {SOCKET_LENGTH} characters: the system takes no longer name")
+    for number, pin in enumerate(settings.console.pins, 1):
+        try:
+            check_hash(pin.hash.value)
+        except ValueError as error:
+            raise ConfigError(f"console.pins[{number}].hash: {error}") from error
     for name, text in initial_keys(settings.ocpp).items():
         if Configuration().judge(name, text) == "Rejected":
             raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+
+
+def listen_address(text: str, *, allow_public: bool = False) -> tuple[str, int]:
+    """Read `status_page.listen`. Pure.
+
+    Args:
+        text: `address:port`, or `[address]:port` for IPv6.
+        allow_public: also take an address that the internet may reach.
+
+    Raises:
+        ConfigError: it is no address and port, or one of a network that others share.
+    """
+    try:
+        url = urlsplit(f"//{text}")
+        host, port = ipaddress.ip_address("127.0.0.1" if url.hostname == "localhost" else url.hostname or ""), url.port
+    except ValueError as error:
+        raise ConfigError(f"status_page.listen = {text!r}: write for instance 127.0.0.1:8088") from error
+    if not port:
+        raise ConfigError(f"status_page.listen = {text!r} lacks its port: write for instance 127.0.0.1:8088")
+    if not allow_public and (host.is_unspecified or not (host.is_private or host.is_loopback or host.is_link_local)):
+        raise ConfigError(
+            f"status_page.listen = {text!r} may be reached from outside: name an address of the service network, or "
+            "set status_page.allow_public = true"
+        )
+    return str(host), port
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Read `time.zone`.
+
+    Raises:
+        ConfigError: there is no such zone, or the system knows none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            f"time.zone = {name!r} is not known: write for instance Europe/Berlin, and install the system's tzdata"
+        ) from error
+
+
+def _check_buses(settings: StationSettings) -> None:
+    buses = {bus.name: bus for bus in settings.bus}
+    if len(buses) < len(settings.bus):
+        raise ConfigError("two [[bus]] have one name: EVSEs couldn't tell them apart")
+    for bus in settings.bus:
+        try:
+            transport = Endpoint.parse(bus.port).transport
+        except ValueError as error:
+            raise ConfigError(f"bus {bus.name}: port = {error}") from error
+        if transport is not Transport.SERIAL and bus.direction != Direction.AUTO:
+            raise ConfigError(f"bus {bus.name}: direction = {bus.direction!r} is for serial ports; a gateway has none")
+        if [other.port for other in settings.bus].count(bus.port) > 1:
+            raise ConfigError(f"bus {bus.name}: two [[bus]] use {bus.port}: write one, and refer to it by its name")
+    metered: dict[tuple[str, int], int] = {}
+    for evse in settings.evse:
+        _check_board(evse)
+        devices = [("meter", evse.meter_bus, evse.meter_address)]
+        if has_bus(evse.board):
+            devices.append(("board", evse.board_bus, evse.board_address))
+        for device, name, address in devices:
+            if name not in buses:
+                known = ", ".join(sorted(buses)) or "none"
+                raise ConfigError(f"evse {evse.id}: {device}_bus = {name!r} is no [[bus]]; there is: {known}")
+            if not 1 <= address <= 247 and "://" not in buses[name].port:
+                raise ConfigError(f"evse {evse.id}: {device}_address = {address}: a serial line has 1 to 247")
+        if evse.board_bus == evse.meter_bus and evse.board_address == evse.meter_address:
+            raise ConfigError(f"evse {evse.id}: board and meter have the same address {evse.meter_address} on one bus")
+        other = metered.setdefault((evse.meter_bus, evse.meter_address), evse.id)
+        if other != evse.id:
+            raise ConfigError(f"evse {evse.id} and {other} have one meter: each kWh would be billed twice")
+
+
+def _check_board(evse: EvseSettings) -> None:
+    if not has_bus(evse.board):
+        try:
+            evse.gpio.check()
+        except ValueError as error:
+            raise ConfigError(f"evse {evse.id}: {error}") from error
+    if evse.phases == 2:
+        raise ConfigError(f"evse {evse.id}: phases = 2 can't be used: write 1 or 3")
+    if 0 < evse.board_safe_current_a < 6:
+        raise ConfigError(f"evse {evse.id}: board_safe_current_a can be 0 or 6 and more: less can't be offered")
+    if evse.board_watchdog_s and evse.board_watchdog_s < 3 * evse.poll_s:
+        raise ConfigError(
+            f"evse {evse.id}: board_watchdog_s must be at least three times poll_s, or one lost answer stops a charge"
+        )
 
 
 def _check_identity(identity: IdentitySettings) -> None:

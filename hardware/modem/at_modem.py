@@ -152,7 +152,7 @@ class AtModem:
         if error:
             raise LinkError(
                 f"{link.where}: no connection to {host}:{port} (its error {error}); "
-                f"check the backend's address and that the APN reaches it"
+                f"check the central system's address and that the APN reaches it"
             )
         self._socket = AtSocket(link, dialect)
         self._pump = asyncio.create_task(self._run_socket(link, dialect, self._socket))

@@ -7,10 +7,10 @@ Pure: bytes and a time in, card numbers out.
 from functools import reduce
 from operator import xor
 
+from hardware.rfid.presence import PRESENCE_S, Presence
+
 START, END = 0x02, 0x03
 _LENGTH = 14
-PRESENCE_S = 3.0
-"""A card not seen for so long has been taken away: seen again, it is presented anew."""
 
 
 def encode_frame(uid: str) -> bytes:
@@ -45,9 +45,8 @@ class Presentations:
     """Turns the stream of a reader into presentations: each card once while it stays near."""
 
     def __init__(self, presence_s: float = PRESENCE_S) -> None:
-        self._presence_s = presence_s
         self._buffer = b""
-        self._seen: dict[str, float] = {}
+        self._presence = Presence(presence_s)
 
     def receive(self, data: bytes, now: float) -> list[str]:
         """Take bytes as they came, in pieces of any size.
@@ -60,14 +59,7 @@ class Presentations:
             Numbers of cards presented anew, ten upper-case hex digits each.
         """
         self._buffer += data
-        found = []
-        for uid in self._frames():
-            last = self._seen.get(uid)
-            self._seen[uid] = now
-            if last is None or now - last >= self._presence_s:
-                found.append(uid)
-        self._seen = {uid: at for uid, at in self._seen.items() if now - at < self._presence_s}
-        return found
+        return [uid for uid in self._frames() if self._presence.is_new(uid, now)]
 
     def _frames(self) -> list[str]:
         """Cut whole frames off the buffer; what can't become one is dropped."""

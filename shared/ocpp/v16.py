@@ -83,8 +83,8 @@ def meter_values(event: Updated, transaction_id: int) -> Payload:
     }
 
 
-def stop_transaction(event: Ended, transaction_id: int) -> Payload:
-    """Encode StopTransaction.req (§6.49). A signed end reading travels in transactionData."""
+def stop_transaction(event: Ended, transaction_id: int, begin: MeterValue | None = None) -> Payload:
+    """Encode StopTransaction.req (§6.49). Signed readings travel in transactionData, that of `begin` first."""
     payload: dict[str, object] = {}
     if event.id_token:
         payload["idTag"] = event.id_token.value
@@ -94,8 +94,9 @@ def stop_transaction(event: Ended, transaction_id: int) -> Payload:
     reason = event.reason if event.reason in _REASONS else StopReason.OTHER
     if reason is not StopReason.LOCAL:
         payload["reason"] = reason
-    if event.meter.reading.signed:
-        payload["transactionData"] = [_meter_value(event.meter)]
+    signed = [value for value in (begin, event.meter) if value and value.reading.signed]
+    if signed:
+        payload["transactionData"] = [_meter_value(value) for value in signed]
     return payload
 
 

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeVar
 
-from hardware.rfid.rdm6300 import PRESENCE_S
+from hardware.rfid.presence import PRESENCE_S
 from shared.clock import Clock
 from shared.units import Wh, kwh
 from simulators.demo.narrator import Narrator

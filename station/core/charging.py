@@ -12,6 +12,9 @@ Rules:
 - The end register is read after the contactor has opened, so that no Wh slips through between.
 - A transaction found open in the journal at start goes on if the vehicle is still there, else it ends as PowerLoss.
 - What the board does must match what we want: an offer without a transaction is stopped, a missing one is made again.
+- Where the meter signs, its signed begin comes before Record(Started), and its signed end before Record(Ended).
+- A contactor that stays closed when it must be open is welded: nothing starts until a technician has cleared that.
+- While a technician's tool has its lines nothing starts, and it is out of service.
 """
 
 from collections.abc import Callable
@@ -22,6 +25,7 @@ from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED, WELDED, BoardHealth
 from station.core.configuration import MEASURANDS, Configuration
 from station.core.connector import Connector, Status
 from station.core.evse_events import (
@@ -31,25 +35,35 @@ from station.core.evse_events import (
     Authorized,
     BoardLost,
     BoardSeen,
+    CheckRcd,
     Deauthorized,
     Ending,
     EndRequested,
     Event,
+    FaultCleared,
+    KeepFaults,
+    Lent,
     MarkEnding,
     MeterRead,
     Notify,
     OpenTransaction,
     OperativeChanged,
+    RcdTested,
     Record,
+    RecoverSigning,
     Refused,
+    ReleaseSigned,
     RemoteStart,
+    SelfTested,
     SendSample,
+    SigningDone,
     Stop,
     TagPresented,
     Tell,
     Tick,
 )
 from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
+from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import Now
 
 NO_ERROR = "NoError"
@@ -57,11 +71,6 @@ METER_FAILURE = "PowerMeterFailure"
 _OTHER_ERROR = "OtherError"
 _CONNECTED = (PilotState.B, PilotState.C, PilotState.D)
 _WANTS_ENERGY = (PilotState.C, PilotState.D)
-
-OPENING_S = 10.0
-"""A contactor is given this long to open before the end register is read all the same, world time."""
-OPENING_LOOKS = 3
-"""... and as many looks, for a world that runs faster than the bus."""
 
 
 class Phase(Enum):
@@ -86,6 +95,9 @@ class Charging:
         new_key: gives a name for a new transaction, unique for the life of the station.
         transaction: what the journal found open.
         operative: False if the central system had put it out of service.
+        latched: faults that were kept for a technician to clear.
+        tests_rcd: whether the residual current device is tested before each charge.
+        signing: how its meter signs; None = it does not.
     """
 
     def __init__(
@@ -97,10 +109,14 @@ class Charging:
         *,
         transaction: OpenTransaction | None = None,
         operative: bool = True,
+        latched: frozenset[str] = frozenset(),
+        tests_rcd: bool = False,
+        signing: Signing | None = None,
     ) -> None:
         self.evse_id = evse_id
         self.transaction = transaction
         self.operative = operative
+        self.is_lent = False
         self.phase = Phase.IDLE
         if transaction:
             self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
@@ -108,6 +124,11 @@ class Charging:
         self._configuration = configuration
         self._new_key = new_key
         self._connector = Connector()
+        self._health = BoardHealth(latched)
+        self._tests_rcd, self._awaits_rcd_test = tests_rcd, False
+        self.refusal = ""
+        """Why the last card or remote start came to nothing; empty after a start, or when its vehicle has gone."""
+        self._signing = signing or Signing()
         self._notified: Notify | None = None
         self._board: EvseStatus | None = None
         self._board_lost = False
@@ -129,6 +150,11 @@ class Charging:
         return self._connector.status
 
     @property
+    def board(self) -> EvseStatus | None:
+        """What the board said last, None if it is silent now."""
+        return None if self._board_lost else self._board
+
+    @property
     def reading(self) -> MeterReading | None:
         """What the meter said last, None if it is silent now."""
         return None if self._meter_lost else self._reading
@@ -144,12 +170,42 @@ class Charging:
         return self._board is not None and self._board.pilot in _CONNECTED
 
     @property
+    def must_sign(self) -> bool:
+        """Tell whether no charge begins here without a signature."""
+        return self._signing.mode is SigningMode.REQUIRED
+
+    @property
+    def latched(self) -> frozenset[str]:
+        """Faults that only a technician may clear."""
+        return self._health.latched
+
+    @property
+    def fault_cause(self) -> str:
+        """Say why these can't be cleared now; empty if they can."""
+        return self._health.cause
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """All faults that are known, in the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
+        if self._board is None:
+            return self._health.faults
+        if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:
+            return self._health.faults | {"EVCommunicationError"}
+        return self._health.faults | self._board.faults
+
+    @property
     def blocked_by(self) -> str:
         """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
+        if self.is_lent:
+            return "maintenance: a technician's tool has the lines of this EVSE, and gives them back when it ends"
         if self._board_lost or self._board is None:
             return "the EVSE controller board does not answer: check its power, port, address and wiring"
-        if self._faults:
-            return f"the board reports {', '.join(sorted(self._faults))}"
+        if WELDED in self.latched:
+            return "the contactor did not open when it should have: a technician must check it and clear the fault"
+        if RCD_FAILED in self._health.failed_tests:
+            return "the residual current device failed its test: have it checked, then repeat the self-test"
+        if self.faults:
+            return f"the board reports {', '.join(sorted(self.faults))}"
         if self._blocked:
             return "the central system refused the driver's card"
         if not self.operative:
@@ -186,8 +242,20 @@ class Charging:
                 self._deauthorize(now)
             case EndRequested(reason):
                 self._begin_ending(Ending(reason), now)
+            case Lent(yes):
+                self.is_lent = yes
             case OperativeChanged(operative):
                 self.operative = operative
+            case SelfTested(failed):
+                self._health.failed_tests = failed
+            case RcdTested(failure, definite) if self._awaits_rcd_test:
+                self._take_rcd_test(failure, definite)
+            case SigningDone() if self._signing.take(event):
+                self._take_signature(event)
+            case FaultCleared() if not self.fault_cause:
+                self._health.clear()
+                self._do(KeepFaults(self.latched))
+                self._do(Tell("fault_cleared"))
             case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:
                 self._give_up("no vehicle was plugged in in time")
             case _:
@@ -199,10 +267,21 @@ class Charging:
             self._see_unplugged(was_plugged, now)
         elif self.is_plugged:
             self._see_plugged(now)
+        self._watch_contactor(status, now)
         self._match_board()
+
+    def _watch_contactor(self, status: EvseStatus, now: Now) -> None:
+        may_be_closed = self.phase is Phase.RESUMING or (self.phase is Phase.RUNNING and not self._blocked)
+        if self._health.see_board(status, now, may_be_closed=may_be_closed):
+            self._do(KeepFaults(self.latched))
+            why = "it did not open: a technician must check it and clear the fault"
+            self._do(Tell("contactor_welded", why, is_danger=True))
 
     def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
         self._finished = False
+        self._health.see_unplugged()
+        if was_plugged:
+            self.refusal = ""
         if self.phase is Phase.RUNNING:
             self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now)
         elif self.phase is Phase.RESUMING and self.transaction:
@@ -212,11 +291,13 @@ class Charging:
 
     def _see_plugged(self, now: Now) -> None:
         if self.phase is Phase.AUTHORIZED:
-            self.phase = Phase.STARTING
+            self._prepare()
         elif self.phase is Phase.RESUMING:
             self.phase = Phase.RUNNING
             self._samples = PeriodicSamples(now.uptime)
             self._do(Tell("transaction_resumed"))
+            if self.transaction and self._signing.is_on:
+                self._do(RecoverSigning(self._signing.session(self.transaction)))
             if self.transaction and self.transaction.deauthorized:
                 self._deauthorize(now)
 
@@ -228,7 +309,7 @@ class Charging:
         if self.phase is Phase.RUNNING and not self._blocked:
             wanted = self._current(board)
             # A board may be set to less than we want; what it must not do is offer nothing, or more.
-            if not 0 < board.offered_current_a <= wanted and self.is_plugged and not self._faults:
+            if not 0 < board.offered_current_a <= wanted and self.is_plugged and not self.faults:
                 self._do(Allow(wanted))
         elif board.offered_current_a or board.contactor_closed:
             self._do(Stop())
@@ -252,6 +333,7 @@ class Charging:
                 self._start(reading, now)
             case Phase.RUNNING if reading:
                 self._sample(reading, now)
+                self._watch_current(reading, now)
             case Phase.ENDING:
                 self._end(reading, now)
             case _ if reading and self._aligned.due(now, self._configuration.number("ClockAlignedDataInterval")):
@@ -264,13 +346,13 @@ class Charging:
             case Phase.RUNNING | Phase.RESUMING if self.transaction and token == self.transaction.started.id_token:
                 self._begin_ending(Ending(StopReason.LOCAL, token), now)
             case Phase.RUNNING | Phase.RESUMING | Phase.ENDING:
-                self._do(Tell("charge_refused", "another transaction is running here"))
+                self._refuse("another transaction is running here")
             case Phase.AUTHORIZED | Phase.STARTING if token == self._token:
                 self._give_up("the card was shown again")
             case Phase.ASKING if token == self._token:
                 pass
             case _ if self.blocked_by:
-                self._do(Tell("charge_refused", self.blocked_by))
+                self._refuse(self.blocked_by)
             case _:
                 self._ask(token)
 
@@ -281,18 +363,53 @@ class Charging:
     def _authorize(self, token: IdToken, now: Now) -> None:
         self._token, self._finished = token, False
         self._deadline = now.uptime + self._configuration.number("ConnectionTimeOut")
-        self.phase = Phase.STARTING if self.is_plugged else Phase.AUTHORIZED
+        self.phase = Phase.AUTHORIZED
+        if self.is_plugged:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        self.phase = Phase.STARTING
+        self._awaits_rcd_test = self._tests_rcd
+        if self._tests_rcd:
+            self._do(CheckRcd())
+
+    def _take_rcd_test(self, failure: str, definite: bool) -> None:
+        self._awaits_rcd_test = False
+        if failure and definite:
+            self._health.failed_tests |= {RCD_FAILED}
+        if failure and self.phase is Phase.STARTING:
+            self._give_up(failure)
+
+    def _take_signature(self, done: SigningDone) -> None:
+        if not done.failure or done.is_end:
+            return
+        if self._signing.mode is SigningMode.REQUIRED:
+            self._give_up(f"the meter does not sign the begin: {done.failure}")
+        else:
+            self._do(Tell("signed_begin_missing", done.failure))
 
     def _give_up(self, why: str) -> None:
         self.phase, self._token = Phase.IDLE, None
+        self._signing.clear()
+        self._refuse(why)
+
+    def _refuse(self, why: str) -> None:
+        self.refusal = why
         self._do(Tell("charge_refused", why))
 
     def _start(self, reading: MeterReading | None, now: Now) -> None:
+        if self._awaits_rcd_test:
+            return
         if reading is None or self._token is None or self.blocked_by:
             self._give_up(self.blocked_by)
             return
-        meter = MeterValue(now.utc, reading, ReadingContext.BEGIN)
-        started = Started(self._new_key(), self.evse_id, self._token, meter)
+        if self._signing.wants_begin:
+            self._do(self._signing.ask_begin(self._new_key(), self._token))
+        if self._signing.awaits_begin:
+            return
+        meter = MeterValue(now.utc, replace(reading, signed=self._signing.begin), ReadingContext.BEGIN)
+        started = Started(self._signing.key or self._new_key(), self.evse_id, self._token, meter)
+        self.refusal = ""
         self.transaction = OpenTransaction(started, 1, reading.energy_import, now.utc)
         self.phase, self._token = Phase.RUNNING, None
         self._samples = PeriodicSamples(now.uptime)
@@ -308,6 +425,12 @@ class Charging:
         if due and self.transaction:
             values = tuple(MeterValue(now.utc, self._sampled(reading), context) for context in due)
             self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
+
+    def _watch_current(self, reading: MeterReading, now: Now) -> None:
+        offered_a = self._board.offered_current_a if self._board else 0
+        if self._health.see_reading(reading, offered_a, now):
+            self._do(Tell("vehicle_draws_too_much", f"more than the {offered_a} A that it is offered: cut off"))
+            self._begin_ending(Ending(StopReason.OTHER), now)
 
     def _sampled(self, reading: MeterReading) -> MeterReading:
         wanted = self._configuration.texts("MeterValuesSampledData")
@@ -345,17 +468,30 @@ class Charging:
         if self._board is None or self._board_lost or self._board.contactor_closed:
             if self._ending_looks < OPENING_LOOKS or now.uptime < self._ending_since + OPENING_S:
                 return
-            self._do(Tell("contactor_not_open", "the board does not confirm that its contactor opened"))
+            if not self._signing.has_asked_end:
+                self._do(Tell("contactor_not_open", "the board does not confirm that its contactor opened"))
+        if question := self._signing.ask_end(transaction, now):
+            self._do(question)
+        if not self._signing.is_end_settled(now):
+            return
         ending = transaction.ending
-        known = reading or MeterReading(transaction.register)
-        meter = MeterValue(ending.at or now.utc, known, ReadingContext.END)
+        known = replace(reading or MeterReading(transaction.register), signed=self._signing.end)
+        meter = MeterValue(ending.at or self._signing.ended_at(now), known, ReadingContext.END)
         past = ending.at is not None and not transaction.same_boot
         self._record(
             Ended(transaction.started.key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token),
             past,
         )
+        self._finish_signing()
         self.phase, self.transaction, self._blocked = Phase.IDLE, None, False
         self._finished = self.is_plugged
+
+    def _finish_signing(self) -> None:
+        if self._signing.end:
+            self._do(ReleaseSigned())
+        elif self._signing.is_on:
+            self._do(Tell("signed_end_missing", self._signing.end_failure))
+        self._signing.clear()
 
     def _record(self, event: TransactionEvent, past: bool = False) -> None:
         assert self.transaction is not None  # noqa: S101  only a running transaction has events
@@ -368,14 +504,6 @@ class Charging:
 
     def _do(self, action: Action) -> None:
         self._actions.append(action)
-
-    @property
-    def _faults(self) -> frozenset[str]:
-        if self._board is None:
-            return frozenset()
-        if self._board.pilot in (PilotState.E, PilotState.F):
-            return self._board.faults or frozenset({"EVCommunicationError"})
-        return self._board.faults
 
     def _show_status(self) -> None:
         if self._board is None and not self._board_lost:
@@ -392,7 +520,9 @@ class Charging:
             self._do(notice)
 
     def _status(self) -> Status:
-        if self._board_lost or self._board is None or self._faults:
+        if self.is_lent:
+            return Status.UNAVAILABLE
+        if self._board_lost or self._board is None or self.faults:
             return Status.FAULTED
         if self.phase in (Phase.RUNNING, Phase.RESUMING, Phase.ENDING):
             if self._blocked or self.phase is not Phase.RUNNING:
@@ -408,10 +538,14 @@ class Charging:
         return Status.PREPARING if self.is_plugged else Status.AVAILABLE
 
     def _error(self) -> tuple[str, str]:
+        if self.is_lent:
+            return NO_ERROR, "maintenance"
         if self._board_lost:
             return _OTHER_ERROR, "the EVSE controller board does not answer"
-        if self._faults:
-            return min(self._faults), ""
+        if WELDED in self.latched:
+            return WELDED, "the contactor did not open"
+        if self.faults:
+            return min(self.faults), ""
         if self._meter_lost:
             return METER_FAILURE, "the meter does not answer"
         return NO_ERROR, ""

@@ -83,6 +83,15 @@ class Configuration:
             if value is not None:
                 self._values[name] = value
 
+    def names(self) -> tuple[str, ...]:
+        """Name all keys."""
+        return tuple(self._values)
+
+    def show(self, name: str, text: str) -> None:
+        """Tell a value from now on that nobody can change, beside those of the table."""
+        self._keys[name] = Key(name, text, "", access="ro")
+        self._values[name] = text
+
     def flag(self, name: str) -> bool:
         """Give a value that is true or false."""
         return self._values[name] is True

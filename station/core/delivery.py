@@ -12,6 +12,7 @@ pass.
 from dataclasses import dataclass
 
 from shared.ids import MessageId
+from shared.metering import MeterValue
 from shared.ocpp.session import Payload
 from shared.ocpp.v16 import UNKNOWN_TRANSACTION, meter_values, start_transaction, stop_transaction
 from shared.transaction import Ended, Started, TransactionEvent, Updated
@@ -27,6 +28,7 @@ class Entry:
         event: with its times corrected as far as known.
         refusals: how often the central system refused it.
         transaction_id: the central system's number of the transaction, None until its start was acknowledged.
+        begin: with the end of a transaction the first reading, as it was sent; its signed original goes with the end's.
     """
 
     row_id: int
@@ -34,6 +36,7 @@ class Entry:
     event: TransactionEvent
     refusals: int = 0
     transaction_id: int | None = None
+    begin: MeterValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,9 @@ def outgoing(entry: Entry, rules: Rules) -> Message | Park:
         if not rules.send_without_start:
             return Park("the start of its transaction was refused for good", transaction=True)
         number = UNKNOWN_TRANSACTION
-    payload = meter_values(event, number) if isinstance(event, Updated) else stop_transaction(event, number)
+    if isinstance(event, Updated):
+        return Message(action(event), meter_values(event, number))
+    payload = stop_transaction(event, number, entry.begin)
     return Message(action(event), payload)
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hardware.api import EvseStatus
+from hardware.api import EvseStatus, SignedSession
 from shared.ids import IdToken, TransactionKey
-from shared.metering import MeterReading, MeterValue
+from shared.metering import MeterReading, MeterValue, SignedData
 from shared.transaction import Started, StopReason, TransactionEvent
 from shared.units import Wh
 from station.core.connector import Status
@@ -107,10 +107,56 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """A technician's tool has the lines of this EVSE, or has given them back."""
+
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OperativeChanged:
     """ChangeAvailability; takes effect when no transaction runs."""
 
     operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTested:
+    """The board has tested itself; `failed` are the faults found, empty if none (OCPP 1.6 §7.6)."""
+
+    failed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RcdTested:
+    """The answer to CheckRcd: `failure` is empty if it passed; if not `definite`, the test itself could not be done."""
+
+    failure: str = ""
+    definite: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SigningDone:
+    """The answer to BeginSigning or EndSigning.
+
+    Args:
+        key: of the transaction.
+        is_end: which of them it answers.
+        signed: what the meter signed; None if it failed, and at a begin that comes with the end.
+        failure: why there is none, for people; empty if nothing failed.
+        definite: whether asking again is of no use.
+    """
+
+    key: TransactionKey
+    is_end: bool
+    signed: SignedData | None = None
+    failure: str = ""
+    definite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCleared:
+    """A technician has seen to a fault that is kept until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +174,12 @@ Event = (
     | RemoteStart
     | Deauthorized
     | EndRequested
+    | Lent
     | OperativeChanged
+    | SelfTested
+    | RcdTested
+    | SigningDone
+    | FaultCleared
     | Tick
 )
 
@@ -169,6 +220,44 @@ class Authorize:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRcd:
+    """Test the residual current device before this charge; answer with RcdTested."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginSigning:
+    """Let the meter begin a signed session; answer with SigningDone. The contactor is open."""
+
+    session: SignedSession
+
+
+@dataclass(frozen=True, slots=True)
+class EndSigning:
+    """Let the meter end it, likewise."""
+
+    session: SignedSession
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverSigning:
+    """The session goes on after a restart: let the meter go on with it."""
+
+    session: SignedSession
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSigned:
+    """The signed end is in the journal: the meter may forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepFaults:
+    """Write to the journal which faults only a technician may clear; empty = none any more."""
+
+    faults: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """The connector's state changed."""
 
@@ -186,10 +275,26 @@ class SendSample:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A fact for the log and the driver: event name and plain words."""
+    """A fact for the log and the driver: event name and plain words. `is_danger`: a person must come."""
 
     fact: str
     why: str = ""
+    is_danger: bool = False
 
 
-Action = Record | MarkEnding | Allow | Stop | Authorize | Notify | SendSample | Tell
+Action = (
+    Record
+    | MarkEnding
+    | Allow
+    | Stop
+    | Authorize
+    | CheckRcd
+    | BeginSigning
+    | EndSigning
+    | RecoverSigning
+    | ReleaseSigned
+    | KeepFaults
+    | Notify
+    | SendSample
+    | Tell
+)

@@ -59,7 +59,8 @@ def _value(value: MeterValue) -> Json:
     if reading.voltages:
         body["mv"] = reading.voltages
     if reading.signed:
-        body["signed"] = [reading.signed.text, reading.signed.public_key]
+        signed = reading.signed
+        body["signed"] = [signed.text, signed.public_key, signed.signing_method, signed.encoding_method]
     return body
 
 

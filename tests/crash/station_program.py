@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hardware.api import EvseStatus, MeterIdentity, PilotState
+from hardware.api import EvseBoard, EvseStatus, MeterIdentity, PilotState
 from shared.clock import SystemClock, boot_id
 from shared.ids import EvseId, IdToken
 from shared.log import start_logging
@@ -18,7 +18,7 @@ from station.devices import EvseHardware, Hardware
 from tests.unit.station.site import settings
 
 
-class FileSite:
+class FileSite(EvseBoard):
     """The board obeys through `offered`; `pilot`, `register` and `card` are the test's."""
 
     def __init__(self, folder: Path) -> None:

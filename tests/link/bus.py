@@ -22,7 +22,7 @@ from simulators.site import Site
 from simulators.vehicle import Vehicle
 
 METER, BOARD = 1, 2
-BAUD = 9600
+BAUD = 115200
 TIMEOUT_S = 0.3
 
 
@@ -62,9 +62,9 @@ async def open_bus(
     clock = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
     site = Site(clock, MeterSimulator(22411873, Wh(4_711_123), max_words=max_words), BoardSimulator())
     port = folder / "bus.tty"
-    line = ModbusLine(str(port), BAUD, timeout_s=timeout_s, gap_s=0.0, tries=tries, setting="bus.port")
+    line = ModbusLine(str(port), BAUD, timeout_s=timeout_s, gap_s=0.0, rest_s=0.0, tries=tries, setting="bus.port")
     async with answering(port, {METER: site.meter, BOARD: site.board}, wrap=wrap) as slave:
-        meter, board = ModbusMeter(line, METER, SDM72DM_V2), SimpleEvse(line, BOARD, stop_s=0.2)
+        meter, board = ModbusMeter(line, METER, SDM72DM_V2, clock.uptime), SimpleEvse(line, BOARD, stop_s=0.2)
         try:
             yield Bus(line, meter, board, slave, site, clock, str(port))
         finally:

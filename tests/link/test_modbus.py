@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hardware.api import MeterIdentity, PilotState
+from hardware.bus import Priority
 from hardware.errors import DeviceError, LinkError, PortError
 from hardware.modbus import ModbusLine
 from simulators.evse_board import Fault
@@ -44,8 +45,8 @@ def test_a_meter_that_accepts_short_blocks_only_is_read_too(tmp_path: Path) -> N
                 reading = await bus.meter.read()
                 assert reading.energy_import == 4_711_123
                 assert reading.voltages == (230_000, 230_000, 230_000)
-            # identity 2, the long block once, then 4 short ones for each reading
-            assert bus.line.statistics(METER).requests == 2 + 1 + 2 * 4
+            # identity 2, the long block once, then 4 short ones for each look, and two looks at first
+            assert bus.line.statistics(METER).requests == 2 + 1 + 4 * 3
 
     asyncio.run(scenario())
 
@@ -143,7 +144,7 @@ def test_a_dead_meter_is_told_once_and_does_not_hold_up_the_board(
                 assert loop.time() - start < 5 * TIMEOUT_S  # one try of the meter, not its six
             for task in dead:
                 assert "no answer from Modbus address 1 on " in task.result()
-                assert "at 9600 baud 8N1: others on this line answer, so check this device" in task.result()
+                assert "at 115200 baud 8N1: others on this line answer, so check this device" in task.result()
             bus.slave.faults.silent.clear()
             assert (await bus.meter.read()).energy_import == 4_711_123
 
@@ -160,7 +161,7 @@ async def _error_of(reading: object) -> str:
 def test_a_wrong_baud_rate_says_what_to_try(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_bus(tmp_path) as bus:
-            line = ModbusLine(bus.port, 19200, timeout_s=0.05, gap_s=0, tries=1)
+            line = ModbusLine(bus.port, 19200, timeout_s=0.05, gap_s=0, rest_s=0, tries=1)
             with pytest.raises(LinkError) as caught:
                 await line.read_input(METER, 0x48, 2)
             line.close()
@@ -185,7 +186,7 @@ def test_a_port_that_went_away_is_used_again_when_it_is_back(tmp_path: Path, cap
 
     async def scenario() -> None:
         port = tmp_path / "bus.tty"
-        line = ModbusLine(str(port), BAUD, timeout_s=TIMEOUT_S, gap_s=0)
+        line = ModbusLine(str(port), BAUD, timeout_s=TIMEOUT_S, gap_s=0, rest_s=0)
         meter = MeterSimulator(1, 4711_000)  # type: ignore[arg-type]  # Wh
         for _ in range(2):
             async with answering(port, {METER: meter}):
@@ -216,7 +217,7 @@ def test_the_board_goes_before_the_meter(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         port = tmp_path / "bus.tty"
-        line = ModbusLine(str(port), BAUD, timeout_s=0.5, gap_s=0)
+        line = ModbusLine(str(port), BAUD, timeout_s=0.5, gap_s=0, rest_s=0)
         async with answering(port, {METER: Recorder("meter"), BOARD: Recorder("board")}) as slave:
             await line.read_input(METER, 0, 1)
             slave.faults.delay_s = 0.02
@@ -224,7 +225,7 @@ def test_the_board_goes_before_the_meter(tmp_path: Path) -> None:
                 for _ in range(3):
                     tasks.create_task(line.read_input(METER, 0, 1))
                 await asyncio.sleep(0)
-                tasks.create_task(line.read_holding(BOARD, 0, 1, urgent=True))
+                tasks.create_task(line.read_holding(BOARD, 0, 1, priority=Priority.SAFETY))
             line.close()
 
     asyncio.run(scenario())
@@ -269,7 +270,7 @@ def test_a_welded_contactor_is_told(tmp_path: Path) -> None:
             bus.site.plug(car())
             await bus.board.allow(16)
             bus.site.board.fault = Fault.WELDED
-            with pytest.raises(DeviceError, match="stays closed"):
+            with pytest.raises(DeviceError, match="keeps its contactor closed"):
                 await bus.board.stop()
 
     asyncio.run(scenario())

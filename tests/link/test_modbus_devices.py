@@ -10,6 +10,7 @@ import pytest
 from hardware.api import PilotState
 from hardware.errors import DeviceError, LinkError
 from hardware.evse.simple_evse import SimpleEvse
+from hardware.meters.catalogue import table
 from hardware.meters.eastron import SDM72DM_V2
 from hardware.meters.modbus_meter import ModbusMeter
 from hardware.modbus import ModbusLine
@@ -56,7 +57,7 @@ def _with(port: Path, device: Registers, scenario: Scenario) -> None:
 
     async def run() -> None:
         async with answering(port, {METER: device, BOARD: device}) as slave:
-            line = ModbusLine(str(port), BAUD, timeout_s=0.5, gap_s=0, tries=1)
+            line = ModbusLine(str(port), BAUD, timeout_s=0.5, gap_s=0, rest_s=0, tries=1)
             try:
                 await scenario(line, slave.faults.silent)
             finally:
@@ -69,7 +70,7 @@ def test_a_meter_exchanged_while_away_is_refused(tmp_path: Path) -> None:
     device = _meter(100.0)
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
         assert (await meter.read()).energy_import == 100_000
         silent.add(METER)
         with pytest.raises(LinkError):
@@ -88,7 +89,7 @@ def test_a_register_that_falls_is_a_fault_and_no_value(tmp_path: Path) -> None:
     device = _meter(100.0)
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
         await meter.read()
         _set(device, 0x48, 99.999)
         with pytest.raises(DeviceError, match="fell from 100000 to 99999 Wh"):
@@ -103,7 +104,7 @@ def test_a_register_that_falls_is_a_fault_and_no_value(tmp_path: Path) -> None:
 def test_a_register_that_is_no_number_is_a_fault(tmp_path: Path, kwh: float) -> None:
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
         with pytest.raises(DeviceError, match="no plausible import register"):
-            await ModbusMeter(line, METER, SDM72DM_V2).read()
+            await ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0).read()
 
     _with(tmp_path / "bus.tty", _meter(kwh), scenario)
 
@@ -114,7 +115,7 @@ def test_a_meter_without_serial_number_and_with_one_phase_is_read(tmp_path: Path
     _set(device, 0x34, float("nan"))
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        meter = ModbusMeter(line, METER, SDM72DM_V2)
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
         assert (await meter.identify()).serial == ""
         reading = await meter.read()
         assert reading.energy_import == 1000
@@ -130,8 +131,126 @@ def test_a_meter_that_knows_its_energy_alone_is_read(tmp_path: Path) -> None:
     _set(device, 0x4A, 0.0)
 
     async def scenario(line: ModbusLine, silent: set[int]) -> None:
-        reading = await ModbusMeter(line, METER, SDM72DM_V2).read()
+        reading = await ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0).read()
         assert (reading.energy_import, reading.power, reading.voltages) == (12_500, None, ())
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"), [(71, "Set its model to EM24"), (1648, "Set its model to EM24-E1"), (340, "")]
+)
+def test_a_meter_of_another_family_is_refused_by_its_code(tmp_path: Path, code: int, refused: str) -> None:
+    """An EM24 read with the map of the EM340 would bill some other counter."""
+    device = Registers(dict.fromkeys(range(0x60), 0) | dict.fromkeys(range(0x5000, 0x5007), 0))
+
+    class Identified(Registers):
+        def read(self, function: int, register: int, count: int) -> list[int]:
+            return [code] if (register, count) == (0x0B, 1) else super().read(function, register, count)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, table("EM340"), lambda: 0.0)
+        if refused:
+            with pytest.raises(DeviceError, match=refused):
+                await meter.read()
+        else:
+            assert (await meter.read()).energy_import == 0
+
+    _with(tmp_path / "bus.tty", Identified(device.words), scenario)
+
+
+@pytest.mark.parametrize("serial", ["7", "8"])
+def test_a_meter_must_have_the_serial_number_of_the_settings(tmp_path: Path, serial: str) -> None:
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0, serial=serial)
+        if serial == "7":
+            assert (await meter.read()).energy_import == 100_000
+        else:
+            with pytest.raises(DeviceError, match="serial number 7 instead of 8"):
+                await meter.read()
+
+    _with(tmp_path / "bus.tty", _meter(100.0), scenario)
+
+
+@pytest.mark.parametrize("kwh", [0.0, 20.0, 101.5, 5000.0])
+def test_a_meter_exchanged_in_the_middle_of_a_charge_never_counts(tmp_path: Path, kwh: float) -> None:
+    """Not even one without a serial number that nobody saw leave."""
+    device = _meter(100.0, serial=None)
+    time = [0.0]
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: time[0])
+        assert (await meter.read()).energy_import == 100_000
+        _set(device, 0x48, kwh)
+        for hour in range(1, 50):
+            time[0] = 1.0 if hour == 1 else hour * 3600.0
+            with pytest.raises(DeviceError, match="it was exchanged or is faulty"):
+                await meter.read()
+
+    _with(tmp_path / "bus.tty", device, scenario)
+
+
+def test_one_frame_of_nonsense_is_read_again(tmp_path: Path) -> None:
+    device = _meter(100.0)
+    reads = [0]
+
+    class Shaken(Registers):
+        def read(self, function: int, register: int, count: int) -> list[int]:
+            reads[0] += count > 10
+            return [0xFFFF] * count if reads[0] == 4 and count > 10 else super().read(function, register, count)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
+        for _ in range(4):
+            assert (await meter.read()).energy_import == 100_000
+        assert reads[0] == 6
+
+    _with(tmp_path / "bus.tty", Shaken(device.words), scenario)
+
+
+def test_words_in_the_other_order_make_no_reading(tmp_path: Path) -> None:
+    """Sources differ on the word order of the EM112: 0.1 kWh in the wrong one would be 6553.6 kWh."""
+    words = dict.fromkeys(range(0x30), 0) | {0x01: 2305, 0x03: 15_900, 0x05: 36_640, 0x11: 1}
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        with pytest.raises(DeviceError, match="no plausible import register: is the model EM112 right"):
+            await ModbusMeter(line, METER, table("EM112"), lambda: 0.0).read()
+
+    _with(tmp_path / "bus.tty", Registers(words), scenario)
+
+
+def test_a_meter_that_is_wired_backwards_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    device = _meter(100.0)
+    _set(device, 0x34, -10_980.0)
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: 0.0)
+        for _ in range(3):
+            assert (await meter.read()).power == -10_980
+
+    _with(tmp_path / "bus.tty", device, scenario)
+    assert caplog.text.count("meter_counts_backwards") == 1
+
+
+def test_a_register_of_another_scale_than_the_power_is_refused(tmp_path: Path) -> None:
+    device = _meter(100.0)
+    for phase in range(3):
+        _set(device, 2 * phase, 230.0)
+        _set(device, 6 + 2 * phase, 16.0)
+    _set(device, 0x34, 11_040.0)
+    time = [0.0]
+
+    async def scenario(line: ModbusLine, silent: set[int]) -> None:
+        meter = ModbusMeter(line, METER, SDM72DM_V2, lambda: time[0])
+
+        async def charge() -> None:
+            for second in range(300):
+                time[0] = float(second)
+                _set(device, 0x48, 100.0 + second * 11.04 / 3600 / 10)
+                await meter.read()
+
+        with pytest.raises(DeviceError, match=r"while its power register told .* is the model SDM72DM-V2 right"):
+            await charge()
 
     _with(tmp_path / "bus.tty", device, scenario)
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from hardware.rfid.readers import SerialReader
+from hardware.rfid.rdm6300 import Presentations
+from hardware.rfid.readers import Pn532Reader, SerialReader
 from shared.config import parse
 from simulators.app import open_world
 from simulators.settings import Settings
+from simulators.signing_meter import SigningMeter
 from simulators.world import World
 
 
@@ -88,7 +91,7 @@ def test_a_vehicle_comes_charges_pauses_and_leaves(tmp_path: Path) -> None:
 
 def test_a_tag_reaches_the_reader(tmp_path: Path) -> None:
     async def scenario(client: httpx.AsyncClient, world: World) -> None:
-        tags = SerialReader(str(tmp_path / "rfid.tty"), 9600).tags()
+        tags = SerialReader(str(tmp_path / "rfid.tty"), 9600, Presentations()).tags()
 
         async def next_tag() -> str:
             return (await anext(tags)).value
@@ -98,6 +101,63 @@ def test_a_tag_reaches_the_reader(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
             assert (await client.post("/tag", json={"token": "04a1b2c3d4"})).status_code == 200
             assert await tag == "04A1B2C3D4"
+
+    _with(tmp_path, scenario)
+
+
+def test_a_tag_reaches_a_pn532(tmp_path: Path) -> None:
+    async def run() -> None:
+        made = settings(tmp_path)
+        made = replace(made, rfid=replace(made.rfid, kind="pn532", baud=115200))
+        async with (
+            open_world(made) as (_, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+            asyncio.timeout(10),
+            asyncio.TaskGroup() as tasks,
+        ):
+            tags = Pn532Reader(str(tmp_path / "rfid.tty"), 115200).tags()
+
+            async def next_tag() -> str:
+                return (await anext(tags)).value
+
+            tag = tasks.create_task(next_tag())
+            assert (await client.post("/tag", json={"token": "04a1b2c3d4e5f6"})).status_code == 200
+            assert await tag == "04A1B2C3D4E5F6"
+
+    asyncio.run(run())
+
+
+def test_the_board_fails_and_is_mended(tmp_path: Path) -> None:
+    async def scenario(client: httpx.AsyncClient, world: World) -> None:
+        for fault, closed in (("welded", True), ("rcd", False), ("", False)):
+            evse = (await client.post("/board", json={"fault": fault})).json()["evses"]["1"]
+            assert (evse["contactor_closed"], evse["pilot"]) == (closed, "F" if fault == "rcd" else "A")
+
+    _with(tmp_path, scenario)
+
+
+def test_a_signing_meter_loses_its_power(tmp_path: Path) -> None:
+    async def run() -> None:
+        made = settings(tmp_path)
+        signing = replace(made, bus=replace(made.bus, meter="EM580"))
+        async with (
+            open_world(signing) as (world, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        ):
+            meter = world.site.meter
+            assert isinstance(meter, SigningMeter)
+            for register, word in zip(range(0x7032, 0x7036), (0x5300, 0x6904, 0, 0), strict=True):
+                meter.write(register, word)
+            assert meter.clock is not None
+            assert (await client.post("/meter", json={"loses_power": True})).status_code == 200
+            assert meter.clock is None
+
+    asyncio.run(run())
+
+
+def test_another_meter_forgets_nothing_without_power(tmp_path: Path) -> None:
+    async def scenario(client: httpx.AsyncClient, _world: World) -> None:
+        assert (await client.post("/meter", json={"loses_power": True})).status_code == 409
 
     _with(tmp_path, scenario)
 
@@ -135,6 +195,7 @@ def test_coverage_meter_and_mailbox_are_switched(tmp_path: Path) -> None:
         ("/tag", b"{}", "token"),
         ("/tag", b'{"token": "04A1B2C3"}', "token"),
         ("/tag", b'{"token": 4711}', "token"),
+        ("/board", b'{"fault": "tired"}', "fault"),
         ("/coverage", b"{}", "dbm"),
         ("/coverage", b'{"dbm": 10}', "dbm"),
         ("/meter", b'{"answering": "no"}', "answering"),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hardware.api import EvseStatus, MeterIdentity, PilotState
+from hardware.api import EvseBoard, EvseStatus, MeterIdentity, PilotState
 from hardware.errors import LinkError
 from shared.clock import SystemClock
 from shared.config import parse
@@ -57,7 +57,7 @@ def settings(folder: Path, port: int, sample_s: int = 0) -> StationSettings:
 
 
 @dataclass
-class Site:
+class Site(EvseBoard):
     """Energy flows while a vehicle asks for it and the board offers: a Wh for each look at the meter."""
 
     pilot: PilotState = PilotState.A

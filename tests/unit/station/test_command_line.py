@@ -142,7 +142,7 @@ def test_why_speaks_plainly() -> None:
     ]
     bad = {**status, "modem": "searching", "time": "unset", "pending": 3, "parked": 2, "csms": "not connected: x"}
     assert len(reasons({**bad, "evses": [{"id": 1, "blocked_by": "the meter does not answer"}]})) == 6
-    assert reasons({**status, "running": False, "evses": []})[0].startswith("The agent does not run")
+    assert "does not run" in reasons({**status, "running": False, "evses": []})[0]
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

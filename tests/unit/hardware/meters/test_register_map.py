@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.meters import eastron
-from hardware.meters.register_map import IDENTITY, Kind, Quantity, Register, decode, energy, plan_blocks
+from hardware.meters.register_map import (
+    Kind,
+    Quantity,
+    Register,
+    decode,
+    decode_text,
+    energy,
+    energy_step,
+    frequency,
+    plan_blocks,
+)
 from shared.units import Wh
 
 
@@ -52,11 +62,86 @@ def test_not_available_is_none(kind: Kind, words: list[int]) -> None:
     assert decode(_row(kind), words) is None
 
 
-def test_implausible_is_none() -> None:
-    voltage = eastron.SDM72DM_V2.register(Quantity.VOLTAGE_L1)
-    assert voltage
-    for volts, known in ((0.0, False), (79.0, False), (80.0, True), (230.0, True), (300.0, True), (301.0, False)):
-        assert (decode(voltage, struct.unpack(">HH", struct.pack(">f", volts))) is not None) is known
+@pytest.mark.parametrize(
+    ("kind", "scale", "words", "value"),
+    [
+        (Kind.I64, "1", [0x0000, 0x0000, 0x0047, 0xE2D3], "4711123"),
+        (Kind.I64, "1", [0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE], "-2"),
+        (Kind.F64, "1", [0x4151, 0xF8B4, 0xE000, 0x0000], "4711123.5"),
+        # 123456 x 10^-3, the example of Iskra's manuals; 230.5 V; -3200 W
+        (Kind.T5, "1", [0xFD01, 0xE240], "123.456"),
+        (Kind.T5, "1", [0xFF00, 0x0901], "230.5"),
+        (Kind.T6, "1", [0x02FF, 0xFFE0], "-3200"),
+    ],
+)
+def test_decodes_the_rarer_kinds(kind: Kind, scale: str, words: list[int], value: str) -> None:
+    assert decode(_row(kind, scale=scale), words) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Kind.I64, [0x8000, 0, 0, 0]),
+        (Kind.I16, [0x8000]),
+        (Kind.F64, [0x7FF8, 0, 0, 0]),
+        (Kind.T5, [0xFFFF, 0xFFFF]),
+    ],
+)
+def test_the_rarer_kinds_know_not_available_too(kind: Kind, words: list[int]) -> None:
+    assert decode(_row(kind), words) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([0x4232, 0x3320, 0x3131, 0x322D], "B23 112-"),
+        ([0x4142, 0x0000, 0x0000], "AB"),
+        ([0x2020, 0x2020], ""),
+        ([0x3030, 0x3030], ""),
+        ([0xFFFF, 0xFFFF], ""),
+    ],
+)
+def test_text_is_cut_to_what_can_be_read(words: list[int], text: str) -> None:
+    row = Register(Quantity.SERIAL, 3, 0, Kind.TEXT, "", "test", length=len(words))
+    assert decode_text(row, words) == text
+
+
+@pytest.mark.parametrize(
+    ("exponent", "value"), [(0x0000, 5), (0x0002, 500), (0xFFFE, Decimal("0.05")), (0x8000, None), (0x0010, None)]
+)
+def test_a_scale_register_moves_the_point(exponent: int, value: Decimal | None) -> None:
+    row = Register(Quantity.ENERGY_IMPORT, 3, 10, Kind.U32, "Wh", "test", exponent_at=12)
+    (block,) = plan_blocks([row], 5)
+    assert (block.address, block.count) == (10, 3)
+    assert block.values([0, 5, exponent]) == {Quantity.ENERGY_IMPORT: value}
+
+
+def test_a_block_that_nothing_drives_has_no_values() -> None:
+    rows = [
+        Register(Quantity.POWER, 4, 0, Kind.I32, "W", "test"),
+        Register(Quantity.ENERGY_IMPORT, 4, 2, Kind.I32, "kWh", "test"),
+    ]
+    (block,) = plan_blocks(rows, 10)
+    assert block.values([0xFFFF] * 4) == {Quantity.POWER: None, Quantity.ENERGY_IMPORT: None}
+    assert block.values([0xFFFF, 0xFFFF, 0, 7]) == {Quantity.POWER: -1, Quantity.ENERGY_IMPORT: 7}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "step"),
+    [
+        (Kind.F32, "4711.123", 1),
+        (Kind.F32, "70000", 9),
+        (Kind.U32, "4711.1", 100),
+        (Kind.U32, "1E+2", 100_000),
+        (Kind.F64, "70000", 1),
+    ],
+)
+def test_the_step_of_a_register_is_known(kind: Kind, value: str, step: int) -> None:
+    assert energy_step(_row(kind), Decimal(value)) == step
+
+
+def test_a_frequency_in_tenths_is_found_out() -> None:
+    assert [frequency(Decimal(hertz)) for hertz in ("49.98", "499.8")] == [Decimal("49.98"), Decimal("49.98")]
 
 
 @given(st.integers(0, 16_383_999))
@@ -95,7 +180,7 @@ def test_energy_is_cut_and_never_rounded_up() -> None:
 
 
 def _read_rows() -> list[Register]:
-    return [row for row in eastron.SDM72DM_V2.registers if row.quantity not in IDENTITY]
+    return list(eastron.SDM72DM_V2.polled())
 
 
 def test_an_eastron_is_read_with_one_request() -> None:

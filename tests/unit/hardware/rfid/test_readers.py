@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hardware.rfid.rdm6300 import Presentations
 from hardware.rfid.readers import SerialReader
 from shared.ids import IdToken
 from simulators.faults import FaultyLine
@@ -21,7 +22,7 @@ def test_a_card_comes_through_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         link = tmp_path / "rfid.tty"
         async with Pty.open(link) as pty:
-            tags = SerialReader(str(link), 9600).tags()
+            tags = SerialReader(str(link), 9600, Presentations()).tags()
             simulator = RfidSimulator(FaultyLine(pty))
             async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
                 first = tasks.create_task(_next(tags))
@@ -40,7 +41,7 @@ def test_a_missing_reader_is_waited_for_and_told_once(tmp_path: Path, caplog: py
     link = tmp_path / "rfid.tty"
 
     async def scenario() -> None:
-        tags = SerialReader(str(link), 9600, retry_s=0.01, setting="rfid.port").tags()
+        tags = SerialReader(str(link), 9600, Presentations(), retry_s=0.01, setting="rfid.port").tags()
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
             card = tasks.create_task(_next(tags))
             await asyncio.sleep(0.05)

@@ -64,6 +64,26 @@ def test_a_stop_survives_the_wire_with_its_signature() -> None:
     )
 
 
+def test_both_signed_readings_travel_with_the_stop_in_their_order() -> None:
+    first, last = (SignedData(f'OCMF|{{"FV": "1.0", "PG":"{page}"}}|{{"SD":"30"}}') for page in ("T1", "T2"))
+    begin = MeterValue(_AT, MeterReading(Wh(4_711_000), signed=first), ReadingContext.BEGIN)
+    end = MeterValue(_AT, MeterReading(Wh(4_722_000), signed=last), ReadingContext.END)
+    event = Ended(_KEY, 9, EvseId(1), end, StopReason.LOCAL)
+    wire = _through_the_wire("StopTransaction", v16.stop_transaction(event, 17, begin))
+    stop = v16.decode_stop_transaction(wire)
+    assert stop.values == (begin, end)
+    assert stop.meter == end
+    unsigned = MeterValue(_AT, MeterReading(Wh(4_711_000)), ReadingContext.BEGIN)
+    assert v16.decode_stop_transaction(v16.stop_transaction(event, 17, unsigned)).values == (end,)
+
+
+def test_a_signed_begin_is_not_lost_with_an_unsigned_end() -> None:
+    begin = MeterValue(_AT, MeterReading(Wh(1), signed=SignedData("OCMF|{}|{}")), ReadingContext.BEGIN)
+    event = Ended(_KEY, 9, EvseId(1), MeterValue(_AT, _READING, ReadingContext.END), StopReason.LOCAL)
+    wire = _through_the_wire("StopTransaction", v16.stop_transaction(event, 17, begin))
+    assert v16.decode_stop_transaction(wire).values == (begin,)
+
+
 def test_local_is_the_default_reason() -> None:
     wire = v16.stop_transaction(Ended(_KEY, 1, EvseId(1), MeterValue(_AT, _READING), StopReason.LOCAL), 1)
     assert "reason" not in wire

@@ -12,7 +12,8 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Watt, Wh
-from station.core.charging import OPENING_LOOKS, Charging, Phase
+from station.core.board_health import OPENING_LOOKS
+from station.core.charging import Charging, Phase
 from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.evse_events import (
@@ -26,6 +27,7 @@ from station.core.evse_events import (
     Ending,
     EndRequested,
     Event,
+    Lent,
     MarkEnding,
     MeterRead,
     Notify,
@@ -282,7 +284,7 @@ def test_a_contactor_that_never_confirms_does_not_keep_the_transaction_open() ->
     (end,) = ends
     assert isinstance(end, Ended)
     assert end.meter.reading.energy_import == 1500 + 5 * OPENING_LOOKS
-    assert scene.told[0].startswith("contactor_not_open")
+    assert any(fact.startswith("contactor_not_open") for fact in scene.told)
 
 
 def test_samples_are_numbered_and_hold_what_was_asked_for() -> None:
@@ -479,3 +481,13 @@ def test_whatever_happens_the_records_are_whole_and_energy_flows_only_behind_a_r
             next_seq, register, last_at = next_seq + 1, values[-1].reading.energy_import, made.at
             if isinstance(made, Ended):
                 open_key = None
+
+
+def test_while_its_lines_are_lent_it_is_out_of_service_and_no_card_or_call_starts_it() -> None:
+    scene = Scene().idle()
+    scene.do(Lent(True), board("B"), TagPresented(CARD), RemoteStart(CARD), OperativeChanged(True), read(1000))
+    assert scene.evse.blocked_by.startswith("maintenance: ")
+    assert scene.told == [f"charge_refused: {scene.evse.blocked_by}"]
+    scene.do(Lent(False))
+    assert scene.statuses == ["Available", "Unavailable", "Preparing"]
+    assert scene.do(TagPresented(CARD)) == [Authorize(CARD)]

@@ -150,7 +150,7 @@ FULL = MeterReading(
     Watt(-5),
     (MilliAmp(1), MilliAmp(2), MilliAmp(3)),
     (MilliVolt(230000),),
-    SignedData('OCMF|{"a":"ä"}|{}', "3059"),
+    SignedData('OCMF|{"a":"ä"}|{}', "3059", "ECDSA-secp256r1-SHA256", "OCMF"),
 )
 KEY = TransactionKey("k1")
 
@@ -167,6 +167,15 @@ KEY = TransactionKey("k1")
 )
 def test_an_event_comes_back_from_the_journal_as_it_was(event: TransactionEvent) -> None:
     assert record.decode(record.encode(event)) == event
+
+
+def test_a_signed_value_of_an_older_program_is_read() -> None:
+    text = record.encode(Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.LOCAL))
+    older = text.replace(',"ECDSA-secp256r1-SHA256","OCMF"', "")
+    assert older != text
+    event = record.decode(older)
+    assert isinstance(event, Ended)
+    assert event.meter.reading.signed == SignedData('OCMF|{"a":"ä"}|{}', "3059")
 
 
 @pytest.mark.parametrize("text", ["{}", '{"key":"a","evse":1,"values":[],"kind":"paused"}', "[]", "nonsense"])

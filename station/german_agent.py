@@ -1,0 +1,289 @@
+"""The German of what agent and tools say, by its English; see station.german. Pure."""
+
+AGENT = {
+    # what stands in the way of charging (station.core.charging)
+    "the EVSE controller board does not answer: check its power, port, address and wiring": (
+        "die Ladesteuerung antwortet nicht: Versorgung, Schnittstelle, Adresse und Verdrahtung prüfen"
+    ),
+    "the central system refused the driver's card": "die Zentrale hat die Karte des Fahrers abgelehnt",
+    "the central system has put this EVSE out of service": "die Zentrale hat diesen Ladepunkt außer Betrieb gesetzt",
+    "the meter does not answer: no reading, no charge": (
+        "der Zähler antwortet nicht: ohne Zählerstand wird nicht geladen"
+    ),
+    "the contactor did not open when it should have: a technician must check it and clear the fault": (
+        "das Schütz hat nicht geöffnet, als es sollte: prüfen, tauschen, dann die Störung löschen"
+    ),
+    "the residual current device failed its test: have it checked, then repeat the self-test": (
+        "der RCD (Fehlerstromschutz) hat seine Prüfung nicht bestanden: prüfen lassen, dann Selbsttest wiederholen"
+    ),
+    "maintenance: a technician's tool has the lines of this EVSE, and gives them back when it ends": (
+        "Wartung: ein Werkzeug des Technikers hat den Bus dieses Ladepunkts und gibt ihn am Ende zurück"
+    ),
+    "EVSE {evse} is in maintenance: another tool has its lines": (
+        "Ladepunkt {evse} ist in Wartung: ein anderes Werkzeug hat seinen Bus"
+    ),
+    "the agent has ended, and the loan with it: begin again": (
+        "das Stationsprogramm wurde beendet und hat den Bus nicht mehr: noch einmal beginnen"
+    ),
+    "there is no bus {bus}; there are: {names}": "es gibt keinen Bus {bus}; es gibt: {names}",
+    "{port} is lent to a technician's tool: wait until that has ended": (
+        "{port} ist an ein Werkzeug des Technikers verliehen: dessen Ende abwarten"
+    ),
+    "a connection has one loan at a time: {end} first": "eine Verbindung leiht nur eines zur Zeit: erst {end}",
+    "the meter does not sign the begin: {failure}": "der Zähler signiert den Beginn nicht: {failure}",
+    "the meter must sign who charges, and nobody can say now whether the card is good": (
+        "der Zähler muss signieren, wer lädt, und niemand kann jetzt sagen, ob die Karte gültig ist"
+    ),
+    "another transaction is running here": "hier läuft schon ein Ladevorgang",
+    "no vehicle was plugged in in time": "es wurde nicht rechtzeitig ein Fahrzeug angesteckt",
+    "the vehicle was unplugged": "das Fahrzeug wurde abgesteckt",
+    "the card was shown again": "die Karte wurde noch einmal gezeigt",
+    "the contactor is still closed": "das Schütz ist noch geschlossen",
+    "the board still reports its contactor as faulty": "die Ladesteuerung meldet ihr Schütz noch als defekt",
+    "the test of the residual current device did not end": (
+        "die Prüfung des RCD (Fehlerstromschutz) ging nicht zu Ende"
+    ),
+    # why a card was refused (station.core.authorize)
+    "not in the local list, and the central system can't be asked": (
+        "sie steht nicht in der örtlichen Liste, und die Zentrale ist nicht zu erreichen"
+    ),
+    "offline, and LocalAuthorizeOffline is false": (
+        "ohne Verbindung zur Zentrale wird hier nicht geladen (LocalAuthorizeOffline ist aus)"
+    ),
+    "the card is {status}": "die Karte ist {status}",
+    "the central system says {status}": "die Zentrale sagt: {status}",
+    # asking the agent
+    "the agent (the station's program) does not run: switch the station off and on, or systemctl start emops-station": (
+        "das Stationsprogramm läuft nicht: Station aus- und einschalten, oder systemctl start emops-station"
+    ),
+    (
+        "the vehicle side does not ask for energy: plug in the test adapter and set it to state C, then test again."
+        " A vehicle is no test adapter: what it takes now is on no bill"
+    ): (
+        "die Fahrzeugseite fordert keinen Strom an: Prüfadapter einstecken und auf Zustand C stellen, dann neu "
+        "prüfen. Ein Fahrzeug ist kein Prüfadapter: was es jetzt lädt, steht auf keiner Rechnung"
+    ),
+    "the agent did not answer {operation} in {seconds} s: look at log": (
+        "das Stationsprogramm hat auf {operation} {seconds} s nicht geantwortet: ins Protokoll sehen"
+    ),
+    "can't reach the agent at {path}: {reason}": "das Stationsprogramm ist an {path} nicht erreichbar: {reason}",
+    "the agent broke the connection off: {reason}": "das Stationsprogramm hat die Verbindung abgebrochen: {reason}",
+    "the agent broke off in the middle of its answer: try again": (
+        "das Stationsprogramm hat mitten in der Antwort abgebrochen: noch einmal versuchen"
+    ),
+    "this is not the agent that answers at the service socket: correct service.socket": (
+        "am Dienst-Socket antwortet nicht das Stationsprogramm: service.socket berichtigen"
+    ),
+    "{most} clients are connected already: close one": "{most} Sitzungen sind schon verbunden: eine schließen",
+    "the journal can't be used: {reason}. Is the disk full?": (
+        "das Journal ist nicht zu gebrauchen: {reason}. Ist der Speicher voll?"
+    ),
+    "EVSE {evse} keeps no fault": "Ladepunkt {evse} hat keine gemerkte Störung",
+    "EVSE {evse}: {cause}. Repair it first, then clear the fault": (
+        "Ladepunkt {evse}: {cause}. Erst reparieren, dann die Störung löschen"
+    ),
+    "EVSE {evse} is in use: wait until nobody charges there": (
+        "Ladepunkt {evse} ist in Benutzung: warten, bis dort niemand lädt"
+    ),
+    "EVSE {evse} is charging: wait until it has ended, or end it first": (
+        "Ladepunkt {evse} lädt: warten oder den Ladevorgang erst beenden"
+    ),
+    "EVSE {evse} is charging: wait until it has ended, nothing was changed": (
+        "Ladepunkt {evse} lädt: das Ende abwarten, nichts wurde geändert"
+    ),
+    "EVSE {evse}: the meter does not answer": "Ladepunkt {evse}: der Zähler antwortet nicht",
+    "this station has no modem: uplink.bearer is host": "diese Station hat kein Modem: uplink.bearer ist host",
+    "this card is not in the local list": "diese Karte steht nicht in der örtlichen Liste",
+    "there is no EVSE {number}; there are: {numbers}": "es gibt keinen Ladepunkt {number}; es gibt: {numbers}",
+    "{who} did not answer in time: try again": "{who} hat nicht rechtzeitig geantwortet: noch einmal versuchen",
+    "the modem": "das Modem",
+    "the meter": "der Zähler",
+    "there is no key {name}: keys lists them": "es gibt keinen Schlüssel {name}: `schlüssel` zeigt alle",
+    "{name} can't become {value}: it is read-only or out of range, keys tells": (
+        "{name} kann nicht {value} werden: nur lesbar oder außerhalb des Bereichs, siehe `schlüssel`"
+    ),
+    "{name} must be a whole number from {low} to {high}": "{name} muss eine ganze Zahl von {low} bis {high} sein",
+    "{name} must be a text": "{name} muss ein Text sein",
+    "token: {error}": "Karte: {error}",
+    "there is no operation {name}; there are: {names}": "es gibt keinen Dienst {name}; es gibt: {names}",
+    "a request is one line of JSON: {error}": "eine Anfrage ist eine Zeile JSON: {error}",
+    'write a request as {"id": 1, "do": "status", "with": {}}': (
+        'eine Anfrage lautet {"id": 1, "do": "status", "with": {}}'
+    ),
+    # journal and files
+    "the journal can't be used: {error}. Is the disk full?": (
+        "das Journal ist nicht zu gebrauchen: {error}. Ist der Speicher voll?"
+    ),
+    "there is no journal {path} yet: has the agent run with this configuration?": (
+        "es gibt noch kein Journal {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"
+    ),
+    "can't read the journal {path}: {error}": "das Journal {path} ist nicht lesbar: {error}",
+    "can't use the journal {path}: {error}": "das Journal {path} ist nicht zu gebrauchen: {error}",
+    "can't write the journal {path}: {error}": "das Journal {path} ist nicht beschreibbar: {error}",
+    "there is no {path} yet: has the agent run with this configuration?": (
+        "es gibt noch kein {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"
+    ),
+    "can't read {path}: {error}": "{path} ist nicht lesbar: {error}",
+    "can't write {path}: {error}": "{path} ist nicht beschreibbar: {error}",
+    "{path} is not a journal of this program: set journal.path to another file": (
+        "{path} ist kein Journal dieses Programms: journal.path auf eine andere Datei setzen"
+    ),
+    (
+        "journal {path}: {error}. Is the disk full or the file damaged? Keep the file: it holds what has not been "
+        "billed yet"
+    ): (
+        "Journal {path}: {error}. Speicher voll oder Datei beschädigt? Datei aufheben: sie enthält noch nicht "
+        "Abgerechnetes"
+    ),
+    "can't write beside the journal {path}: {error}. Set journal.path": (
+        "neben dem Journal {path} kann nicht geschrieben werden: {error}. journal.path setzen"
+    ),
+    "the journal {path} is in use by another agent: stop that one first": (
+        "das Journal {path} benutzt schon ein anderes Stationsprogramm: dieses erst anhalten"
+    ),
+    (
+        "journal {path} was written by a newer program (schema {found}, this one knows {known}): install that "
+        "version again"
+    ): (
+        "Journal {path} schrieb ein neueres Programm (Schema {found}, dieses kennt {known}): jene Version wieder "
+        "installieren"
+    ),
+    (
+        "this needs the devices for itself, but {reason}. systemctl stop emops-station stops the agent (a running "
+        "transaction goes on when it starts again)"
+    ): (
+        "dies braucht die Geräte für sich, aber {reason}. systemctl stop emops-station hält das Stationsprogramm an"
+        " (ein laufender Ladevorgang geht nach dem Start weiter)"
+    ),
+    # central system
+    "connected": "verbunden",
+    "connected, not accepted yet": "verbunden, aber noch nicht angenommen",
+    "not connected: {reason}": "nicht verbunden ({reason})",
+    "not tried yet": "noch nicht versucht",
+    "the central system rejected BootNotification": (
+        "die Zentrale weist diese Station ab (BootNotification): ist sie dort angelegt?"
+    ),
+    "the central system closed the connection": "die Zentrale hat die Verbindung geschlossen",
+    "the central system does not speak {protocol}: check csms.url": (
+        "die Zentrale spricht nicht {protocol}: csms.url prüfen"
+    ),
+    "the central system refuses with HTTP {status}: {hint}": "die Zentrale lehnt ab mit HTTP {status}: {hint}",
+    "check csms.password and identity.charge_point_id": "csms.password und identity.charge_point_id prüfen",
+    "it does not know this charge point, or csms.url is wrong": (
+        "sie kennt diese Station nicht, oder csms.url ist falsch"
+    ),
+    "it may be overloaded or starting": "sie ist vielleicht überlastet oder startet gerade",
+    "no WebSocket at {url}: {reason}": "keine WebSocket-Verbindung zu {url}: {reason}",
+    "no reply to {action} in {seconds} s": "keine Antwort auf {action} in {seconds} s",
+    "connection lost: {reason}": "Verbindung verloren: {reason}",
+    "nothing could be sent for {seconds} s": "{seconds} s lang ließ sich nichts senden",
+    "{address} can't be reached: {reason}": "{address} ist nicht erreichbar: {reason}",
+    "the start of its transaction was refused for good": "der Beginn dieses Ladevorgangs wurde endgültig abgelehnt",
+    "the answer has no transactionId": "die Antwort hat keine transactionId",
+    "refused {attempts} times, last: {reason}": "{attempts}-mal abgelehnt, zuletzt: {reason}",
+    # tools
+    "the console needs a terminal; name a serial port with --port, and for scripts use `status --json`": (
+        "die Konsole braucht ein Terminal; serielle Schnittstelle mit --port nennen, für Skripte `status --json`"
+    ),
+    "the input ended before all was asked": "die Eingabe endete, bevor alles gefragt war",
+    "which report? commission verify FILE": "welches Protokoll? commission verify DATEI",
+    "{file} is signed with another key: {signer}": "{file} ist mit einem anderen Schlüssel signiert: {signer}",
+    "{file} is no commissioning report": "{file} ist kein Inbetriebnahmeprotokoll",
+    "{file} was changed after it had been signed: don't trust it": (
+        "{file} wurde nach dem Signieren verändert: nicht vertrauen"
+    ),
+    "can't write {file}: {reason}. Name another folder with --out": (
+        "{file} ist nicht beschreibbar: {reason}. Anderen Ordner mit --out nennen"
+    ),
+    "{typed} is no reading: type the digits of the display, for instance 4711.1": (
+        "{typed} ist kein Zählerstand: die Ziffern der Anzeige eintippen, zum Beispiel 4711,1"
+    ),
+    "can't read {path}: {error}. Delete it to begin the commissioning anew": (
+        "{path} ist nicht lesbar: {error}. Löschen, um die Inbetriebnahme neu zu beginnen"
+    ),
+    "there is no EVSE {number} in the configuration: it has {count}": (
+        "es gibt keinen Ladepunkt {number} in der Konfiguration: sie hat {count}"
+    ),
+    "the meter {meter} of EVSE {number} has no register table": (
+        "der Zähler {meter} von Ladepunkt {number} hat keine Registertabelle"
+    ),
+    "this terminal can't carry files: use a USB stick, or the serial console": (
+        "dieses Terminal kann keine Dateien übertragen: USB-Stick oder die serielle Konsole nehmen"
+    ),
+    "no stick was chosen": "kein Stick gewählt",
+    "there is no stick: plug one in, mount it, and try again": (
+        "kein Stick da: einstecken, einhängen, noch einmal versuchen"
+    ),
+    "that is too much for QR codes: {count} of them, at most {most} make sense": (
+        "das ist zu viel für QR-Codes: {count} Stück, höchstens {most} sind sinnvoll"
+    ),
+    "codes are missing: {missing} of {total}": "es fehlen Codes: {missing} von {total}",
+    "{code} is no code of a station": "{code} ist kein Code einer Station",
+    "these codes are of two different sets": "diese Codes gehören zu zwei verschiedenen Sätzen",
+    "the codes are damaged: scan them again": "die Codes sind beschädigt: neu einlesen",
+    "no key for updates is configured: set update.key to the maker's public key": (
+        "kein Schlüssel für Updates eingestellt: update.key auf den öffentlichen Schlüssel des Herstellers setzen"
+    ),
+    "the signature is not that of update.key: the file is damaged, or from somebody else": (
+        "die Signatur passt nicht zu update.key: die Datei ist beschädigt oder von jemand anderem"
+    ),
+    "the release holds {count} wheels of {package}: exactly one belongs there": (
+        "das Update enthält {count} Wheels von {package}: genau eines gehört hinein"
+    ),
+    "the release is no tar file: {error}": "das Update ist keine tar-Datei: {error}",
+    "the .sig file holds neither 64 bytes nor their base64": "die .sig-Datei enthält weder 64 Byte noch deren Base64",
+    "the release holds {name}: only wheels belong there": "das Update enthält {name}: nur Wheels gehören hinein",
+    "the release is larger than {size} MiB": "das Update ist größer als {size} MiB",
+    "no modem is configured": "kein Modem eingestellt",
+    "{path} holds no Ed25519 key: move it away, then a new one is made": (
+        "{path} enthält keinen Ed25519-Schlüssel: wegräumen, dann wird ein neuer gemacht"
+    ),
+    "the public key is of another kind than Ed25519": "der öffentliche Schlüssel ist kein Ed25519-Schlüssel",
+    "can't use the signing key {path}: {error}. Are you allowed to read it?": (
+        "der Signaturschlüssel {path} ist nicht zu gebrauchen: {error}. Ist er für diesen Benutzer lesbar?"
+    ),
+    "{key}... is no public key: give the base64 line that openssl pkey -pubout prints": (
+        "{key}... ist kein öffentlicher Schlüssel: die Base64-Zeile von openssl pkey -pubout angeben"
+    ),
+    "the transfer failed: {reason}": "die Übertragung ist misslungen: {reason}",
+    "the agent did not answer within {seconds} s": "das Stationsprogramm hat in {seconds} s nicht geantwortet",
+    "there is no version before: {path} is empty": "es gibt keine frühere Version: {path} ist leer",
+    "{what} failed: {reason}": "{what} misslungen: {reason}",
+    "the version in {slot} does not run, the one before is in force again: {reason}": (
+        "die Version in {slot} läuft nicht, die vorige gilt wieder: {reason}"
+    ),
+    "can't switch {path}: {reason}": "{path} ist nicht umzuschalten: {reason}",
+    "can't make room in {slot}: {reason}. Are you root?": (
+        "in {slot} ist kein Platz zu schaffen: {reason}. Bist du root?"
+    ),
+    "{what} failed: {program}: {reason}": "{what} misslungen: {program}: {reason}",
+    "{what} took longer than {seconds} s": "{what} dauerte länger als {seconds} s",
+}
+
+SYSTEM = {
+    "No such file or directory": "nicht vorhanden",
+    "No such device": "kein solches Gerät",
+    "Permission denied": "Zugriff verweigert",
+    "Read-only file system": "Dateisystem nur lesbar",
+    "No space left on device": "Speicher voll",
+    "Input/output error": "Ein-/Ausgabefehler",
+    "Connection refused": "dort nimmt niemand Verbindungen an",
+    "Connection reset by peer": "von der Gegenseite abgebrochen",
+    "Connection timed out": "keine Antwort in der Zeit",
+    "No route to host": "kein Weg dorthin",
+    "Network is unreachable": "kein Netz",
+    "Name or service not known": "Name unbekannt (DNS)",
+    "Temporary failure in name resolution": "Name jetzt nicht auflösbar (DNS)",
+    "no answer in time": "keine Antwort in der Zeit",
+    "timed out during opening handshake": "keine Antwort in der Zeit",
+    "did not receive a valid HTTP response": "keine gültige HTTP-Antwort",
+    "no close frame received or sent": "ohne Abmeldung abgebrochen",
+    "blocked": "gesperrt",
+    "expired": "abgelaufen",
+    "invalid": "unbekannt",
+    "Blocked": "gesperrt",
+    "Expired": "abgelaufen",
+    "Invalid": "unbekannt",
+    "ConcurrentTx": "mit der Karte wird schon geladen",
+}
+"""Words of the operating system, of libraries and of OCPP 1.6 (§7.2), as they stand behind our own."""
