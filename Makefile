@@ -12,7 +12,7 @@ WORKERS ?= $(shell expr 2 \* $$(nproc))
 CODE := shared hardware station backend simulators tests
 
 .DEFAULT_GOAL := check
-.PHONY: help check format lint types layers fast test bench demo constraints clean
+.PHONY: help check format lint types layers fast test bench bench-rating bench-intake bench-invoices bench-modbus bench-console demo constraints clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,8 +28,22 @@ test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
 fast: .venv/.dev  ## unit tests without the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/unit
 
-bench: .venv/.dev  ## what rating costs, per session and against a plain loop (N=10000 sessions)
+bench: bench-rating bench-intake bench-invoices bench-modbus bench-console  ## all measures, each against a baseline of the same run
+
+bench-rating: .venv/.dev  ## what rating costs, per session and against a plain loop (N=10000 sessions)
 	$(BIN)/python -m tests.bench.bench_rating $(N)
+
+bench-intake: .venv/.dev  ## what a message of a station costs the backend, from wire to disk
+	$(BIN)/python -m tests.bench.bench_intake
+
+bench-invoices: .venv/.dev  ## what an invoice costs, and how many are issued in a second (N=1000 invoices)
+	$(BIN)/python -m tests.bench.bench_invoices $(N)
+
+bench-modbus: .venv/.dev  ## how near meters are read to the speed of the wire
+	$(BIN)/python -m tests.bench.bench_modbus
+
+bench-console: .venv/.dev  ## how soon the serial console answers while 1,000 lines a second are logged
+	$(BIN)/python -m tests.bench.bench_console
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check $(CODE)
