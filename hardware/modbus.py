@@ -59,8 +59,10 @@ _FRAME_BYTES = 8
 class _Device:
     framing: Framing
     statistics: Statistics = Statistics()
-    quiet_until: float = 0.0
-    """Loop time before which it rests, or an answer to an earlier request may still come."""
+    rests_until: float = 0.0
+    """Loop time before which it is not asked."""
+    late_until: float = 0.0
+    """Loop time before which an answer to an earlier request may still come."""
     lost: bool = False
     told: bool = False
     """Whether the loss stands in the log."""
@@ -236,23 +238,24 @@ class ModbusLine:
     async def _try(self, device: _Device, request: Request, priority: Priority, patience_s: float) -> Answer | Failure:
         """Send once and wait for the answer."""
         loop = asyncio.get_running_loop()
-        await self._take_turn(device, priority)
+        await self._take_turn(device, request, priority)
         try:
             connection = await self._open(device.framing)
             await asyncio.sleep(max(0.0, self._free_at - loop.time()))
             device.statistics = device.statistics.asked()
-            begin = loop.time()
+            begin, late_until = loop.time(), device.late_until
             # Set before sending, because we may be cancelled while waiting.
-            device.quiet_until = begin + 2 * patience_s
+            device.late_until = begin + 2 * patience_s
             try:
                 answer = await connection.ask(request, patience_s)
             finally:
                 self._free_at = loop.time() + self._gap(device.framing)
             if isinstance(answer, Failure) and not connection.is_open:
                 raise self._port_gone()
+            device.rests_until = loop.time() + self._rest_s
             # Without the right answer, it may still come.
             may_come = isinstance(answer, Failure) and answer is not Failure.BUSY
-            device.quiet_until = loop.time() + (patience_s if may_come else self._rest_s)
+            device.late_until = loop.time() + patience_s if may_come else late_until
             if not isinstance(answer, Failure):
                 refused = modbus_client.refusal(answer) is not None
                 device.statistics = device.statistics.answered(loop.time() - begin, refused=refused)
@@ -260,12 +263,17 @@ class ModbusLine:
         finally:
             self._turns.release()
 
-    async def _take_turn(self, device: _Device, priority: Priority) -> None:
-        """Wait for the line, and for the device to have rested. Others use the line meanwhile."""
+    async def _take_turn(self, device: _Device, request: Request, priority: Priority) -> None:
+        """Wait for the line, and for the device to have rested. Others use the line meanwhile.
+
+        Nor is it read before a late answer has come and gone. A write does not wait for that: an answer to something
+        else is not taken for its own, and it may be the one that opens a contactor.
+        """
         loop = asyncio.get_running_loop()
         while True:
             await self._turns.acquire(priority)
-            pause = device.quiet_until - loop.time()
+            ready = device.rests_until if request.is_write else max(device.rests_until, device.late_until)
+            pause = ready - loop.time()
             if pause <= 0:
                 return
             self._turns.release()

@@ -23,6 +23,9 @@ Answer = ModbusPDU
 CONNECT_S = 5.0
 """For the TCP handshake with a gateway."""
 
+_REFUSED = 0x80
+"""Bit of the function in an answer that refuses."""
+
 _BUSY = frozenset({5, 6})
 _NO_TARGET = frozenset({10, 11})
 """A gateway answers for a device that doesn't."""
@@ -35,10 +38,16 @@ class Request:
     """What is asked, how, which answers belong to it, and how many bytes of data they carry."""
 
     address: int
+    function: int
     what: str
     send: Callable[[_Client], Awaitable[ModbusPDU]]
     fits: Callable[[ModbusPDU], bool]
     data_bytes: int = 2
+
+    @property
+    def is_write(self) -> bool:
+        """Whether its answer repeats what was asked, so that no other can be taken for it."""
+        return self.function in (5, 6, 16)
 
 
 def read_words(function: int, address: int, register: int, count: int) -> Request:
@@ -52,7 +61,7 @@ def read_words(function: int, address: int, register: int, count: int) -> Reques
     def fits(answer: ModbusPDU) -> bool:
         return answer.function_code == function and len(answer.registers) == count
 
-    return Request(address, f"read of register {register}", send, fits, 2 * count)
+    return Request(address, function, f"read of register {register}", send, fits, 2 * count)
 
 
 def read_bits(function: int, address: int, first: int, count: int) -> Request:
@@ -66,7 +75,7 @@ def read_bits(function: int, address: int, first: int, count: int) -> Request:
     def fits(answer: ModbusPDU) -> bool:
         return answer.function_code == function and len(answer.bits) == 8 * whole_bytes
 
-    return Request(address, f"read of bit {first}", send, fits, whole_bytes)
+    return Request(address, function, f"read of bit {first}", send, fits, whole_bytes)
 
 
 def write_register(address: int, register: int, value: int) -> Request:
@@ -78,7 +87,7 @@ def write_register(address: int, register: int, value: int) -> Request:
     def fits(answer: ModbusPDU) -> bool:
         return answer.function_code == 6 and answer.address == register and list(answer.registers) == [value]
 
-    return Request(address, f"write of register {register}", send, fits)
+    return Request(address, 6, f"write of register {register}", send, fits)
 
 
 def write_registers(address: int, register: int, values: list[int]) -> Request:
@@ -90,7 +99,7 @@ def write_registers(address: int, register: int, values: list[int]) -> Request:
     def fits(answer: ModbusPDU) -> bool:
         return (answer.function_code, answer.address, answer.count) == (16, register, len(values))
 
-    return Request(address, f"write of register {register}", send, fits, 2 * len(values))
+    return Request(address, 16, f"write of register {register}", send, fits, 2 * len(values))
 
 
 def write_coil(address: int, coil: int, value: bool) -> Request:
@@ -102,7 +111,7 @@ def write_coil(address: int, coil: int, value: bool) -> Request:
     def fits(answer: ModbusPDU) -> bool:
         return (answer.function_code, answer.address, list(answer.bits)) == (5, coil, [value])
 
-    return Request(address, f"write of coil {coil}", send, fits)
+    return Request(address, 5, f"write of coil {coil}", send, fits)
 
 
 def refusal(answer: Answer) -> int | None:
@@ -185,6 +194,8 @@ class Connection:
         except (ModbusException, TimeoutError):
             return Failure.BROKEN if self._heard else Failure.SILENT
         code = refusal(answer)
+        if code is not None and answer.function_code != request.function | _REFUSED:
+            return Failure.UNFIT
         if code in _BUSY:
             return Failure.BUSY
         if code in _NO_TARGET:

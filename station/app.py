@@ -415,7 +415,7 @@ async def _open_contactors(hardware: Hardware) -> None:
             async with asyncio.timeout(OPEN_CONTACTORS_S):
                 await board.stop()
         except (HardwareError, TimeoutError) as error:
-            _LOG.error("contactor_not_opened", evse=evse_id, reason=error or "no answer in time")
+            _LOG.error("contactor_not_opened", evse=evse_id, reason=str(error) or "no answer in time")
 
     await asyncio.gather(*(open_one(evse_id, devices.board) for evse_id, devices in hardware.evses.items()))
 

@@ -125,6 +125,22 @@ def test_the_answer_to_a_cancelled_request_is_not_taken_either(tmp_path: Path) -
     asyncio.run(scenario())
 
 
+def test_a_write_does_not_wait_for_the_answer_to_a_cancelled_read(tmp_path: Path) -> None:
+    """At its end the program cancels what it asks the board, and then must open the contactor within seconds."""
+
+    async def scenario() -> None:
+        async with open_bus(tmp_path, timeout_s=30.0) as bus:
+            bus.slave.faults.delay_s = 0.2
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await bus.line.read_holding(BOARD, 1000, 8)
+            bus.slave.faults.delay_s = 0
+            async with asyncio.timeout(15.0):  # a read would wait twice 30 s
+                await bus.line.write_register(BOARD, 1000, 0, priority=Priority.SAFETY)
+
+    asyncio.run(scenario())
+
+
 def test_a_dead_meter_is_told_once_and_does_not_hold_up_the_board(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
