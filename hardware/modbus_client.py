@@ -6,8 +6,7 @@ The only module that imports pymodbus: its names change between minors.
 import asyncio
 import logging
 import termios
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pymodbus import FramerType, ModbusException
@@ -17,6 +16,7 @@ from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from hardware.bus import Direction, Endpoint, Failure, Framing, Transport
 from hardware.errors import PortError
 from hardware.serial_port import SerialPort, switch_by_rts
+from shared.cancelling import cancel_is_kept
 
 Answer = ModbusPDU
 
@@ -126,18 +126,6 @@ def gone(endpoint: Endpoint, setting: str) -> PortError:
     return PortError(f"the gateway {endpoint} went away: check it, its network and the setting {setting}")
 
 
-@contextmanager
-def _cancel_is_kept() -> Iterator[None]:
-    """Raise the cancel that asyncio.wait_for, with which pymodbus waits, may forget before Python 3.12."""
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
-    try:
-        yield
-    finally:
-        if task and task.cancelling() > before:
-            raise asyncio.CancelledError
-
-
 class Connection:
     """An open serial port or gateway. One request at a time."""
 
@@ -189,7 +177,7 @@ class Connection:
         self._heard = False
         try:
             async with asyncio.timeout(patience_s):
-                with _cancel_is_kept():
+                with cancel_is_kept():
                     answer = await request.send(self._client)
         except (ModbusException, TimeoutError):
             return Failure.BROKEN if self._heard else Failure.SILENT
@@ -220,7 +208,7 @@ class Connection:
             trace_packet=self._listen,
         )
         try:
-            with _cancel_is_kept():
+            with cancel_is_kept():
                 is_open = await client.connect()
         except termios.error as error:  # pyserial lets it through: the adapter does not have this parity or rate
             raise PortError(f"{path} can't be set to {framing}: correct the settings beside {setting}") from error
@@ -242,7 +230,7 @@ class Connection:
             reconnect_delay=0,
             trace_packet=self._listen,
         )
-        with _cancel_is_kept():
+        with cancel_is_kept():
             is_open = await client.connect()
         if not is_open:
             raise PortError(

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 from urllib.parse import quote, urlsplit
 
+from shared.cancelling import cancel_is_kept
 from shared.ids import MessageId
 from shared.log import Log
 from shared.ocpp.session import Payload
@@ -160,7 +161,8 @@ class CsmsLink:
         while True:
             wait_s = 0.0
             try:
-                await self._connect_and_talk()
+                with cancel_is_kept():
+                    await self._connect_and_talk()
             except* LinkLost as lost:
                 wait_s = self._lose(lost)
             await asyncio.sleep(max(wait_s, self._backoff.next()))

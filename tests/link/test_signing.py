@@ -1,7 +1,6 @@
 """The whole agent with a signing meter on a real pty and a central system over TCP: from the meter's key to OCPP."""
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -143,9 +142,8 @@ async def agent(made: StationSettings, on: Bus) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            async with asyncio.timeout(8):
-                await task
+        async with asyncio.timeout(8):
+            await task
         for line in hardware.lines.values():
             line.close()
 
