@@ -49,8 +49,8 @@ class TerminalDialog:
     async def ask(self, question: str, default: str = "", *, secret: bool = False) -> str:
         """See Dialog."""
         hint = f" [{default}]" if default and not secret else ""
-        print(f"{question}{hint}{' ' if question.endswith('?') and not hint else ': '}", end="", flush=True)
         with _without_echo() if secret and self._is_terminal else _as_it_is():
+            print(f"{question}{hint}{' ' if question.endswith('?') and not hint else ': '}", end="", flush=True)
             answer = (await self._line()).strip()
         if secret and self._is_terminal:
             print()

@@ -21,6 +21,9 @@ PAD = 0x1A
 WAIT_FOR_RECEIVER_S = 120.0
 """A technician needs so long to find the terminal's menu for receiving."""
 WAIT_FOR_ANSWER_S = 10.0
+GOODBYES = 3
+"""How often the end of the batch is told. A receiver that is silent then has all files, and ended without a word."""
+
 WAIT_FOR_GOODBYE_S = 3.0
 """For the answer to the header that closes the batch. lrzsz flushes its line when it ends, and its last word with it;
 every file has been acknowledged by then, so silence is taken for yes."""
@@ -104,7 +107,7 @@ class Sender:
             return
         if self._is_waiting_for_start:
             self.failure = "nobody receives: start YMODEM receiving in your terminal, then try again"
-        elif self._is_last:
+        elif self._is_last and self._tries + 1 >= GOODBYES:
             self.is_done = True
         else:
             self._again(now, "the receiver fell silent")

@@ -55,6 +55,21 @@ def test_a_refused_block_is_sent_again_and_silence_too() -> None:
     assert sender.outgoing() == first
 
 
+def test_the_end_is_told_again_until_silence_can_only_be_goodbye() -> None:
+    sender, now = Sender([File("a", b"")], 0.0), 1.0
+    say(sender, C)
+    for answer in (bytes([ACK]) + C, bytes([NAK]), bytes([ACK]) + C):
+        closing = say(sender, answer, now)
+    assert closing == frame(0, b"")
+    for _ in range(2):
+        now += 3.0
+        sender.tick(now)
+        assert sender.outgoing() == closing
+        assert not sender.is_done
+    sender.tick(now + 3.0)
+    assert (sender.is_done, sender.outgoing(), sender.failure) == (True, b"", "")
+
+
 def test_who_says_nothing_or_cancels_ends_the_batch() -> None:
     alone = Sender([File("a", b"x")], 0.0)
     alone.tick(121.0)
