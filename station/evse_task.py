@@ -68,6 +68,9 @@ SELF_TEST_S = 60.0
 FAULTS_PREFIX = "faults."
 """Names of the faults in the journal that only a technician may clear, by EVSE."""
 
+METER_PREFIX = "meter."
+"""Names of the serial numbers of the meters in the journal, by EVSE."""
+
 UNKNOWN_TO_SIGN = "the meter must sign who charges, and nobody can say now whether the card is good"
 """An unknown card may charge offline, but not where the begin is signed with it (Eichrecht)."""
 
@@ -156,6 +159,7 @@ class EvseTask:
         self._poll_s = poll_s
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._board_misses = self._meter_misses = 0
+        self._is_same_meter = False
         self._unheeded = ""
         self._is_lent = False
         self._turn = asyncio.Lock()
@@ -310,6 +314,8 @@ class EvseTask:
         reading: MeterReading | None = None
         try:
             async with asyncio.timeout(DEVICE_S):
+                if not self._is_same_meter:
+                    await self._recognise_meter()
                 reading = await self._meter.read()
         except (HardwareError, TimeoutError) as error:
             self._meter_misses += 1
@@ -323,6 +329,23 @@ class EvseTask:
             self._meter_misses = 0
             self.read_at = self._timekeeper.clock.uptime()
         await self._feed(MeterRead(reading))
+
+    async def _recognise_meter(self) -> None:
+        """Tell a meter that was exchanged while the agent was away: its register says nothing of an open transaction.
+
+        Raises:
+            DeviceError: it is another one than the transaction began with.
+        """
+        name = f"{METER_PREFIX}{self.charging.evse_id}"
+        serial, known = (await self._meter.identify()).serial, await self._journal.value(name)
+        if self.charging.transaction and known is not None and serial != known:
+            raise DeviceError(
+                f"the meter has serial number {serial or 'none'} instead of {known or 'none'}: it was exchanged while "
+                "the agent was away, so the open transaction ends with the last register of the old one"
+            )
+        if serial != known:
+            await self._journal.set_value(name, serial)
+        self._is_same_meter = True
 
     async def _wait(self) -> None:
         """Wait for the next look or for an event, and take in all events that have come."""

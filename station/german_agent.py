@@ -5,6 +5,13 @@ AGENT = {
     "the EVSE controller board does not answer: check its power, port, address and wiring": (
         "die Ladesteuerung antwortet nicht: Versorgung, Schnittstelle, Adresse und Verdrahtung prüfen"
     ),
+    (
+        "the meter has serial number {found} instead of {known}: it was exchanged while the agent was away, so the "
+        "open transaction ends with the last register of the old one"
+    ): (
+        "der Zähler hat Seriennummer {found} statt {known}: er wurde getauscht, während das Stationsprogramm nicht "
+        "lief; der offene Ladevorgang endet mit dem letzten Stand des alten"
+    ),
     "the central system refused the driver's card": "die Zentrale hat die Karte des Fahrers abgelehnt",
     "the central system has put this EVSE out of service": "die Zentrale hat diesen Ladepunkt außer Betrieb gesetzt",
     "the meter does not answer: no reading, no charge": (

@@ -63,6 +63,7 @@ class Site(EvseBoard):
     pilot: PilotState = PilotState.A
     offered: int = 0
     register: int = 1000
+    serial: str = "1"
     meter_is_dead: bool = False
     board_is_dead: bool = False
     stops: int = 0
@@ -85,7 +86,7 @@ class Site(EvseBoard):
         self.stops += 1
 
     async def identify(self) -> MeterIdentity:
-        return MeterIdentity("fake", "1")
+        return MeterIdentity("fake", self.serial)
 
     async def read(self) -> MeterReading:
         if self.meter_is_dead:

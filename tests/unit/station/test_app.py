@@ -129,6 +129,32 @@ def test_unplugged_while_the_agent_was_away(tmp_path: Path, port: int) -> None:
     run(work)
 
 
+def test_a_meter_exchanged_while_the_agent_was_away_adds_nothing(
+    tmp_path: Path, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        site, csms = Site(), Csms(port=port)
+        made = settings(tmp_path, port)
+        async with csms.serve():
+            async with station(made, site):
+                site.plug()
+                site.tap()
+                await until(lambda: site.register > 1003)
+            last = site.register
+            site.unplug()
+            site.serial, site.register = "2", 9_000_000
+            async with station(made, site):
+                await csms.until(lambda: csms.of("StopTransaction"))
+                assert 1000 <= csms.of("StopTransaction")[0][1]["meterStop"] <= last
+                await until(lambda: "meter_back" in caplog.text)
+                site.plug()
+                site.tap()
+                await until(lambda: site.register > 9_000_003)
+            assert [start["meterStart"] for _, start in csms.of("StartTransaction")] == [1000, 9_000_000]
+
+    run(work)
+
+
 def test_online_the_central_system_decides_and_when_it_is_silent_the_list(tmp_path: Path, port: int) -> None:
     async def work() -> None:
         site, csms = Site(), Csms(port=port)
