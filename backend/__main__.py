@@ -85,10 +85,11 @@ def _apply(settings: Settings, file: Path) -> None:
 
     data = read_master_data(file)
     migrate(settings.store.path)
+    now = settings.clock.build().utc()
 
     async def run() -> None:
         async with open_store(settings.store.path) as store:
-            done = await store.write(lambda unit: apply(unit, data))
+            done = await store.write(lambda unit: apply(unit, data, now))
         print(f"{file}: {done.created} created, {done.changed} changed, {done.unchanged} as they were")
         if done.released:
             print(f"{done.released} held transactions were released")

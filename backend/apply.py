@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from backend.core.assignment import ALWAYS, ProfileTariff, Scope
+from backend.core.chain import ChainKind
 from backend.core.profiles import set_problems
 from backend.core.tariff import load_tariff
 from backend.core.tariff_model import TariffType
@@ -30,6 +31,7 @@ from backend.master_data import (
     time_of,
 )
 from backend.store import tables
+from backend.store.chain import append
 from backend.store.session_tariffs import let_take_over
 from backend.store.tariffs import profiles_json
 from backend.store.transactions import release_held
@@ -47,8 +49,13 @@ class Outcome:
     """Transactions that were held and are no more."""
 
 
-def apply(connection: Connection, data: MasterData) -> Outcome:
+def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
     """Write master data, all or nothing (run it by `Store.write`), and release what was held for the lack of it.
+
+    Args:
+        connection: of the unit of work.
+        data: what shall be.
+        now: world time, for the chain.
 
     Raises:
         ApplyError: an entry names another that does not exist, or would edit a version of a tariff.
@@ -68,7 +75,7 @@ def apply(connection: Connection, data: MasterData) -> Outcome:
     for charge_point in data.charge_points:
         _apply_charge_point(connection, charge_point, outcome)
     for tariff in data.tariffs:
-        _apply_tariff(connection, tariff, outcome)
+        _apply_tariff(connection, tariff, outcome, now)
     for assignment in data.assignments:
         apply_assignment(connection, assignment, outcome)
     outcome.released = release_held(connection)
@@ -135,7 +142,7 @@ def _apply_charge_point(connection: Connection, entry: ChargePointEntry, outcome
     _upsert(connection, table, ("id",), row, outcome)
 
 
-def _apply_tariff(connection: Connection, entry: TariffEntry, outcome: Outcome) -> None:
+def _apply_tariff(connection: Connection, entry: TariffEntry, outcome: Outcome, now: datetime) -> None:
     table = tables.tariff_version
     _operator(connection, entry.operator, entry.tariff_id)
     known = connection.execute(select(table.c.operator_id).where(table.c.id == entry.id)).scalar()
@@ -162,6 +169,8 @@ def _apply_tariff(connection: Connection, entry: TariffEntry, outcome: Outcome) 
         "body": entry.body,
     }
     connection.execute(insert(table).values(**row))
+    ref = f"{entry.tariff_id}@{entry.id}"
+    append(connection, entry.operator, ChainKind.TARIFF_VERSION, ref, entry.body.encode(), now)
     let_take_over(connection, entry.operator, entry.tariff_id, entry.id, entry.valid_from)
     outcome.created += 1
 

@@ -5,24 +5,43 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from backend.core.audit import Audit
-from backend.store.invoice_chain import missing_triggers, read_links, read_operators, read_series
+from backend.core.chain import ChainCheck
+from backend.store.chain import read_chain
+from backend.store.issued import (
+    lost_invoices,
+    missing_triggers,
+    read_issued,
+    read_kept,
+    read_operators,
+    read_series,
+)
 
 
 def verify(connection: Connection) -> Iterator[tuple[bool, str]]:
-    """Look at every invoice ever issued and tell line by line what is wrong (False) and what was proved (True).
+    """Look at all that was ever issued and tell line by line what is wrong (False) and what was proved (True).
 
     Reads one state of the database, while others may write; the memory it takes does not grow with the invoices.
     """
     for name in missing_triggers(connection):
         yield False, f"the trigger {name}, which keeps issued rows as they are, is missing"
     for operator_id in read_operators(connection):
-        audit, wrong = Audit(read_series(connection, operator_id)), 0
-        for link in read_links(connection, operator_id):
-            for problem in audit.check(link):
-                wrong += 1
-                yield False, f"operator {operator_id}, {link.row['number']}: {problem}"
-        for problem in audit.finish():
+        chain, audit, wrong = ChainCheck(), Audit(read_series(connection, operator_id)), 0
+        for problem in _problems(connection, operator_id, chain, audit):
             wrong += 1
             yield False, f"operator {operator_id}: {problem}"
         told = f"{wrong} of what was looked at is wrong" if wrong else "all is as it was issued"
-        yield not wrong, f"operator {operator_id}: {audit.count} invoices, {told}; head of the chain {audit.head}"
+        counts = f"{audit.count} invoices, {chain.seq} entries in the chain"
+        yield not wrong, f"operator {operator_id}: {counts}, {told}; head of the chain {chain.head}"
+
+
+def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit: Audit) -> Iterator[str]:
+    for entry in read_chain(connection, operator_id):
+        yield from chain.check(entry)
+    for issued in read_issued(connection, operator_id):
+        for problem in audit.check(issued):
+            yield f"{issued.row['number']}: {problem}"
+    yield from audit.finish()
+    for number in lost_invoices(connection, operator_id):
+        yield f"{number}: the chain has it, but it is gone"
+    for kept in read_kept(connection, operator_id):
+        yield from kept.problems()

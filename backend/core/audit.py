@@ -3,11 +3,13 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from xml.etree import ElementTree
 
+from backend.core.chain import FIRST, ChainKind, link_hash, row_content
 from backend.core.einvoice import WRITER, write_einvoice
-from backend.core.invoice_chain import FIRST, Link, link_hash
 from backend.core.invoice_check import sum_problems
 from backend.core.invoice_model import CREDIT_NOTE, SERIES, Invoice
 from backend.core.record import RecordError, from_json
@@ -17,8 +19,47 @@ _RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformatio
 _SUMS = f".//{_RAM}SpecifiedTradeSettlementHeaderMonetarySummation/{_RAM}"
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An invoice as it is stored, with what the chain says of it.
+
+    Args:
+        row: the values of `COVERED` as the database keeps them: texts, and times in milliseconds since 1970.
+        xml: the e-invoice, empty for invoices from before there were any.
+        writer: see `backend.core.einvoice.WRITER`; None without XML.
+        kind: of the entry that covers the row, None if there is none.
+        sha256: of that entry.
+        xml_sha256: of the entry of the XML, None if there is none.
+    """
+
+    row: Mapping[str, str | int]
+    xml: bytes
+    writer: int | None
+    kind: str | None
+    sha256: str | None
+    xml_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something else that is kept, with the SHA-256 that the chain has of it (None: it is not in the chain)."""
+
+    kind: ChainKind
+    ref: str
+    content: bytes
+    sha256: str | None
+
+    def problems(self) -> Iterator[str]:
+        """Tell what is wrong with it."""
+        name = f"{self.kind} {self.ref}"
+        if self.sha256 is None:
+            yield f"{name} is not in the chain"
+        elif self.sha256 != sha256(self.content).hexdigest():
+            yield f"{name} was changed: the chain has another content of it"
+
+
 class Audit:
-    """Looks at the invoices of one operator in the order of their chain; `count` and `head` tell how far it came."""
+    """Looks at the invoices of one operator in the order of their chain; `count` tells how many that were."""
 
     def __init__(self, series: Mapping[tuple[str, int], int]) -> None:
         """Begin.
@@ -28,16 +69,15 @@ class Audit:
         """
         self._series = series
         self._numbers: dict[tuple[str, int], list[int]] = defaultdict(list)
-        self._seq = 0
+        self._link = FIRST
         self.count = 0
-        self.head = FIRST
 
-    def check(self, link: Link) -> Iterator[str]:
+    def check(self, one: Issued) -> Iterator[str]:
         """Tell what is wrong with the next invoice."""
         self.count += 1
-        yield from self._link(link)
-        yield from self._number(link.row)
-        yield from _content(link)
+        yield from self._chained(one)
+        yield from self._number(one.row)
+        yield from _content(one)
 
     def finish(self) -> Iterator[str]:
         """Tell what is wrong with the series of numbers."""
@@ -52,15 +92,18 @@ class Audit:
             if len(set(found)) < len(found):
                 yield f"{name}: one was issued twice"
 
-    def _link(self, link: Link) -> Iterator[str]:
-        if link.seq is None:
+    def _chained(self, one: Issued) -> Iterator[str]:
+        if one.kind is None:
             yield "it is not in the chain"
-            return
-        if link.seq != self._seq + 1:
-            yield f"the chain goes from link {self._seq} to link {link.seq}"
-        if link.stored != link_hash(self.head, link.row, link.xml):
-            yield f"link {link.seq} does not fit: this invoice, its e-invoice or a link before it was changed"
-        self._seq, self.head = link.seq, link.stored
+        elif one.kind == ChainKind.LINK:
+            if one.sha256 != link_hash(self._link, one.row, one.xml):
+                yield "it, its e-invoice or an invoice before it was changed: the chain has another content of them"
+            self._link = one.sha256 or FIRST
+        else:
+            if one.sha256 != sha256(row_content(one.row)).hexdigest():
+                yield "it was changed: the chain has another content of it"
+            if one.xml_sha256 != sha256(one.xml).hexdigest():
+                yield "its e-invoice was changed: the chain has another content of it"
 
     def _number(self, row: Mapping[str, str | int]) -> Iterator[str]:
         found = _NUMBER.fullmatch(str(row["number"]))
@@ -71,8 +114,8 @@ class Audit:
             yield f"its number or its kind {row['type_code']!r} is of no series"
 
 
-def _content(link: Link) -> Iterator[str]:
-    row = link.row
+def _content(one: Issued) -> Iterator[str]:
+    row = one.row
     try:
         document = from_json(Invoice, str(row["body"]))
     except RecordError as error:
@@ -89,10 +132,10 @@ def _content(link: Link) -> Iterator[str]:
         if row[name] != value:
             yield f"{name} is {row[name]!r} in its row and {value!r} in its document"
     yield from sum_problems(document)
-    if link.writer == WRITER and link.xml != write_einvoice(document):
+    if one.writer == WRITER and one.xml != write_einvoice(document):
         yield "its e-invoice is not what its document gives"
-    elif link.writer is not None:
-        yield from _told_sums(link.xml, document)
+    elif one.writer is not None:
+        yield from _told_sums(one.xml, document)
 
 
 def _told_sums(xml: bytes, document: Invoice) -> Iterator[str]:

@@ -97,8 +97,10 @@ class Mailer:
             await self._postpone(mail, reason)
             return None
 
+        now = self._clock.utc()
+
         def keep(connection: Connection) -> bytes:
-            return outbox.store_pdf(connection, mail, pdf)
+            return outbox.store_pdf(connection, mail, pdf, now)
 
         return await self._store.write(keep)
 

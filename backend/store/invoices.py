@@ -38,7 +38,7 @@ from backend.core.invoice_model import SERIES
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.transaction import State
-from backend.store import invoice_chain
+from backend.store.issued import store_document
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
 from backend.store.tables import (
     cdr,
@@ -293,7 +293,7 @@ def issue(connection: Connection, debtor: Debtor, draft: InvoiceDraft, bears: Be
     row = _row(debtor, document, now)
     stored = connection.execute(insert(invoice).values(row).returning(invoice.c.id))
     invoice_id = stored.scalar_one()
-    invoice_chain.append(connection, invoice_id, row, document)
+    store_document(connection, invoice_id, row, document)
     _mark_billed(connection, bears, invoice_id)
     _order_mail(connection, debtor.operator_id, invoice_id, document, now)
     return document

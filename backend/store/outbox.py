@@ -8,8 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from backend.core.chain import ChainKind
 from backend.core.invoice import Invoice
 from backend.core.record import from_json
+from backend.store.chain import append
 from backend.store.tables import invoice, invoice_document, mail_outbox
 
 _M = mail_outbox.c
@@ -63,10 +65,15 @@ def next_try(connection: Connection, *, rendered: bool) -> datetime | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def store_pdf(connection: Connection, mail: Mail, pdf: bytes) -> bytes:
-    """Keep the PDF and give the one that counts: of two renderings the first."""
-    connection.execute(update(mail_outbox).where(_M.id == mail.id, _M.attachment.is_(None)).values(attachment=pdf))
-    kept = connection.execute(select(_M.attachment).where(_M.id == mail.id)).scalar_one()
+def store_pdf(connection: Connection, mail: Mail, pdf: bytes, now: datetime) -> bytes:
+    """Keep and chain the PDF, and give the one that counts: of two renderings the first."""
+    mine = _M.id == mail.id
+    first = connection.execute(update(mail_outbox).where(mine, _M.attachment.is_(None)).values(attachment=pdf))
+    if first.rowcount:
+        owner = select(invoice.c.operator_id).join(mail_outbox, _M.invoice_id == invoice.c.id).where(mine)
+        operator_id: str = connection.execute(owner).scalar_one()
+        append(connection, operator_id, ChainKind.PDF, mail.invoice.number, pdf, now)
+    kept = connection.execute(select(_M.attachment).where(mine)).scalar_one()
     return bytes(kept or pdf)
 
 

@@ -43,7 +43,7 @@ APPEND_ONLY = (
     "invoice_correction",
     "invoice_fee",
     "invoice_document",
-    "invoice_chain",
+    "chain",
 )
 
 
@@ -522,13 +522,19 @@ invoice_document = Table(
     Column("xml", LargeBinary, nullable=False),
 )
 
-invoice_chain = Table(
-    "invoice_chain",
+# Each entry covers a piece of content and the entry before it, see `backend.core.chain`.
+chain = Table(
+    "chain",
     metadata,
     Column("operator_id", ForeignKey("operator.id"), primary_key=True),
     Column("seq", Integer, primary_key=True),  # 1, 2, ... without a gap
-    Column("invoice_id", ForeignKey("invoice.id"), nullable=False, unique=True),
-    Column("hash", String(64), nullable=False),  # see backend.core.invoice_chain
+    Column("kind", String(20), nullable=False),  # see backend.core.chain.ChainKind
+    Column("ref", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "operator_id", "kind", "ref"),
 )
 
 # CDRs whose price is on no invoice, or not as it is now: a row comes with the rating and goes with the invoice, so that

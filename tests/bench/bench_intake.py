@@ -34,7 +34,7 @@ from shared.ocpp.session import Payload, dumps, loads
 from shared.ocpp.validation import Version
 from tests.bench.servers import OCPP_RPC
 from tests.bench.stations import T0, TAG, Load, Seen, at, samples
-from tests.unit.backend.world import MASTER
+from tests.unit.backend.world import MASTER, NOW
 
 READINGS = 60
 VERSIONS = ("1.6", "2.0.1")
@@ -92,7 +92,7 @@ async def emops(folder: Path, stations: int) -> AsyncIterator[Server]:
     """Run the backend on a database of its own."""
     migrate(folder / "db")
     async with open_store(folder / "db") as store:
-        await store.write(lambda unit: apply(unit, parse_master_data(master(stations))))
+        await store.write(lambda unit: apply(unit, parse_master_data(master(stations)), NOW))
     config = folder / "backend.toml"
     config.write_text(f'[server]\nocpp_port = 0\nweb_port = 0\n[store]\npath = "{folder}/db"\n')
     async with started(sys.executable, "-m", "backend", "serve", "--config", str(config)) as server:
@@ -256,7 +256,7 @@ async def bench_group(stations: int) -> None:
         folder = Path(name)
         migrate(folder / "db")
         async with open_store(folder / "db") as store:
-            await store.write(lambda unit: apply(unit, parse_master_data(master(stations))))
+            await store.write(lambda unit: apply(unit, parse_master_data(master(stations)), NOW))
         before = size_of(folder / "db")
         raw = fdatasync_rate(folder)
         async with open_store(folder / "db") as store:

@@ -18,7 +18,7 @@ from backend.store.migrate import migrate
 from backend.store.writer import Store, open_store
 from tests.crash.test_billing import KilledError, MortalStore
 from tests.unit.backend.store.test_session_tariffs import CLOCK, GREEN, NINE, WITHOUT_TARIFFS, Site, assignment, tariff
-from tests.unit.backend.world import Station
+from tests.unit.backend.world import NOW, Station
 
 SET = (
     WITHOUT_TARIFFS
@@ -35,7 +35,7 @@ async def live(store: Store) -> None:
     number = await site.start(0)
     await site.meter(number, (60, 6000), (90, 9000))
     await site.switch(60, "PROFILE_GREEN")
-    await store.write(lambda unit: apply(unit, parse_master_data(DEARER)))
+    await store.write(lambda unit: apply(unit, parse_master_data(DEARER), NOW))
     await site.stop(number, 120, 12_000)
     await rate_ended(store, CLOCK, Policy())
     await tell(store, NINE + timedelta(minutes=90))
@@ -52,7 +52,7 @@ async def story(path: Path, steps: int) -> bool:
     migrate(path)
     finished = False
     async with open_store(path) as store:
-        await store.write(lambda unit: apply(unit, parse_master_data(SET)))
+        await store.write(lambda unit: apply(unit, parse_master_data(SET), NOW))
         try:
             await live(cast(Store, MortalStore(store, steps)))
             finished = True

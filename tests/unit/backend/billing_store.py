@@ -14,11 +14,13 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Connection, insert, select
 
+from backend.core.chain import ChainKind
 from backend.core.rating import Policy
 from backend.core.tariff import canonical, version_id
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.send_mail import Mailer, MailSettings
+from backend.store.chain import append
 from backend.store.migrate import migrate
 from backend.store.tables import (
     charge_point,
@@ -91,6 +93,8 @@ def _fill(connection: Connection, cycle: str, changes: dict[str, Any]) -> None:
             body=text,
         )
     )
+    ref = f"{tariff_id}@{version_id(text)}"
+    append(connection, "acme", ChainKind.TARIFF_VERSION, ref, text.encode(), EVENING - timedelta(days=90))
     erika = {
         "id": BUYER.id,
         "operator_id": "acme",
@@ -142,6 +146,39 @@ async def add_transaction(
         return int(number)
 
     return await store.write(work)
+
+
+class DyingConnection:
+    """A connection that dies at the n-th statement; `left` tells how many are left."""
+
+    def __init__(self, connection: Connection, statements: int) -> None:
+        self._connection, self.left = connection, statements
+
+    def _step(self) -> None:
+        if self.left == 0:
+            raise ConnectionError("power cut")
+        self.left -= 1
+
+    def execute(self, *arguments: Any) -> Any:
+        self._step()
+        return self._connection.execute(*arguments)
+
+    def scalar(self, *arguments: Any) -> Any:
+        self._step()
+        return self._connection.scalar(*arguments)
+
+    def scalars(self, *arguments: Any) -> Any:
+        self._step()
+        return self._connection.scalars(*arguments)
+
+    @property
+    def connection(self) -> Any:  # what a `Statement` runs on
+        self._step()
+        return self._connection.connection
+
+    @property
+    def dialect(self) -> Any:
+        return self._connection.dialect
 
 
 async def transactions(store: Store) -> list[Any]:

@@ -10,13 +10,13 @@ from backend.errors import ApplyError
 from backend.master_data import parse_master_data
 from backend.store import tables
 from shared.ids import Secret
-from tests.unit.backend.world import MASTER, open_world
+from tests.unit.backend.world import MASTER, NOW, open_world
 
 
 def apply_again(folder: Path, master: str) -> Outcome:
     async def scenario() -> Outcome:
         async with open_world(folder) as store:
-            return await store.write(lambda unit: apply(unit, parse_master_data(master)))
+            return await store.write(lambda unit: apply(unit, parse_master_data(master), NOW))
 
     return asyncio.run(scenario())
 
@@ -52,7 +52,7 @@ def test_a_password_is_kept_as_a_hash_only(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with open_world(tmp_path, master) as store:
-            again = await store.write(lambda unit: apply(unit, parse_master_data(master)))
+            again = await store.write(lambda unit: apply(unit, parse_master_data(master), NOW))
             assert again.changed == 0
             query = select(tables.charge_point.c.password_hash).where(tables.charge_point.c.id == "CP-1")
             stored = await store.read(lambda unit: unit.execute(query).scalar_one())
@@ -84,7 +84,7 @@ def test_an_entry_that_names_nothing_changes_nothing(tmp_path: Path, addition: s
         async with open_world(tmp_path) as store:
             data = parse_master_data(MASTER.replace("Nebenweg 2", "Nebenweg 3") + addition)
             with pytest.raises(ApplyError, match=words):
-                await store.write(lambda unit: apply(unit, data))
+                await store.write(lambda unit: apply(unit, data, NOW))
             streets = await store.read(lambda unit: unit.execute(select(tables.customer.c.street)).scalars().all())
             assert streets == ["Nebenweg 2"]
 

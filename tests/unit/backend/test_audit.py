@@ -73,9 +73,9 @@ def test_what_was_issued_is_proved_and_the_head_is_told(database: Path, capsys: 
     assert verify(database) == 0
     told = capsys.readouterr()
     assert told.err == ""
-    assert "operator acme: 3 invoices, all is as it was issued; head of the chain " in told.out
+    assert "operator acme: 3 invoices, 7 entries in the chain, all is as it was issued; head of the chain " in told.out
     connection = sqlite3.connect(database)
-    (head,) = connection.execute("SELECT hash FROM invoice_chain ORDER BY seq DESC LIMIT 1").fetchone()
+    (head,) = connection.execute("SELECT hash FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
     assert told.out.strip().endswith(head)
     connection.close()
 
@@ -97,15 +97,29 @@ def test_the_einvoice_is_stored_with_its_invoice(database: Path) -> None:
     [
         (
             without_triggers("invoice", "UPDATE invoice SET total_gross = '0.01' WHERE id = 2"),
-            "RE-2026-000002: link 2 does not fit",
+            "RE-2026-000002: it was changed",
         ),
         (
             without_triggers("invoice_document", "DELETE FROM invoice_document WHERE invoice_id = 2"),
-            "RE-2026-000002: link 2 does not fit",
+            "RE-2026-000002: its e-invoice was changed",
+        ),
+        (without_triggers("chain", "DELETE FROM chain WHERE seq = 6"), "RE-2026-000003: it is not in the chain"),
+        (without_triggers("chain", "DELETE FROM chain WHERE seq = 6"), "the chain goes from entry 5 to entry 7"),
+        (
+            without_triggers("chain", "UPDATE chain SET sha256 = 'x' WHERE seq = 1"),
+            "entry 1 (tariff.version day-night@",
         ),
         (
-            without_triggers("invoice_chain", "DELETE FROM invoice_chain WHERE seq = 3"),
-            "RE-2026-000003: it is not in the chain",
+            without_triggers("tariff_version", "UPDATE tariff_version SET body = replace(body, '0.39', '0.38')"),
+            "was changed: the chain has another content of it",
+        ),
+        (
+            ["PRAGMA foreign_keys = OFF", *without_triggers("invoice", "DELETE FROM invoice WHERE id = 3")],
+            "RE-2026-000003: the chain has it, but it is gone",
+        ),
+        (
+            ["UPDATE mail_outbox SET attachment = x'00' WHERE invoice_id = 1"],
+            "invoice.pdf RE-2026-000001 is not in the chain",
         ),
         (["UPDATE invoice_series SET last_number = 4"], "numbers of kind invoice in 2026: of 1 to 4 there is no 4"),
         (["DROP TRIGGER invoice_refuses_update"], "the trigger invoice_refuses_update, which"),

@@ -81,7 +81,7 @@ async def open_world(folder: Path, master: str = MASTER) -> AsyncIterator[Store]
     """Open a fresh store with the master data in it."""
     migrate(folder / "db")
     async with open_store(folder / "db") as store:
-        await store.write(lambda unit: apply(unit, parse_master_data(master)))
+        await store.write(lambda unit: apply(unit, parse_master_data(master), NOW))
         yield store
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
-from backend.core.audit import Audit
+from backend.core.audit import Audit, Issued
+from backend.core.chain import COVERED, FIRST, ChainCheck, ChainKind, Entry, entry_hash, link_hash, row_content
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice import CREDIT_NOTE, Invoice, Output
-from backend.core.invoice_chain import COVERED, FIRST, Link, link_hash
 from backend.core.record import to_json
 from tests.unit.backend.einvoice_documents import KINDS
 
@@ -36,95 +37,151 @@ def row_of(document: Invoice) -> dict[str, str | int]:
     return row
 
 
-def chained(*contents: tuple[Mapping[str, str | int], bytes, int | None]) -> list[Link]:
+def chained(row: Mapping[str, str | int], xml: bytes, writer: int | None = WRITER) -> Issued:
+    return Issued(row, xml, writer, ChainKind.INVOICE, digest(row_content(row)), digest(xml) if xml else None)
+
+
+def digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def linked(*contents: tuple[Mapping[str, str | int], bytes, int | None]) -> list[Issued]:
+    """Chain as it was done before the chain was of all."""
     links, previous = [], FIRST
-    for seq, (row, xml, writer) in enumerate(contents, 1):
+    for row, xml, writer in contents:
         previous = link_hash(previous, row, xml)
-        links.append(Link(seq, previous, row, xml, writer))
+        links.append(Issued(row, xml, writer, ChainKind.LINK, previous, None))
     return links
 
 
-def issued() -> list[Link]:
-    documents = [replace(KINDS[k](Output.HYBRID), number=n) for k, n in zip(USED, NUMBERS, strict=True)]
-    return chained(*((row_of(document), write_einvoice(document), WRITER) for document in documents))
+def documents() -> list[Invoice]:
+    return [replace(KINDS[k](Output.HYBRID), number=n) for k, n in zip(USED, NUMBERS, strict=True)]
 
 
-def findings(links: Sequence[Link], series: dict[tuple[str, int], int] | None = None) -> list[str]:
+def issued() -> list[Issued]:
+    return [chained(row_of(document), write_einvoice(document)) for document in documents()]
+
+
+def issued_before() -> list[Issued]:
+    return linked(*((row_of(document), write_einvoice(document), WRITER) for document in documents()))
+
+
+def findings(invoices: Sequence[Issued], series: dict[tuple[str, int], int] | None = None) -> list[str]:
     audit = Audit(SERIES if series is None else series)
-    return [problem for link in links for problem in audit.check(link)] + list(audit.finish())
+    return [problem for one in invoices for problem in audit.check(one)] + list(audit.finish())
 
 
-def test_what_was_issued_is_proved() -> None:
-    links = issued()
-    assert findings(links) == []
-    audit = Audit(SERIES)
-    for link in links:
-        assert list(audit.check(link)) == []
-    assert (audit.count, audit.head) == (4, links[-1].stored)
+Tamper = Callable[[list[Issued]], list[Issued]]
 
 
-def changed_row(**changes: str | int) -> Callable[[list[Link]], list[Link]]:
-    return lambda links: [links[0], replace(links[1], row={**links[1].row, **changes}), *links[2:]]
+@pytest.mark.parametrize("invoices", [issued(), issued_before()])
+def test_what_was_issued_is_proved(invoices: list[Issued]) -> None:
+    assert findings(invoices) == []
 
 
-def changed_xml(was: bytes, becomes: bytes) -> Callable[[list[Link]], list[Link]]:
-    return lambda links: [links[0], replace(links[1], xml=links[1].xml.replace(was, becomes)), *links[2:]]
+def changed_row(**changes: str | int) -> Tamper:
+    return lambda them: [them[0], replace(them[1], row={**them[1].row, **changes}), *them[2:]]
+
+
+def changed_xml(was: bytes, becomes: bytes) -> Tamper:
+    return lambda them: [them[0], replace(them[1], xml=them[1].xml.replace(was, becomes)), *them[2:]]
 
 
 @pytest.mark.parametrize(
     ("tamper", "told"),
     [
-        (changed_row(issued_at=1), ["link 2 does not fit"]),
-        (changed_row(customer_id="C-2"), ["link 2 does not fit"]),
-        (changed_row(total_gross="1.00"), ["link 2 does not fit", "total_gross is '1.00' in its row"]),
-        (changed_row(number="RE-2026-000009"), ["link 2", "number is", "there is no 2", "9 was issued, but only 3"]),
-        (changed_row(number="hello"), ["link 2", "of no series", "number is", "there is no 2"]),
-        (changed_row(body="{}"), ["link 2 does not fit", "its document can't be read"]),
-        (changed_xml(b"Erika", b"Frida"), ["link 2 does not fit", "its e-invoice is not what its document gives"]),
-        (lambda links: [links[0], *links[2:]], ["from link 1 to link 3", "link 3 does not fit", "there is no 2"]),
-        (lambda links: links[:-1], ["there is no 3"]),
-        (lambda links: links[1:], ["from link 0 to link 2", "link 2 does not fit", "there is no 1"]),
-        (lambda links: [*links[:3], replace(links[3], seq=None)], ["it is not in the chain"]),
-        (lambda links: [*links, replace(links[0], seq=5)], ["link 5 does not fit", "one was issued twice"]),
-        (lambda links: [links[0], replace(links[1], xml=b""), *links[2:]], ["link 2 does not fit", "not what its"]),
+        (changed_row(issued_at=1), ["it was changed"]),
+        (changed_row(customer_id="C-2"), ["it was changed"]),
+        (changed_row(total_gross="1.00"), ["it was changed", "total_gross is '1.00' in its row"]),
         (
-            lambda links: [replace(links[0], stored="0" * 64), *links[1:]],
-            ["link 1 does not fit", "link 2 does not fit"],
+            changed_row(number="RE-2026-000009"),
+            ["it was changed", "number is", "there is no 2", "9 was issued, but only 3"],
         ),
+        (changed_row(number="hello"), ["it was changed", "of no series", "number is", "there is no 2"]),
+        (changed_row(body="{}"), ["it was changed", "its document can't be read"]),
+        (
+            changed_xml(b"Erika", b"Frida"),
+            ["its e-invoice was changed", "its e-invoice is not what its document gives"],
+        ),
+        (lambda them: [them[0], *them[2:]], ["there is no 2"]),
+        (lambda them: them[:-1], ["there is no 3"]),
+        (lambda them: [*them[:3], replace(them[3], kind=None)], ["it is not in the chain"]),
+        (lambda them: [*them, them[0]], ["one was issued twice"]),
+        (lambda them: [them[0], replace(them[1], xml=b""), *them[2:]], ["its e-invoice was changed", "not what its"]),
+        (lambda them: [replace(them[0], sha256="0" * 64), *them[1:]], ["it was changed"]),
     ],
 )
-def test_every_change_is_named(tamper: Callable[[list[Link]], list[Link]], told: list[str]) -> None:
-    found = findings(tamper(issued()))
+def test_every_change_is_named(tamper: Tamper, told: list[str]) -> None:
+    check_told(findings(tamper(issued())), told)
+
+
+def check_told(found: list[str], told: list[str]) -> None:
     assert len(found) == len(told), found
     for text in told:
         assert any(text in problem for problem in found), (text, found)
 
 
-def test_a_chain_written_anew_ends_in_another_head() -> None:
-    """That is what a head kept elsewhere is for."""
-    links = issued()
-    forged = chained(*((link.row, link.xml.replace(b"Erika", b"Frida"), 0) for link in links))
-    assert findings(forged) == []
-    assert forged[-1].stored != links[-1].stored
+@pytest.mark.parametrize(
+    ("tamper", "told"),
+    [
+        (changed_row(issued_at=1), ["it, its e-invoice or an invoice before it was changed"]),
+        (changed_xml(b"Erika", b"Frida"), ["it, its e-invoice or", "is not what its document gives"]),
+        (lambda them: [them[0], *them[2:]], ["it, its e-invoice or", "there is no 2"]),
+        (
+            lambda them: [replace(them[0], sha256="0" * 64), *them[1:]],
+            ["it, its e-invoice or", "it, its e-invoice or"],
+        ),
+    ],
+)
+def test_every_change_of_what_was_linked_before_is_named(tamper: Tamper, told: list[str]) -> None:
+    check_told(findings(tamper(issued_before())), told)
+
+
+def entries(count: int) -> list[Entry]:
+    found, previous = [], FIRST
+    for seq in range(1, count + 1):
+        entry = Entry("acme", seq, ChainKind.PDF, f"RE-{seq}", digest(b"%d" % seq), previous, "", 1_793_000_000_000)
+        found.append(replace(entry, hash=entry_hash(entry)))
+        previous = found[-1].hash
+    return found
+
+
+@pytest.mark.parametrize(
+    ("tamper", "told"),
+    [
+        (lambda them: them, []),
+        (lambda them: [them[0], replace(them[1], ref="RE-9"), them[2]], ["entry 2 (invoice.pdf RE-9) was changed"]),
+        (lambda them: [them[0], replace(them[1], at=1), them[2]], ["entry 2 (invoice.pdf RE-2) was changed"]),
+        (lambda them: [them[0], them[2]], ["from entry 1 to entry 3", "entry 3 (invoice.pdf RE-3) does not follow"]),
+        (lambda them: them[1:], ["from entry 0 to entry 2", "entry 2 (invoice.pdf RE-2) does not follow"]),
+    ],
+)
+def test_a_chain_holds_each_entry(tamper: Callable[[list[Entry]], list[Entry]], told: list[str]) -> None:
+    chain = ChainCheck()
+    check_told([problem for entry in tamper(entries(3)) for problem in chain.check(entry)], told)
+
+
+def test_an_entry_is_the_hash_of_a_json_list() -> None:
+    """What somebody else's program has to compute; the bytes are those of `sha256sum`."""
+    entry = Entry("acme", 1, "payment", "Zahlung 1", "0" * 64, "", "", 1_793_000_000_000)
+    text = '["acme",1,"payment","Zahlung 1","' + "0" * 64 + '",1793000000000,""]'
+    assert entry_hash(entry) == digest(text.encode())
 
 
 def test_sums_are_proved_even_where_the_whole_chain_was_forged() -> None:
-    link = issued()[1]
-    body = str(link.row["body"]).replace('"total_vat":"', '"total_vat":"9')
-    (forged,) = chained(({**link.row, "body": body}, link.xml, WRITER))
-    assert any("the VAT total is 9" in problem for problem in findings([forged]))
+    one = issued()[1]
+    body = str(one.row["body"]).replace('"total_vat":"', '"total_vat":"9')
+    assert any("the VAT total is 9" in problem for problem in findings([chained({**one.row, "body": body}, one.xml)]))
 
 
 def test_what_an_earlier_writer_wrote_is_held_to_its_sums_only() -> None:
-    link = issued()[0]
-    (other,) = chained((link.row, link.xml.replace(b"Ladestrom", b"Strom"), WRITER - 1))
-    assert findings([other], {("invoice", 2026): 1}) == []
-    (wrong,) = chained((link.row, link.xml.replace(b"<ram:DuePayableAmount>", b"<ram:DuePayableAmount>1"), WRITER - 1))
-    assert any("DuePayableAmount is 1" in problem for problem in findings([wrong], {("invoice", 2026): 1}))
-    (broken,) = chained((link.row, link.xml[:-20], WRITER - 1))
-    assert "its e-invoice is no XML" in findings([broken], {("invoice", 2026): 1})
+    row, xml = issued()[0].row, issued()[0].xml
+    first = {("invoice", 2026): 1}
+    assert findings([chained(row, xml.replace(b"Ladestrom", b"Strom"), WRITER - 1)], first) == []
+    wrong = xml.replace(b"<ram:DuePayableAmount>", b"<ram:DuePayableAmount>1")
+    assert any("DuePayableAmount is 1" in problem for problem in findings([chained(row, wrong, WRITER - 1)], first))
+    assert "its e-invoice is no XML" in findings([chained(row, xml[:-20], WRITER - 1)], first)
 
 
 def test_invoices_from_before_there_were_einvoices_have_none() -> None:
-    (old,) = chained((issued()[0].row, b"", None))
-    assert findings([old], {("invoice", 2026): 1}) == []
+    assert findings(linked((issued()[0].row, b"", None)), {("invoice", 2026): 1}) == []

@@ -19,7 +19,7 @@ from backend.store.tables import charging_transaction, customer, invoice
 from backend.store.writer import Store, Work, open_store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING, SELLER
-from tests.unit.backend.billing_store import add_transaction, billing_store, invoices, outbox
+from tests.unit.backend.billing_store import DyingConnection, add_transaction, billing_store, invoices, outbox
 
 NEXT_DAY = EVENING + timedelta(days=1)
 SETTINGS = BillingSettings()
@@ -172,19 +172,6 @@ def test_issued_invoice_cannot_be_changed(tmp_path: Path) -> None:
     with_store(tmp_path, check)
 
 
-class _Dying:
-    """A connection that dies at the n-th statement."""
-
-    def __init__(self, connection: Connection, statements: int) -> None:
-        self._connection, self._left = connection, statements
-
-    def execute(self, *arguments: Any) -> Any:
-        if self._left == 0:
-            raise ConnectionError("power cut")
-        self._left -= 1
-        return self._connection.execute(*arguments)
-
-
 def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) -> None:
     async def check(store: Store) -> None:
         clock = ManualClock(NEXT_DAY)
@@ -194,17 +181,17 @@ def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) 
 
         def work(statements: int) -> Work[Invoice | None]:
             def run(connection: Connection) -> Invoice | None:
-                dying: Any = _Dying(connection, statements)
+                dying: Any = DyingConnection(connection, statements)
                 return issue(dying, due.debtor, due.draft, due.bears, clock.utc())
 
             return run
 
         def count(connection: Connection) -> int:
-            counting: Any = _Dying(connection, 10**9)
+            counting: Any = DyingConnection(connection, 10**9)
             savepoint = connection.begin_nested()
             assert issue(counting, due.debtor, due.draft, due.bears, clock.utc())
             savepoint.rollback()
-            return 10**9 - int(counting._left)
+            return 10**9 - int(counting.left)
 
         needed = await store.write(count)
         assert needed > 7

@@ -15,7 +15,7 @@ from backend.store import migrations
 from backend.store.migrate import migrate
 from backend.store.transactions import list_transactions
 from backend.store.writer import open_store, set_up
-from tests.unit.backend.world import MASTER, Station, start
+from tests.unit.backend.world import MASTER, NOW, Station, start
 
 ROWS = """
 INSERT INTO operator VALUES ('muster','Muster Strom GmbH','Hauptstr. 1','10115','Berlin','DE','DE123456789',
@@ -100,6 +100,6 @@ def test_the_next_session_is_priced_by_what_was_assigned_before(old: Path) -> No
             newest = (await store.read(list_transactions))[0]
             assert "tariff flat of customer K-1" in newest.tariff_reason
             added = MASTER[: MASTER.index("[[tariff]]")]
-            await store.write(lambda unit: apply(unit, parse_master_data(added)))
+            await store.write(lambda unit: apply(unit, parse_master_data(added), NOW))
 
     asyncio.run(scenario())

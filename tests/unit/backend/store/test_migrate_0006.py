@@ -69,13 +69,10 @@ def test_invoices_of_before_are_chained_and_proved_without_an_einvoice(old: Path
 
     lines = asyncio.run(check())
     assert [good for good, _ in lines] == [True, True], lines
-    assert all("2 invoices, all is as it was issued" in line for _, line in lines)
+    assert all("2 invoices, 2 entries in the chain, all is as it was issued" in line for _, line in lines)
     database = sqlite3.connect(old)
-    assert database.execute("SELECT operator_id, seq FROM invoice_chain ORDER BY invoice_id").fetchall() == [
-        ("acme", 1),
-        ("other", 1),
-        ("acme", 2),
-        ("other", 2),
+    assert database.execute("SELECT operator_id, seq, ref FROM chain ORDER BY operator_id, seq").fetchall() == [
+        (operator, seq, f"RE-2026-{seq:06}") for operator in OPERATORS for seq in (1, 2)
     ]
     assert database.execute("SELECT count(*) FROM invoice_document").fetchone() == (0,)
     database.close()

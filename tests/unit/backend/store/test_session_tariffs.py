@@ -33,7 +33,7 @@ from backend.store.writer import Store
 from shared.clock import ManualClock
 from shared.ocpp.session import loads
 from shared.ocpp.v16 import timestamp
-from tests.unit.backend.world import MASTER, Station, open_world
+from tests.unit.backend.world import MASTER, NOW, Station, open_world
 
 CASES = {case["id"]: case for case in json.loads(Path("tests/cases/tariff_scenarios.json").read_text("utf-8"))}
 NINE = datetime(2026, 6, 25, 9, tzinfo=UTC)
@@ -101,7 +101,7 @@ class Site:
         return await self.store.write(lambda unit: switch_profile(unit, wanted, CLOCK.utc()))
 
     async def apply(self, master: str) -> None:
-        await self.store.write(lambda unit: apply(unit, parse_master_data(master)))
+        await self.store.write(lambda unit: apply(unit, parse_master_data(master), NOW))
 
     async def rate(self) -> None:
         for _ in range(3):

@@ -186,7 +186,7 @@ def test_a_name_that_is_mistyped_is_refused(tmp_path: Path, addition: str, words
     async def scenario() -> None:
         async with open_world(tmp_path, MASTER + RULES) as store:
             with pytest.raises(ApplyError, match=words):
-                await store.write(lambda unit: apply(unit, parse_master_data(MASTER + RULES + addition)))
+                await store.write(lambda unit: apply(unit, parse_master_data(MASTER + RULES + addition), NOW))
 
     asyncio.run(scenario())
 
@@ -202,7 +202,7 @@ def test_a_promotion_holds_in_its_time_and_no_session_changes_its_tariff_later(t
             await charge(store, [Session(token, "10", hour) for hour in (1, 2, 4)])
             assert await prices(store) == ["4.90", "2.50", "4.90"]
             later = tariff("dear", "0.99") + assignment("dear", "customer", "K-1")
-            await store.write(lambda unit: apply(unit, parse_master_data(MASTER + promotion + later)))
+            await store.write(lambda unit: apply(unit, parse_master_data(MASTER + promotion + later), NOW))
             await rate_all(store)
             assert await prices(store) == ["4.90", "2.50", "4.90"]
 

@@ -205,7 +205,7 @@ def test_adding_the_token_releases_the_session(tmp_path: Path) -> None:
     async def story(station: ModernStation) -> None:
         await station.tell(started(idToken={"idToken": "STRANGER", "type": "Central"}), ended(1))
         added = MASTER + '\n[[id_token]]\ntoken = "STRANGER"\ncustomer = "K-1"\n'
-        await station.store.write(lambda unit: apply(unit, parse_master_data(added)))
+        await station.store.write(lambda unit: apply(unit, parse_master_data(added), NOW))
         assert is_right(await station.the_transaction())
 
     play(tmp_path, story)

@@ -11,7 +11,7 @@ from backend.core.transaction import State
 from backend.master_data import parse_master_data
 from backend.store import tables
 from shared.ocpp.session import Payload
-from tests.unit.backend.world import MASTER, Station, open_world, start, stop, values
+from tests.unit.backend.world import MASTER, NOW, Station, open_world, start, stop, values
 
 Story = Callable[[Station], Awaitable[None]]
 
@@ -146,7 +146,7 @@ def test_adding_the_token_releases_what_was_held_and_chooses_the_tariff(tmp_path
         number = await begin(station, start(tag="STRANGER"))
         await station.call("StopTransaction", stop(number))
         known = parse_master_data(MASTER + '\n[[id_token]]\ntoken = "stranger"\ncustomer = "K-1"\n')
-        outcome = await station.store.write(lambda unit: apply(unit, known))
+        outcome = await station.store.write(lambda unit: apply(unit, known, NOW))
         assert outcome.released == 1
         [transaction] = await station.transactions()
         assert (transaction.state, transaction.held_reason) == (State.ENDED, "")

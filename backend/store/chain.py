@@ -1,0 +1,54 @@
+"""The hash chain of each operator. `append` runs inside the unit of work of `Store.write` that stores the content."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, Integer, bindparam, insert, select, type_coerce
+
+from backend.core.chain import FIRST, ChainKind, Entry, entry_hash
+from backend.store.sql import Statement
+from backend.store.tables import chain
+
+_C = chain.c
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HEAD = Statement(
+    select(_C.seq, _C.hash).where(_C.operator_id == bindparam("operator")).order_by(_C.seq.desc()).limit(1)
+)
+_AT = type_coerce(bindparam("at"), Integer)
+_ADD = Statement(insert(chain).values({c.name: _AT if c is _C.at else bindparam(c.name) for c in chain.columns}))
+
+
+def append(  # noqa: PLR0917  one argument for each column
+    connection: Connection, operator_id: str, kind: ChainKind, ref: str, content: bytes, at: datetime
+) -> None:
+    """Append an entry to an operator's chain.
+
+    Args:
+        connection: of the unit of work that stores the content, so that there is never one without the other.
+        operator_id: whose chain.
+        kind: of the content.
+        ref: what the content is found by, see `ChainKind`.
+        content: its SHA-256 is kept, not the bytes.
+        at: world time.
+    """
+    seq, previous = read_head(connection, operator_id)
+    moment = (at - _EPOCH) // timedelta(milliseconds=1)
+    entry = Entry(operator_id, seq + 1, kind.value, ref, sha256(content).hexdigest(), previous, "", moment)
+    _ADD.run(connection, **asdict(replace(entry, hash=entry_hash(entry))))
+
+
+def read_chain(connection: Connection, operator_id: str) -> Iterator[Entry]:
+    """Read an operator's chain from its begin, as the database keeps it."""
+    columns = [type_coerce(c, Integer).label(c.name) if c.name == "at" else c for c in _C]
+    query = select(*columns).where(_C.operator_id == operator_id).order_by(_C.seq)
+    with connection.execute(query.execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            yield Entry(*row)
+
+
+def read_head(connection: Connection, operator_id: str) -> tuple[int, str]:
+    """Give number and hash of the newest entry; 0 and `FIRST` where there is none."""
+    head = _HEAD.first(connection, operator=operator_id)
+    return (head.seq, head.hash) if head else (0, FIRST)
