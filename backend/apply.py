@@ -4,6 +4,7 @@ The file says what shall be; applying it twice is the same as once, and nothing 
 edited: other prices are a new version, valid from a later time, and sessions keep the version of their start.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -17,19 +18,18 @@ from backend.core.profiles import set_problems
 from backend.core.tariff import load_tariff
 from backend.core.tariff_model import TariffType
 from backend.csms.passwords import hash_password, is_password
-from backend.errors import ApplyError
-from backend.master_data import (
-    AssignmentEntry,
-    ChargePointEntry,
+from backend.customer_entries import (
     ContractEntry,
     CustomerEntry,
     GroupEntry,
     IdTokenEntry,
-    MasterData,
-    OperatorEntry,
-    TariffEntry,
-    time_of,
+    TaxEvidenceEntry,
+    UserEntry,
 )
+from backend.entry_checks import amount_of, time_of
+from backend.errors import ApplyError
+from backend.master_data import AssignmentEntry, MasterData, OperatorEntry, TariffEntry
+from backend.place_entries import ChargePointEntry, EvseEntry, LocationEntry, MeterEntry
 from backend.store import tables
 from backend.store.chain import append
 from backend.store.session_tariffs import let_take_over
@@ -70,10 +70,13 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
         _apply_customer(connection, customer, outcome)
     for contract in data.contracts:
         _apply_contract(connection, contract, outcome)
+    for user in data.users:
+        _apply_user(connection, user, outcome)
     for token in data.id_tokens:
         _apply_token(connection, token, outcome)
-    for charge_point in data.charge_points:
-        _apply_charge_point(connection, charge_point, outcome)
+    for evidence in data.tax_evidence:
+        _apply_tax_evidence(connection, evidence, outcome)
+    _apply_places(connection, data, outcome)
     for tariff in data.tariffs:
         _apply_tariff(connection, tariff, outcome, now)
     for assignment in data.assignments:
@@ -86,6 +89,10 @@ def _apply_customer(connection: Connection, entry: CustomerEntry, outcome: Outco
     operator_id = _operator(connection, entry.operator, entry.id)
     group = _group(connection, operator_id, entry.group, f"customer {entry.id}")
     row = _columns(entry) | {"operator_id": operator_id, "group_id": group, "partner_id": entry.partner}
+    row |= {
+        "recipients": json.dumps(entry.recipients),
+        "threshold": amount_of(entry.threshold, f"customer {entry.id}: threshold"),
+    }
     _upsert(connection, tables.customer, ("id",), row, outcome)
 
 
@@ -101,8 +108,24 @@ def _apply_contract(connection: Connection, entry: ContractEntry, outcome: Outco
         "customer_id": entry.customer,
         "group_id": _group(connection, operator_id, entry.group, name),
         "name": entry.name,
+        "valid_from": time_of(entry.valid_from, name),
+        "valid_to": time_of(entry.valid_to, name),
     }
     _upsert(connection, tables.contract, ("id",), row, outcome)
+
+
+def _apply_user(connection: Connection, entry: UserEntry, outcome: Outcome) -> None:
+    operator_id = _owner(connection, entry.customer, f"user {entry.id}")
+    row = _columns(entry) | {"operator_id": operator_id, "customer_id": entry.customer}
+    _upsert(connection, tables.person, ("id",), row, outcome)
+
+
+def _apply_tax_evidence(connection: Connection, entry: TaxEvidenceEntry, outcome: Outcome) -> None:
+    operator_id = _operator(connection, entry.operator, "tax_evidence")
+    if entry.customer and _owner(connection, entry.customer, "tax_evidence") != operator_id:
+        raise ApplyError(f"tax_evidence: customer {entry.customer} is not one of operator {operator_id}")
+    row = _columns(entry) | {"operator_id": operator_id, "customer_id": entry.customer or None}
+    _upsert(connection, tables.tax_evidence, ("operator_id", "customer_id", "kind", "valid_from"), row, outcome)
 
 
 def _apply_token(connection: Connection, token: IdTokenEntry, outcome: Outcome) -> None:
@@ -124,6 +147,29 @@ def _apply_token(connection: Connection, token: IdTokenEntry, outcome: Outcome) 
         "group_id": _group(connection, operator_id, token.group, "id_token"),
     }
     _upsert(connection, tables.id_token, ("token",), row, outcome)
+
+
+def _apply_places(connection: Connection, data: MasterData, outcome: Outcome) -> None:
+    for location in data.locations:
+        row = _columns(location) | {"operator_id": _operator(connection, location.operator, location.id)}
+        _upsert(connection, tables.location, ("id",), row, outcome)
+    for charge_point in data.charge_points:
+        _apply_charge_point(connection, charge_point, outcome)
+    for evse in data.evses:
+        row = _place(connection, evse, "evse") | {"emi3_id": evse.emi3_id}
+        _upsert(connection, tables.evse_name, ("charge_point_id", "evse_id"), row, outcome)
+    for meter in data.meters:
+        row = _place(connection, meter, "meter") | {"serial": meter.serial, "type": meter.type}
+        row["installed_at"] = time_of(meter.installed_at, "meter.installed_at")
+        _upsert(connection, tables.meter, ("charge_point_id", "evse_id", "serial"), row, outcome)
+
+
+def _place(connection: Connection, entry: EvseEntry | MeterEntry, name: str) -> dict[str, object]:
+    """Give the key of an EVSE of a charge point that exists."""
+    point = tables.charge_point.c
+    if connection.execute(select(point.id).where(point.id == entry.charge_point)).first() is None:
+        raise ApplyError(f"{name}: there is no charge point {entry.charge_point!r}")
+    return {"charge_point_id": entry.charge_point, "evse_id": entry.evse}
 
 
 def _apply_charge_point(connection: Connection, entry: ChargePointEntry, outcome: Outcome) -> None:
@@ -285,11 +331,14 @@ def _upsert(
         outcome.unchanged += 1
 
 
-_OTHER_NAMES = ("operator", "password", "group", "partner", "location")
+_OTHER_NAMES = ("operator", "customer", "password", "group", "partner", "location", "recipients", "threshold")
 """Fields whose columns have another name, or none."""
 
 
-def _columns(entry: OperatorEntry | GroupEntry | CustomerEntry | ChargePointEntry) -> dict[str, object]:
+_Entry = OperatorEntry | GroupEntry | CustomerEntry | UserEntry | TaxEvidenceEntry | LocationEntry | ChargePointEntry
+
+
+def _columns(entry: _Entry) -> dict[str, object]:
     """Give the fields that are columns of the same name."""
     names = (field.name for field in fields(entry) if field.name not in _OTHER_NAMES)
     return {name: getattr(entry, name) for name in names}

@@ -20,7 +20,9 @@ class Cycle(StrEnum):
 
     AT_ONCE = "at_once"
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
 
 
 class Source(StrEnum):
@@ -88,30 +90,36 @@ _EVER = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
 
 def _begin_of(session: Unbilled) -> datetime:
     """Give the begin of a session's billing period; at once there is one period for ever."""
-    day = session.started_at.astimezone(session.zone).date()
-    match session.cycle:
-        case Cycle.AT_ONCE:
-            return _EVER
-        case Cycle.DAY:
-            return _midnight(day, session.zone)
+    if session.cycle is Cycle.AT_ONCE:
+        return _EVER
+    return _midnight(_span_of(session.cycle, session.started_at.astimezone(session.zone).date())[0], session.zone)
+
+
+def _span_of(cycle: Cycle, day: date) -> tuple[date, date]:
+    """Give the first day of the period that a local day lies in, and the first day after it. Weeks begin on Monday."""
+    match cycle:
+        case Cycle.WEEK:
+            first = day - timedelta(days=day.weekday())
+            return first, first + timedelta(days=7)
         case Cycle.MONTH:
-            return _midnight(day.replace(day=1), session.zone)
+            first = day.replace(day=1)
+            return first, (first + timedelta(days=32)).replace(day=1)
+        case Cycle.QUARTER:
+            first = day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+            return first, (first + timedelta(days=95)).replace(day=1)
+        case _:
+            return day, day + timedelta(days=1)
 
 
 def _close_of(sessions: Sequence[Unbilled]) -> tuple[datetime, datetime]:
     """Give when the longest wait starts to count, and when the period is over: both the same but for at once."""
     session = sessions[0]
-    day = session.started_at.astimezone(session.zone).date()
-    match session.cycle:
-        case Cycle.AT_ONCE:
-            # A correction rides along: it must not make the others wait.
-            ends = [s.ended_at for s in sessions if s.source is not Source.CORRECTION]
-            ends = ends or [s.ended_at for s in sessions]
-            return min(ends), max(ends)
-        case Cycle.DAY:
-            close = _midnight(day + timedelta(days=1), session.zone)
-        case Cycle.MONTH:
-            close = _midnight((day.replace(day=1) + timedelta(days=32)).replace(day=1), session.zone)
+    if session.cycle is Cycle.AT_ONCE:
+        # A correction rides along: it must not make the others wait.
+        ends = [s.ended_at for s in sessions if s.source is not Source.CORRECTION]
+        ends = ends or [s.ended_at for s in sessions]
+        return min(ends), max(ends)
+    close = _midnight(_span_of(session.cycle, session.started_at.astimezone(session.zone).date())[1], session.zone)
     return close, close
 
 

@@ -18,12 +18,13 @@ class Authorization(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownToken:
-    """A token that the operator has given to a customer."""
+    """A token that the operator has given to a customer, with the time in which it is worth something."""
 
     id_token: IdToken
     customer_id: str
     blocked: bool
     expires_at: datetime | None
+    valid_from: datetime | None = None
 
 
 def authorize(token: KnownToken | None, at: datetime) -> Authorization:
@@ -34,4 +35,6 @@ def authorize(token: KnownToken | None, at: datetime) -> Authorization:
         return Authorization.BLOCKED
     if token.expires_at and token.expires_at <= at:
         return Authorization.EXPIRED
+    if token.valid_from and at < token.valid_from:
+        return Authorization.INVALID
     return Authorization.ACCEPTED

@@ -1,21 +1,33 @@
 """IdTokens: which customer has which."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection, bindparam, select
 
 from backend.core.id_token import KnownToken
 from backend.store.sql import Statement
-from backend.store.tables import charge_point, id_token
+from backend.store.tables import charge_point, contract, id_token
 from shared.ids import ChargePointId, IdToken
 
 _K = id_token.c
 _FIND = Statement(
-    select(_K.customer_id, _K.blocked, _K.expires_at)
+    select(_K.customer_id, _K.blocked, _K.expires_at, contract.c.valid_from, contract.c.valid_to)
     .join(charge_point, charge_point.c.operator_id == _K.operator_id)
+    .outerjoin(contract, contract.c.id == _K.contract_id)
     .where(_K.token == bindparam("token"), charge_point.c.id == bindparam("charge_point_id"))
 )
 
 
 def find_token(connection: Connection, charge_point_id: ChargePointId, token: IdToken) -> KnownToken | None:
-    """Look a token up among those of the charge point's operator; None where that operator has not given it out."""
+    """Look a token up among those of the charge point's operator; None where that operator has not given it out.
+
+    It is worth no more than its contract: what ends first ends it.
+    """
     row = _FIND.first(connection, token=token.value, charge_point_id=charge_point_id)
-    return KnownToken(token, row.customer_id, row.blocked, row.expires_at) if row else None
+    if row is None:
+        return None
+    return KnownToken(token, row.customer_id, row.blocked, _first(row.expires_at, row.valid_to), row.valid_from)
+
+
+def _first(*ends: datetime | None) -> datetime | None:
+    return min((end for end in ends if end), default=None)

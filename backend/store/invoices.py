@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -30,13 +31,13 @@ from backend.core.invoice import (
     Party,
     Preceding,
     RatedSession,
-    TaxCase,
     format_number,
     with_number,
 )
 from backend.core.invoice_model import SERIES
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
+from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.core.transaction import State
 from backend.store.issued import store_document
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
@@ -57,6 +58,7 @@ from backend.store.tables import (
     operator,
     rating,
     tariff_version,
+    tax_evidence,
     unbilled_cdr,
     unbilled_fee,
 )
@@ -75,6 +77,8 @@ class Debtor:
     customer_id: str
     prefix: str
     account: Account
+    tax_status: TaxStatus = TaxStatus.STANDARD
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,7 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
     query = select(operator, customer).join_from(customer, operator, operator.c.id == customer.c.operator_id)
     query = query.where(customer.c.id == customer_id)
     row = connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)).one()
+    status = TaxStatus(row.customer_tax_case)
     account = Account(
         seller=_party(row, "operator", ("phone", "tax_number", "register_id", "contact", "legal_note")),
         buyer=_party(row, "customer"),
@@ -182,12 +187,30 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
         language=row.customer_language,
         payment_days=row.customer_payment_days,
         output=Output(row.customer_output),
-        tax_case=TaxCase(row.customer_tax_case),
+        tax_case=treatment(status, (), date.min).case,
         tax_reason=row.customer_tax_reason,
         buyer_reference=row.customer_buyer_reference,
         order_number=row.customer_order_number,
     )
-    return Debtor(row.operator_id, row.customer_id, row.operator_invoice_prefix, account)
+    evidence = load_evidence(connection, row.operator_id, customer_id)
+    return Debtor(row.operator_id, row.customer_id, row.operator_invoice_prefix, account, status, evidence)
+
+
+def load_evidence(connection: Connection, operator_id: str, customer_id: str) -> tuple[Evidence, ...]:
+    """Read what proves the tax case of a customer: its own evidence and the operator's."""
+    e = tax_evidence.c
+    whose = or_(e.customer_id.is_(None), e.customer_id == customer_id)
+    rows = connection.execute(select(tax_evidence).where(e.operator_id == operator_id, whose).order_by(e.id))
+    return tuple(
+        Evidence(
+            Kind(row.kind),
+            own=row.customer_id is None,
+            reference=row.reference,
+            first=date.fromisoformat(row.valid_from),
+            last=date.fromisoformat(row.valid_to) if row.valid_to else None,
+        )
+        for row in rows
+    )
 
 
 def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedSession]:

@@ -42,6 +42,7 @@ APPEND_ONLY = (
     "invoice_cdr",
     "invoice_correction",
     "invoice_fee",
+    "invoice_draft",
     "invoice_document",
     "chain",
 )
@@ -132,7 +133,7 @@ customer = Table(
     Column("vat_id", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("language", String(2), nullable=False),
-    Column("cycle", String(10), nullable=False),  # at_once | day | month
+    Column("cycle", String(10), nullable=False),  # see backend.core.billing_period.Cycle
     Column("payment_days", Integer, nullable=False),
     Column("group_id", ForeignKey("customer_group.id")),
     Column("partner_id", String(36), nullable=False, server_default=""),  # a roaming partner pays for its drivers
@@ -140,8 +141,45 @@ customer = Table(
     Column("output", Text, nullable=False, server_default="hybrid"),  # see backend.core.invoice_model.Output
     Column("buyer_reference", Text, nullable=False, server_default=""),
     Column("order_number", Text, nullable=False, server_default=""),
-    Column("tax_case", Text, nullable=False, server_default="standard"),  # see backend.core.invoice_model.TaxCase
+    Column("tax_case", Text, nullable=False, server_default="standard"),  # see backend.core.tax_evidence.TaxStatus
     Column("tax_reason", Text, nullable=False, server_default=""),
+    Column("grouping", Text, nullable=False, server_default="customer"),  # see backend.core.billing_profile.Grouping
+    Column("recipients", Text, nullable=False, server_default="[]"),  # JSON: where invoices go; empty: to `email`
+    Column("cc_user", Boolean, nullable=False, server_default="0"),
+    Column("payment", Text, nullable=False, server_default="transfer"),  # see backend.core.billing_profile.Payment
+    Column("card", Text, nullable=False, server_default=""),  # last digits of the card that pays
+    Column("threshold", Exact, nullable=False, server_default="0"),  # less than this is carried forward
+    Column("cost_centre", Text, nullable=False, server_default=""),
+    Column(
+        "cost_centre_rule", Text, nullable=False, server_default="none"
+    ),  # see backend.core.billing_profile.CostCentre
+)
+
+# Who charges: a person of a customer. Tokens name it by `user_id`, also where there is no row.
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("cost_centre", Text, nullable=False),
+)
+
+# What proves that a customer, or the operator itself, is taxed otherwise than usual.
+tax_evidence = Table(
+    "tax_evidence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id")),  # empty: the operator's own
+    Column("kind", Text, nullable=False),  # see backend.core.tax_evidence.Kind
+    Column("reference", Text, nullable=False),
+    Column("valid_from", String(10), nullable=False),  # local days, ISO 8601
+    Column("valid_to", String(10), nullable=False),  # the last day; empty: no end
+    Column("reminded_at", Instant),
+    Index(None, "operator_id", "customer_id"),
 )
 
 # A customer without one of these has one contract, which bears the customer's id.
@@ -153,6 +191,8 @@ contract = Table(
     Column("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("group_id", ForeignKey("customer_group.id")),
     Column("name", Text, nullable=False),
+    Column("valid_from", Instant),
+    Column("valid_to", Instant),  # exclusive
 )
 
 id_token = Table(
@@ -167,6 +207,20 @@ id_token = Table(
     Column("user_id", String(36), nullable=False, server_default=""),  # one person's tokens share it
     Column("contract_id", ForeignKey("contract.id")),  # empty: the customer's own
     Column("group_id", ForeignKey("customer_group.id")),  # empty: the contract's, else the customer's
+)
+
+# A site. Charge points name it by `location_id`, also where there is no row.
+location = Table(
+    "location",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("street", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("cost_centre", Text, nullable=False),
 )
 
 charge_point = Table(
@@ -186,6 +240,27 @@ charge_point = Table(
     Column("booted_at", Instant),
     Column("seen_at", Instant),
     Column("location_id", String(36), nullable=False, server_default=""),  # stations of one site share it
+    Column("cost_centre", Text, nullable=False, server_default=""),
+)
+
+# What an EVSE is called outside; what it is doing stands in `evse`.
+evse_name = Table(
+    "evse_name",
+    metadata,
+    Column("charge_point_id", ForeignKey("charge_point.id"), primary_key=True),
+    Column("evse_id", Integer, primary_key=True),
+    Column("emi3_id", Text, nullable=False),  # for instance DE*EXA*E0001
+)
+
+# The meter of an EVSE: of several the one that was put in last before a session counts.
+meter = Table(
+    "meter",
+    metadata,
+    Column("charge_point_id", ForeignKey("charge_point.id"), primary_key=True),
+    Column("evse_id", Integer, primary_key=True),
+    Column("serial", String(60), primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("installed_at", Instant),  # empty: since ever
 )
 
 evse = Table(
@@ -535,6 +610,32 @@ chain = Table(
     Column("hash", String(64), nullable=False),
     Column("at", Instant, nullable=False),
     Index(None, "operator_id", "kind", "ref"),
+)
+
+# Which draft became an invoice: issuing a draft again gives the number that it has.
+invoice_draft = Table(
+    "invoice_draft",
+    metadata,
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
+    Column("slot", String(32), nullable=False),  # see backend.core.invoice_run.slot_of
+    Column("generation", Integer, nullable=False),  # 1, 2, ... of one slot
+    UniqueConstraint("slot", "generation"),
+)
+
+# Drafts that the last run found and did not issue, with the reasons.
+draft_waiting = Table(
+    "draft_waiting",
+    metadata,
+    Column("key", String(44), primary_key=True),  # see backend.core.invoice_run.DraftKey
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("state", String(10), nullable=False),  # blocked | carried
+    Column("period_start", String(10), nullable=False),  # local days, ISO 8601
+    Column("period_end", String(10), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total", Exact, nullable=False),
+    Column("reasons", Text, nullable=False),  # JSON: list of sentences
+    Column("since", Instant, nullable=False),
 )
 
 # CDRs whose price is on no invoice, or not as it is now: a row comes with the rating and goes with the invoice, so that

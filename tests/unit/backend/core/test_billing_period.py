@@ -88,3 +88,12 @@ def test_at_once_does_not_wait_for_ever_when_session_follows_session() -> None:
     sessions = [session(i, Cycle.AT_ONCE, f"2026-10-{10 + i} 20:00") for i in range(8)]
     running = (Unfinished("C-1", at("2026-10-17 20:30")),)
     assert numbers(plan("2026-10-17 21:00", *sessions, running=running)) == (tuple(range(8)),)
+
+
+def test_a_week_ends_on_sunday_and_a_quarter_with_its_third_month() -> None:
+    week = session(1, Cycle.WEEK, "2026-10-25 23:30")  # a Sunday, when the clocks go back
+    assert plan("2026-10-25 23:59", week).next_at == at("2026-10-26 01:00")
+    assert numbers(plan("2026-10-26 01:00", week)) == ((1,),)
+    quarter = session(2, Cycle.QUARTER, "2026-11-30 10:00")
+    assert plan("2026-12-24 00:00", quarter).next_at == at("2027-01-01 01:00")
+    assert numbers(plan("2027-01-01 01:00", quarter, session(3, Cycle.QUARTER, "2026-10-01 00:00"))) == ((2, 3),)
