@@ -149,7 +149,7 @@ def _told_sums(xml: bytes, document: Invoice) -> Iterator[str]:
         ("LineTotalAmount", document.total_net),
         ("TaxTotalAmount", document.total_vat),
         ("GrandTotalAmount", document.total_gross),
-        ("DuePayableAmount", document.due),
+        ("DuePayableAmount", document.due - document.prepaid),
     ):
         told = root.findtext(_SUMS + name)
         if told is None or Decimal(told) != value:

@@ -12,12 +12,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from backend.core.billing_profile import Payment, Place
 from backend.core.einvoice_texts import WORDS
 from backend.core.explain import day_text, item_name
 from backend.core.invoice_model import (
     CREDIT_NOTE,
     FeeProof,
     Invoice,
+    InvoiceDraft,
     InvoiceLine,
     InvoiceTax,
     Output,
@@ -44,8 +46,12 @@ _NAMESPACES = {
     "xmlns:qdt": "urn:un:unece:uncefact:data:standard:QualifiedDataType:100",
     "xmlns:udt": "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100",
 }
-_TRANSFER, _UNDEFINED = "58", "1"
-"""Means of payment (UNTDID 4461): SEPA credit transfer; not defined, as we can't know where a refund goes."""
+_MEANS = {Payment.TRANSFER: "58", Payment.DIRECT_DEBIT: "59", Payment.CARD: "48", Payment.PAYROLL: "97"}
+"""Means of payment (UNTDID 4461): SEPA credit transfer and direct debit, bank card, clearing between partners."""
+_UNDEFINED = "1"
+"""We can't know where a refund goes."""
+_EQUIPMENT = "EQ"
+"""Scheme of BT-18 (UNTDID 1153): equipment number."""
 _REASON_CODES = {"AE": "VATEX-EU-AE", "O": "VATEX-EU-O"}
 _OUTSIDE_SCOPE = "O"
 _TICK = timedelta(microseconds=1)
@@ -63,6 +69,8 @@ def write_einvoice(document: Invoice) -> bytes:
         _add_line(transaction, i, line, document)
     _add_agreement(transaction, document)
     delivery = _add(transaction, "ram:ApplicableHeaderTradeDelivery")
+    if document.place:
+        _add_place(delivery, document.place)
     _add_day(delivery, "ram:ActualDeliverySupplyChainEvent/ram:OccurrenceDateTime", document.period_end)
     _add_settlement(transaction, document)
     indent(root, space=" ")
@@ -129,6 +137,8 @@ def _add_line_settlement(item: Element, line: InvoiceLine, about: SessionProof |
         _add(reference, "ram:IssuerAssignedID", str(about.transaction_id))
         _add(reference, "ram:TypeCode", "130")
         _add(reference, "ram:ReferenceTypeCode", "TN")
+        if about.cost_centre:
+            _add(settlement, "ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID", about.cost_centre)
 
 
 def _attributes(about: SessionProof | FeeProof, language: str) -> Iterator[tuple[str, str]]:
@@ -139,9 +149,12 @@ def _attributes(about: SessionProof | FeeProof, language: str) -> Iterator[tuple
         return
     facts = (
         ("charge_point", about.charge_point),
-        ("evse", str(about.evse_id)),
+        ("evse", about.emi3_id or str(about.evse_id)),
         ("place", about.address),
         ("token", about.token),
+        ("driver", about.driver),
+        ("contract", about.contract),
+        ("meter", about.meter_serial),
         ("start", about.started_at.isoformat()),
         ("end", about.ended_at.isoformat()),
         ("register_start", f"{_plain(kwh(Wh(about.meter_start)))} kWh"),
@@ -161,6 +174,23 @@ def _add_agreement(transaction: Element, document: Invoice) -> None:
     _add_buyer(agreement, document.buyer, untaxed=untaxed)
     if document.order_number:
         _add(agreement, "ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID", document.order_number)
+    if document.contract:
+        _add(agreement, "ram:ContractReferencedDocument/ram:IssuerAssignedID", document.contract)
+    if document.equipment:
+        reference = _add(agreement, "ram:AdditionalReferencedDocument")
+        _add(reference, "ram:IssuerAssignedID", document.equipment)
+        _add(reference, "ram:TypeCode", "130")
+        _add(reference, "ram:ReferenceTypeCode", _EQUIPMENT)
+
+
+def _add_place(delivery: Element, place: Place) -> None:
+    """Write where it was delivered to (BG-13)."""
+    party = _add(delivery, "ram:ShipToTradeParty")
+    if place.id:
+        _add(party, "ram:ID", place.id)
+    if place.name:
+        _add(party, "ram:Name", place.name)
+    _add_address(party, place.postcode, place.street, place.city, place.country)
 
 
 def _add_seller(agreement: Element, seller: Party, *, untaxed: bool) -> None:
@@ -192,16 +222,22 @@ def _add_buyer(agreement: Element, buyer: Party, *, untaxed: bool) -> None:
 
 def _add_addresses(party: Element, one: Party) -> None:
     """Write where letters (BG-5, BG-8) and e-invoices (BT-34, BT-49) reach a party."""
-    address = _add(party, "ram:PostalTradeAddress")
-    _add(address, "ram:PostcodeCode", one.postcode)
-    _add(address, "ram:LineOne", one.street)
-    _add(address, "ram:CityName", one.city)
-    _add(address, "ram:CountryID", one.country)
+    _add_address(party, one.postcode, one.street, one.city, one.country)
     _add(party, "ram:URIUniversalCommunication/ram:URIID", one.email, schemeID="EM")
+
+
+def _add_address(party: Element, postcode: str, street: str, city: str, country: str) -> None:
+    address = _add(party, "ram:PostalTradeAddress")
+    _add(address, "ram:PostcodeCode", postcode)
+    _add(address, "ram:LineOne", street)
+    _add(address, "ram:CityName", city)
+    _add(address, "ram:CountryID", country)
 
 
 def _add_settlement(transaction: Element, document: Invoice) -> None:
     settlement = _add(transaction, "ram:ApplicableHeaderTradeSettlement")
+    if document.direct_debit:
+        _add(settlement, "ram:CreditorReferenceID", document.direct_debit.creditor_id)
     _add(settlement, "ram:PaymentReference", document.number)
     _add(settlement, "ram:InvoiceCurrencyCode", document.currency)
     _add_payment(settlement, document)
@@ -209,14 +245,31 @@ def _add_settlement(transaction: Element, document: Invoice) -> None:
         _add_tax(settlement, tax)
     _add_period(settlement, document.period_start, document.period_end)
     terms = _add(settlement, "ram:SpecifiedTradePaymentTerms")
-    words = WORDS[document.language]["refund_by" if document.type_code == CREDIT_NOTE else "payable_by"]
-    _add(terms, "ram:Description", words.format(date=day_text(document.due_on, document.language)))
+    _add(terms, "ram:Description", payment_terms(document))
     _add_day(terms, "ram:DueDateDateTime", document.due_on)
+    if document.direct_debit:
+        _add(terms, "ram:DirectDebitMandateID", document.direct_debit.mandate)
     _add_sums(settlement, document)
     for preceding in _referred(document):
         reference = _add(settlement, "ram:InvoiceReferencedDocument")
         _add(reference, "ram:IssuerAssignedID", preceding.number)
         _add_day(reference, "ram:FormattedIssueDateTime", preceding.issued_on, prefix="qdt")
+    if document.cost_centre:
+        _add(settlement, "ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID", document.cost_centre)
+
+
+def payment_terms(document: InvoiceDraft) -> str:
+    """Tell in words how and when it is paid (BT-20)."""
+    words, date_text = WORDS[document.language], day_text(document.due_on, document.language)
+    if document.type_code == CREDIT_NOTE:
+        return words["refund_by"].format(date=date_text)
+    debit = document.direct_debit
+    return words[f"by_{document.payment}"].format(
+        date=date_text,
+        card=document.card,
+        mandate=debit.mandate if debit else "",
+        creditor=debit.creditor_id if debit else "",
+    )
 
 
 def _referred(document: Invoice) -> tuple[Preceding, ...]:
@@ -229,7 +282,14 @@ def _add_payment(settlement: Element, document: Invoice) -> None:
     if document.type_code == CREDIT_NOTE:
         _add(means, "ram:TypeCode", _UNDEFINED)
         return
-    _add(means, "ram:TypeCode", _TRANSFER)
+    _add(means, "ram:TypeCode", _MEANS[document.payment])
+    if document.payment is Payment.CARD:
+        _add(means, "ram:ApplicableTradeSettlementFinancialCard/ram:ID", document.card)
+    if document.direct_debit:
+        payer = _add(means, "ram:PayerPartyDebtorFinancialAccount")
+        _add(payer, "ram:IBANID", document.direct_debit.iban.replace(" ", ""))
+    if document.payment is not Payment.TRANSFER:
+        return
     account = _add(means, "ram:PayeePartyCreditorFinancialAccount")
     _add(account, "ram:IBANID", document.iban.replace(" ", ""))
     _add(account, "ram:AccountName", document.seller.name)
@@ -262,7 +322,9 @@ def _add_sums(settlement: Element, document: Invoice) -> None:
     if document.rounding:
         _add(sums, "ram:RoundingAmount", _money(document.rounding))
     _add(sums, "ram:GrandTotalAmount", _money(document.total_gross))
-    _add(sums, "ram:DuePayableAmount", _money(document.due))
+    if document.prepaid:
+        _add(sums, "ram:TotalPrepaidAmount", _money(document.prepaid))
+    _add(sums, "ram:DuePayableAmount", _money(document.due - document.prepaid))
 
 
 def _add_period(parent: Element, first: date, last: date) -> None:

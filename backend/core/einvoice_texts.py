@@ -16,7 +16,14 @@ WORDS: dict[str, dict[str, str]] = {
         "register_start": "Zählerstand zu Beginn",
         "register_end": "Zählerstand am Ende",
         "preceding": "Berichtigt Rechnung",
-        "payable_by": "Zahlbar bis {date} ohne Abzug.",
+        "driver": "Nutzer",
+        "contract": "Vertrag",
+        "meter": "Zähler",
+        "by_transfer": "Zahlbar bis {date} ohne Abzug.",
+        "by_direct_debit": "Wir ziehen den Betrag am {date} per SEPA-Lastschrift ein: Mandat {mandate}, "
+        "Gläubiger-Identifikationsnummer {creditor}.",
+        "by_card": "Bezahlt mit der Karte, die auf {card} endet.",
+        "by_payroll": "Der Betrag wird mit der nächsten Gehaltsabrechnung verrechnet, spätestens bis {date}.",
         "refund_by": "Erstattung bis {date}.",
     },
     "en": {
@@ -33,7 +40,14 @@ WORDS: dict[str, dict[str, str]] = {
         "register_start": "Register at start",
         "register_end": "Register at end",
         "preceding": "Corrects invoice",
-        "payable_by": "Payable by {date} without deduction.",
+        "driver": "User",
+        "contract": "Contract",
+        "meter": "Meter",
+        "by_transfer": "Payable by {date} without deduction.",
+        "by_direct_debit": "We collect the amount on {date} by SEPA direct debit: mandate {mandate}, "
+        "creditor identifier {creditor}.",
+        "by_card": "Paid with the card that ends in {card}.",
+        "by_payroll": "The amount is settled with the next payroll, by {date} at the latest.",
         "refund_by": "Refund by {date}.",
     },
 }

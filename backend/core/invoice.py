@@ -16,12 +16,13 @@ negative BT-129). Only what is not owed in sum is a document of its own: a credi
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from backend.core.base_fee import BaseFee
+from backend.core.billing_profile import Payment
 from backend.core.explain import day_text, item_name
 from backend.core.invoice_model import (
     CREDIT_NOTE,
@@ -41,6 +42,7 @@ from backend.core.invoice_model import (
     SessionProof,
     TaxCase,
 )
+from backend.core.invoice_tax import taxes, with_vat
 from backend.core.rating import Line, Rating
 from backend.core.rounding import Ratio, apportion, cents
 from backend.core.tariff import PriceBasis
@@ -71,7 +73,6 @@ __all__ = [
 ]
 
 _ZERO = Decimal("0.00")
-_NO_VAT = Decimal(0)
 _TICK = timedelta(microseconds=1)
 _WORDS = {
     "de": {
@@ -79,20 +80,14 @@ _WORDS = {
         "again": "Neu berechnet: {text}",
         Scope.CONTRACT: "Vertrag {target}",
         Scope.GROUP: "Gruppe {target}",
-        TaxCase.REVERSE_CHARGE: "Steuerschuldnerschaft des Leistungsempfängers",
-        TaxCase.OUTSIDE_SCOPE: "Nicht steuerbar",
     },
     "en": {
         "credited": "Taken back: {text}",
         "again": "Charged instead: {text}",
         Scope.CONTRACT: "contract {target}",
         Scope.GROUP: "group {target}",
-        TaxCase.REVERSE_CHARGE: "Reverse charge",
-        TaxCase.OUTSIDE_SCOPE: "Outside the scope of VAT",
     },
 }
-_FREE = {TaxCase.REVERSE_CHARGE: "AE", TaxCase.EXEMPT: "E", TaxCase.OUTSIDE_SCOPE: "O"}
-"""Categories of UNTDID 5305."""
 
 
 def draft_documents(account: Account, charges: Charges, now: datetime) -> list[tuple[InvoiceDraft, Charges]]:
@@ -125,11 +120,11 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
     corrections = sorted(charges.corrections, key=lambda correction: _time_of(correction.session))
     shown = [*sessions, *(correction.session for correction in corrections)]
     rating = (shown or charges.fees)[0].rating
-    lines = _all_lines(sessions, corrections, charges.fees, account)
+    lines = with_vat(_all_lines(sessions, corrections, charges.fees, account), account, rating.basis)
     if rating.basis is PriceBasis.GROSS:
         lines = _shared_out(lines)
-    taxes = tuple(_taxes(lines, account))
-    net, vat = sum((t.base for t in taxes), _ZERO), sum((t.vat for t in taxes), _ZERO)
+    vat_sums = tuple(taxes(lines, account))
+    net, vat = sum((t.base for t in vat_sums), _ZERO), sum((t.vat for t in vat_sums), _ZERO)
     due = net + vat
     if rating.basis is PriceBasis.GROSS:
         due = sum((line.gross for line in lines if line.gross is not None), _ZERO)
@@ -149,7 +144,7 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
         period_start=start,
         period_end=end,
         lines=tuple(lines),
-        tax_lines=taxes,
+        tax_lines=vat_sums,
         total_net=net,
         total_vat=vat,
         total_gross=net + vat,
@@ -164,7 +159,22 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
         output=account.output,
         buyer_reference=account.buyer_reference or account.buyer.id,
         order_number=account.order_number,
+        payment=account.payment,
+        direct_debit=account.direct_debit,
+        card=account.card,
+        prepaid=max(due, _ZERO) if account.payment is Payment.CARD else _ZERO,
+        cost_centre=_shared([one.cost_centre for one in shown], charges.fees) or account.cost_centre,
+        contract=_shared([one.contract for one in shown], charges.fees),
+        recipients=account.recipients,
+        cc=account.cc,
+        place=account.place,
+        equipment=account.equipment,
     )
+
+
+def _shared(values: Sequence[str], fees: Sequence[BaseFee]) -> str:
+    """Give what all that is charged has in common; base fees have none of it."""
+    return values[0] if values and not fees and len(set(values)) == 1 else ""
 
 
 def with_number(draft: InvoiceDraft, number: str) -> Invoice:
@@ -192,6 +202,9 @@ def _credit_note(draft: InvoiceDraft) -> InvoiceDraft:
         total_gross=-draft.total_gross,
         rounding=-draft.rounding,
         due=-draft.due,
+        direct_debit=None,
+        payment=Payment.TRANSFER,
+        card="",
     )
 
 
@@ -213,10 +226,7 @@ def _all_lines(
     for i, correction in enumerate(corrections, len(sessions)):
         lines += _correction_lines(i, correction, account)
     lines += [_fee_line(i, fee, account) for i, fee in enumerate(fees)]
-    if account.tax_case is TaxCase.STANDARD:
-        return lines
-    # A tariff without VAT and one with 0 % mean the same to whoever is not charged any.
-    return [replace(line, vat=line.vat or _NO_VAT) for line in lines]
+    return lines
 
 
 def _correction_lines(index: int, correction: Correction, account: Account) -> Iterator[InvoiceLine]:
@@ -344,17 +354,6 @@ def _shared_out(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     ]
 
 
-def _taxes(lines: Iterable[InvoiceLine], account: Account) -> Iterator[InvoiceTax]:
-    bases: dict[Decimal | None, Decimal] = defaultdict(lambda: _ZERO)
-    for line in lines:
-        bases[line.vat] += line.net
-    reason = account.tax_reason or _WORDS[account.language].get(account.tax_case, "")
-    for rate in sorted(bases, key=lambda vat: -1 if vat is None else vat, reverse=True):
-        category = _FREE.get(account.tax_case, "S" if rate else "Z")
-        vat = cents(Ratio(bases[rate] * (rate or _ZERO), Decimal(100)))
-        yield InvoiceTax(rate, category, bases[rate], vat, reason if category in _FREE.values() else "")
-
-
 def _proof(session: RatedSession, account: Account, preceding: Preceding | None = None) -> SessionProof:
     lines = session.rating.lines
     return SessionProof(
@@ -373,4 +372,9 @@ def _proof(session: RatedSession, account: Account, preceding: Preceding | None 
         interpolated=any(line.interpolated for line in lines),
         reasons=tuple(line.reason_en if account.language == "en" else line.reason_de for line in lines),
         preceding=preceding,
+        emi3_id=session.emi3_id,
+        meter_serial=session.meter_serial,
+        driver=session.driver,
+        contract=session.contract,
+        cost_centre=session.cost_centre,
     )

@@ -1,10 +1,12 @@
 """The self-check of a draft before a number is drawn: what fails is shown to a person, never issued half."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import fields
 from decimal import Decimal
 
+from backend.core.billing_profile import Payment, Place
 from backend.core.einvoice_check import einvoice_problems
 from backend.core.invoice import CREDIT_NOTE, InvoiceDraft, InvoiceLine, Party
 from backend.core.rounding import Ratio, cents
@@ -12,6 +14,8 @@ from backend.core.tariff import PriceBasis
 from shared.money import CENT
 
 _UNITS = ("KWH", "MIN", "HUR", "C62")
+_CARD = re.compile(r"\d{4,6}")
+_MANDATE_LENGTH = 35
 _TOLERANCE = Decimal("0.02")
 """Quantity times price may miss the line by so much (PEPPOL-EN16931-R120)."""
 
@@ -31,9 +35,11 @@ def problems(draft: InvoiceDraft) -> tuple[str, ...]:
     """Tell why a draft must not be issued; empty if it may."""
     return (
         *_parties(draft),
+        *_payment(draft),
         *_sessions(draft),
         *_fees(draft),
         *_corrections(draft),
+        *_about(draft),
         *(f"line {i}: {reason}" for i, line in enumerate(draft.lines, 1) for reason in _line(line, draft)),
         *sum_problems(draft),
         *einvoice_problems(draft),
@@ -71,6 +77,39 @@ def _parties(draft: InvoiceDraft) -> Iterator[str]:
         yield "it is due before it is issued"
 
 
+def _payment(draft: InvoiceDraft) -> Iterator[str]:
+    """Check what the way of paying needs (EN 16931 BG-16 to BG-19, BR-DE-24, BR-DE-25, BR-DE-30, BR-DE-31)."""
+    debit = draft.direct_debit
+    if draft.payment is Payment.DIRECT_DEBIT and debit is None:
+        yield "buyer: payment is direct_debit, but there is no mandate; enter one or choose another payment"
+    if (draft.payment is Payment.CARD) is not bool(_CARD.fullmatch(draft.card)):
+        yield "buyer: payment by card needs the last 4 to 6 digits of the card, and no other payment has them"
+    if debit:
+        if not is_iban(debit.iban):
+            yield "buyer: the IBAN of the mandate is not valid"
+        if not debit.creditor_id.strip():
+            yield "seller: the creditor identifier is missing; direct debits need it"
+        if not 1 <= len(debit.mandate.strip()) <= _MANDATE_LENGTH:
+            yield f"buyer: the mandate reference {debit.mandate!r} is not 1 to {_MANDATE_LENGTH} characters"
+    if draft.prepaid not in (Decimal(0), max(draft.due, Decimal(0))):
+        yield f"{draft.prepaid} was paid already, which is not all of {draft.due}"
+
+
+def _about(draft: InvoiceDraft) -> Iterator[str]:
+    """Check what the buyer sorts the invoice by, and where it was delivered to."""
+    for name in ("cost_centre", "contract", "equipment"):
+        yield from _unprintable(name, getattr(draft, name))
+    if place := draft.place:
+        for name in (field.name for field in fields(Place)):
+            yield from _unprintable(f"place of delivery: {name}", getattr(place, name))
+        for name in ("postcode", "city", "country"):
+            if not getattr(place, name).strip():
+                yield f"place of delivery {place.id or place.name}: {name} is missing"
+    for address in (*draft.recipients, *draft.cc):
+        if "@" not in address[1:-1]:
+            yield f"recipients: {address!r} is no e-mail address"
+
+
 def _party(role: str, party: Party, needed: tuple[str, ...]) -> Iterator[str]:
     for name in (field.name for field in fields(Party)):
         text = str(getattr(party, name))
@@ -104,7 +143,9 @@ def _sessions(draft: InvoiceDraft) -> Iterator[str]:
         inside = draft.period_start <= session.started_at.date() <= session.ended_at.date() <= draft.period_end
         if not (inside or session.preceding):
             yield f"session {session.transaction_id} lies outside the period"
-        for text in (session.charge_point, session.address, session.tariff_id, session.token):
+        texts = (session.charge_point, session.address, session.tariff_id, session.token)
+        more = (session.emi3_id, session.meter_serial, session.driver, session.contract, session.cost_centre)
+        for text in (*texts, *more):
             yield from _unprintable(f"session {session.transaction_id}: {text!a}", text)
 
 

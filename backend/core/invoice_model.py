@@ -7,6 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from backend.core.base_fee import BaseFee
+from backend.core.billing_profile import DirectDebit, Payment, Place
 from backend.core.rating import Item, Rating
 from backend.core.tariff import PriceBasis
 from shared.ids import IdToken
@@ -62,7 +63,11 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class RatedSession:
-    """A session that is to be billed. Times aware, registers in Wh."""
+    """A session that is to be billed. Times aware, registers in Wh.
+
+    What is empty is not known: `emi3_id` of the EVSE, `meter_serial`, `driver` (the name of who charged), `contract`,
+    and the `cost_centre` that bears it.
+    """
 
     cdr_id: int
     transaction_id: int
@@ -77,6 +82,11 @@ class RatedSession:
     tariff_id: str
     tariff_version: str
     rating: Rating
+    emi3_id: str = ""
+    meter_serial: str = ""
+    driver: str = ""
+    contract: str = ""
+    cost_centre: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,16 @@ class Account:
 
     `tax_reason` tells on the invoice why it bears no VAT; left empty, the case has its usual words. `buyer_reference`
     is the Leitweg-ID of a public body (BT-10), `order_number` the customer's order (BT-13).
+
+    Args:
+        direct_debit: what the payment `direct_debit` is collected by.
+        card: last 4 to 6 digits of the card that has paid, of the payment `card`.
+        cost_centre: the buyer's, for all of the invoice (BT-19).
+        recipients: where the invoice is sent; empty: to the buyer's e-mail address.
+        cc: who gets a copy.
+        place: where all of it was delivered to.
+        equipment: the charge point that all of it is about (BT-18).
+        standard_vat: per cent, charged on lines without VAT; None: they stay as they are.
     """
 
     seller: Party
@@ -131,6 +151,15 @@ class Account:
     tax_reason: str = ""
     buyer_reference: str = ""
     order_number: str = ""
+    payment: Payment = Payment.TRANSFER
+    direct_debit: DirectDebit | None = None
+    card: str = ""
+    cost_centre: str = ""
+    recipients: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    place: Place | None = None
+    equipment: str = ""
+    standard_vat: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +220,8 @@ class InvoiceTax:
 class SessionProof:
     """What lets the buyer check a session: times, registers, place, masked token, and the reason of each amount.
 
-    `preceding` is the invoice that charged the session before, None where this one is the first.
+    `preceding` is the invoice that charged the session before, None where this one is the first. For what may be empty
+    see `RatedSession`.
     """
 
     transaction_id: int
@@ -209,6 +239,11 @@ class SessionProof:
     interpolated: bool
     reasons: tuple[str, ...]
     preceding: Preceding | None = None
+    emi3_id: str = ""
+    meter_serial: str = ""
+    driver: str = ""
+    contract: str = ""
+    cost_centre: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +263,8 @@ class InvoiceDraft:
     """An invoice without its number. Times and dates are the seller's local ones.
 
     A credit note (381) has the signs of one: what the buyer gets back is positive. `preceding` names the invoices that
-    lines take something back of (BG-3). A `sample` is none that anyone has to pay.
+    lines take something back of (BG-3). A `sample` is none that anyone has to pay. `prepaid` is the part of `due` that
+    has been paid already (BT-113). For what may be empty see `Account`; `contract` is that of all sessions (BT-12).
     """
 
     type_code: str
@@ -257,6 +293,16 @@ class InvoiceDraft:
     buyer_reference: str = ""
     order_number: str = ""
     sample: bool = False
+    payment: Payment = Payment.TRANSFER
+    direct_debit: DirectDebit | None = None
+    card: str = ""
+    prepaid: Decimal = Decimal("0.00")
+    cost_centre: str = ""
+    contract: str = ""
+    recipients: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    place: Place | None = None
+    equipment: str = ""
 
     @property
     def owed(self) -> Decimal:

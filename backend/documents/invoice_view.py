@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from backend.core.billing_profile import Payment
+from backend.core.einvoice import payment_terms
 from backend.core.explain import day_text, number_text
 from backend.core.invoice import CREDIT_NOTE, FeeProof, Invoice, InvoiceLine, SessionProof
 from backend.core.tariff import PriceBasis
@@ -57,7 +59,7 @@ def _closing(invoice: Invoice) -> Iterator[str]:
     words = WORDS[invoice.language]
     yield from dict.fromkeys(f"{tax.reason}." for tax in invoice.tax_lines if tax.reason)
     yield words["see_proof" if invoice.sessions else "see_reasons"]
-    if invoice.due and invoice.type_code != CREDIT_NOTE:
+    if invoice.due > invoice.prepaid and invoice.type_code != CREDIT_NOTE:
         yield words["default"]
     yield words["thanks"]
 
@@ -180,6 +182,8 @@ def _payment(invoice: Invoice) -> Json:
     amount, due = money_text(invoice.due, invoice.currency, language), day_text(invoice.due_on, language)
     if invoice.type_code == CREDIT_NOTE:
         return {"text": words["refund"].format(amount=amount, due=due), "rows": [], "code": ""}
+    if invoice.payment is not Payment.TRANSFER:
+        return {"text": payment_terms(invoice), "rows": [], "code": ""}
     return {
         "text": words["payment"].format(amount=amount, due=due),
         "rows": [

@@ -23,10 +23,10 @@ from backend.store.invoices import (
     load_bearing,
     load_corrections,
     load_debtor,
-    load_sessions,
     unbilled,
     unfinished,
 )
+from backend.store.rated_sessions import load_sessions
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.config import setting

@@ -1,5 +1,6 @@
 """Invoices: what is to be billed, and the one commit that draws a number, freezes the document and orders its mail."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,6 +22,7 @@ from sqlalchemy import (
 )
 
 from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
+from backend.core.billing_profile import Payment
 from backend.core.invoice import (
     CREDIT_NOTE,
     Account,
@@ -30,7 +32,6 @@ from backend.core.invoice import (
     Output,
     Party,
     Preceding,
-    RatedSession,
     format_number,
     with_number,
 )
@@ -40,11 +41,11 @@ from backend.core.record import from_json, to_json
 from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.core.transaction import State
 from backend.store.issued import store_document
+from backend.store.rated_sessions import load_sessions
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
 from backend.store.tables import (
     cdr,
     cdr_correction,
-    charge_point,
     charging_transaction,
     customer,
     fee,
@@ -57,13 +58,10 @@ from backend.store.tables import (
     mail_outbox,
     operator,
     rating,
-    tariff_version,
     tax_evidence,
     unbilled_cdr,
     unbilled_fee,
 )
-from shared.ids import IdToken
-from shared.units import Wh
 
 _T = charging_transaction.c
 _TICK = timedelta(milliseconds=1)
@@ -191,6 +189,10 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
         tax_reason=row.customer_tax_reason,
         buyer_reference=row.customer_buyer_reference,
         order_number=row.customer_order_number,
+        payment=Payment(row.customer_payment),
+        card=row.customer_card,
+        cost_centre=row.customer_cost_centre,
+        recipients=tuple(json.loads(row.customer_recipients)),
     )
     evidence = load_evidence(connection, row.operator_id, customer_id)
     return Debtor(row.operator_id, row.customer_id, row.operator_invoice_prefix, account, status, evidence)
@@ -211,48 +213,6 @@ def load_evidence(connection: Connection, operator_id: str, customer_id: str) ->
         )
         for row in rows
     )
-
-
-def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedSession]:
-    """Read the sessions of CDRs as they were rated."""
-    p = charge_point.c
-    rows = connection.execute(
-        select(
-            charging_transaction,
-            cdr.c.id.label("cdr_id"),
-            rating.c.body,
-            tariff_version.c.tariff_id,
-            tariff_version.c.id.label("version"),
-            p.name,
-            p.street,
-            p.postcode,
-            p.city,
-        )
-        .join(cdr, cdr.c.transaction_id == _T.id)
-        .join(rating, rating.c.id == CURRENT_RATING)
-        .join(tariff_version, tariff_version.c.id == rating.c.tariff_version_id)
-        .join(charge_point, p.id == _T.charge_point_id)
-        .where(cdr.c.id.in_(cdr_ids))
-        .order_by(cdr.c.id)
-    )
-    return [
-        RatedSession(
-            cdr_id=row.cdr_id,
-            transaction_id=row.id,
-            charge_point=row.name,
-            address=f"{row.street}, {row.postcode} {row.city}",
-            evse_id=row.evse_id,
-            id_token=IdToken(row.id_token),
-            started_at=row.started_at,
-            ended_at=row.ended_at,
-            meter_start=Wh(row.meter_start),
-            meter_stop=Wh(row.meter_stop),
-            tariff_id=row.tariff_id,
-            tariff_version=row.version,
-            rating=from_json(Rating, row.body),
-        )
-        for row in rows
-    ]
 
 
 def load_corrections(connection: Connection, cdr_ids: Sequence[int]) -> list[Correction]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
+from backend.core.billing_profile import DirectDebit, Payment, Place
 from backend.core.invoice import (
     Charges,
     Correction,
@@ -45,6 +47,13 @@ PARTS: dict[str, Any] = {
             ]
         }
     ],
+}
+MANDATE = DirectDebit("DE98ZZZ09999999999", "M-2026-0001", "DE02120300000000202051")
+KNOWN: dict[str, Any] = {
+    "emi3_id": "DE*ACM*E0001",
+    "meter_serial": "1EMH0012345678",
+    "driver": "Erika Mustermann",
+    "contract": "V-2026-7",
 }
 BUSINESS = replace(BUYER, vat_id="ATU12345678", country="AT")
 
@@ -139,6 +148,24 @@ KINDS: dict[str, Callable[[Output], Invoice]] = {
             legal_note="Amtsgericht Charlottenburg, Geschäftsführung: Jutta Licht",
         ),
         buyer=replace(BUYER, vat_id="DE987654321"),
+    ),
+    "direct debit": lambda output: make(
+        Charges(sessions(2)), output=output, payment=Payment.DIRECT_DEBIT, direct_debit=MANDATE
+    ),
+    "paid by card": lambda output: make(Charges(sessions(2)), output=output, payment=Payment.CARD, card="4711"),
+    "payroll": lambda output: make(Charges(sessions(1)), output=output, payment=Payment.PAYROLL),
+    "one place with cost centres": lambda output: make(
+        Charges(tuple(replace(one, **KNOWN, cost_centre=f"47{i}") for i, one in enumerate(sessions(3)))),
+        output=output,
+        cost_centre="100",
+        equipment="CP-1",
+        place=Place("L-1", "Parkhaus Mitte", "Marktplatz 1", "14467", "Potsdam", "DE"),
+    ),
+    "net prices without the VAT of their tariff": lambda output: make(
+        Charges(sessions(2, DAY_NIGHT_NET)), output=output, tax_case=TaxCase.REVERSE_CHARGE, buyer=BUSINESS
+    ),
+    "VAT on net prices without": lambda output: make(
+        Charges(sessions(2, free(0))), output=output, standard_vat=Decimal(19)
     ),
     "a demonstration": lambda output: replace(make(Charges(sessions(1)), output=output), sample=True),
 }

@@ -63,7 +63,8 @@ def _compare(xml: bytes, document: Invoice) -> None:
     rounding = Decimal(read.text(f"{_SUM}RoundingAmount") or 0)
     assert net == sum(lines, Decimal(0)) == document.total_net
     assert vat == Decimal(read.text(f"{_SUM}TaxTotalAmount")) == document.total_vat
-    assert Decimal(read.text(f"{_SUM}DuePayableAmount")) == net + vat + rounding == document.due
+    prepaid = Decimal(read.text(f"{_SUM}TotalPrepaidAmount") or 0)
+    assert Decimal(read.text(f"{_SUM}DuePayableAmount")) + prepaid == net + vat + rounding == document.due
 
 
 def test_a_consumer_pays_what_was_promised_to_the_cent() -> None:
