@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backend.errors import BackendError
+from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.settings import Settings, load_settings
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
-from backend.tariff_commands import add_tariff_commands, run_tariff_command
+from backend.tariff_commands import Command, add_tariff_commands, run_tariff_command
 from backend.tariff_reports import COMMANDS as TARIFF_REPORTS
 from shared.config import ConfigError, settings_text
 from shared.ids import ChargePointId
@@ -25,6 +26,8 @@ examples:
   emops-backend check-config --config backend.toml
   emops-backend apply --config backend.toml fleet.toml
   emops-backend serve --config backend.toml
+  emops-backend backup --config backend.toml --keep 14 /var/backups/emops
+  emops-backend doctor --config backend.toml
   emops-backend transactions --config backend.toml --state held
   emops-backend tariff lint --power 150 tariff.json
   emops-backend ledger import --config backend.toml --trust CP-1.ledger.jsonl
@@ -74,6 +77,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return _import_ledger(settings, options)
         case "tariff":
             return run_tariff_command(options, settings)
+        case _:
+            command: Command = options.run_command
+            return command.run(options, settings)
     return 0
 
 
@@ -232,6 +238,10 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
         help="prove invoices, their numbers, e-invoices and hash chain; keep the head it tells",
     )
+    for command in MAINTENANCE_COMMANDS:
+        added = commands.add_parser(command.name, parents=[common], help=command.help)
+        command.arguments(added)
+        added.set_defaults(run_command=command)
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
     add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS, *PROFILE_COMMANDS), common)
     return parser

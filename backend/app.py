@@ -18,6 +18,7 @@ from backend.errors import ListenError
 from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
 from backend.settings import Settings
+from backend.store.backup import serving
 from backend.store.migrate import migrate
 from backend.store.writer import open_store
 from backend.web.pages import make_web
@@ -38,12 +39,14 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
     Raises:
         SchemaError: the database can't be used.
+        StoreError: another program serves it.
         ListenError: an address can't be listened on.
     """
-    done = migrate(settings.store.path)
-    if done.before != done.after:
-        log.info("database_migrated", path=settings.store.path, before=done.before or "nothing", after=done.after)
-    asyncio.run(_serve(settings, ready))
+    with serving(settings.store.path):
+        done = migrate(settings.store.path)
+        if done.before != done.after:
+            log.info("database_migrated", path=settings.store.path, before=done.before or "nothing", after=done.after)
+        asyncio.run(_serve(settings, ready))
 
 
 async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:

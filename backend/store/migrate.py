@@ -19,7 +19,8 @@ from sqlalchemy.pool import NullPool
 from backend.errors import SchemaError
 from backend.store.writer import set_up
 
-_FOLDER = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""The folder of the revisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def migrate(path: Path) -> Migration:
 
 def _upgrade(connection: Connection, path: Path) -> Migration:
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     revisions = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in revisions.walk_revisions()}
     head = revisions.get_current_head()
