@@ -6,6 +6,7 @@ BackendError
  |    +-- SchemaError      the file's schema does not fit this program; a person must act
  +-- ListenError           an address can't be listened on: taken, forbidden or not of this machine
  +-- ApplyError            the file of settings to apply is wrong; nothing was changed
+ +-- MailError             a letter can't be made or sent again; the text says why
  +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
@@ -39,6 +40,10 @@ class ListenError(BackendError):
 
 class ApplyError(BackendError):
     """The settings to apply are wrong. Nothing was changed."""
+
+
+class MailError(BackendError):
+    """A letter can't be made, or not be sent again. Nothing was changed."""
 
 
 class ReportError(BackendError):

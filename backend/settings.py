@@ -7,7 +7,7 @@ from pathlib import Path
 from backend.csms.server import OcppSettings
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.live_price import LivePriceSettings
-from backend.jobs.send_mail import MailSettings
+from backend.jobs.relay import MailSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
 from shared.ids import Secret
 

@@ -99,7 +99,7 @@ class SignedValueOut:
 class InvoiceOut:
     """An invoice (`type_code` 380), or a credit note (381), whose totals are negative.
 
-    `mail_state` is pending, sent or failed; empty where no mail was asked for.
+    `mail_state` is queued, sending, sent, retry, bounced or failed; empty where no mail was asked for.
     """
 
     id: int

@@ -69,6 +69,9 @@ class Renderer:
         except TimeoutError:
             worker.kill()
             return await worker.wait()
+        except asyncio.CancelledError:
+            worker.kill()
+            raise
 
     async def _ask(self, job: bytes) -> tuple[dict[str, object], bytes]:
         if self._worker is None:

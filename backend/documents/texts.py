@@ -74,18 +74,6 @@ WORDS: dict[str, dict[str, str]] = {
         "page": "Seite {page} von {pages}",
         "vat_id": "USt-IdNr.",
         "tax_number": "Steuernr.",
-        "mail_subject": "Rechnung {number} von {seller}",
-        "mail_subject_credit": "Rechnungskorrektur {number} von {seller}",
-        "mail": "Guten Tag {buyer},\n\n"
-        "im Anhang finden Sie die Rechnung {number} über {amount} für {what} vom {start} bis {end}.\n"
-        "Zahlbar bis {due}.\n\n"
-        "Mit freundlichen Grüßen\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
-        "mail_sessions": "Ihre Ladevorgänge",
-        "mail_fees": "Ihren Tarif",
-        "mail_credit": "Guten Tag {buyer},\n\n"
-        "im Anhang finden Sie die Rechnungskorrektur {number} zu {preceding}.\n"
-        "Wir erstatten Ihnen {amount} bis zum {due}.\n\n"
-        "Mit freundlichen Grüßen\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
         "sample": "MUSTER / SAMPLE",
         "sample_note": "Vorführung mit beschleunigter Zeit – keine Rechnung im Sinne des Umsatzsteuergesetzes",
     },
@@ -157,18 +145,6 @@ WORDS: dict[str, dict[str, str]] = {
         "page": "Page {page} of {pages}",
         "vat_id": "VAT ID",
         "tax_number": "Tax no.",
-        "mail_subject": "Invoice {number} from {seller}",
-        "mail_subject_credit": "Credit note {number} from {seller}",
-        "mail": "Hello {buyer},\n\n"
-        "attached is invoice {number} of {amount} for {what} from {start} to {end}.\n"
-        "Payable by {due}.\n\n"
-        "Kind regards\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
-        "mail_sessions": "your charging sessions",
-        "mail_fees": "your tariff",
-        "mail_credit": "Hello {buyer},\n\n"
-        "attached is the credit note {number} on {preceding}.\n"
-        "We refund {amount} by {due}.\n\n"
-        "Kind regards\n{seller}\n{street}, {postcode} {city}\n{phone}\n{email}\n",
         "sample": "MUSTER / SAMPLE",
         "sample_note": "Demonstration in accelerated time – not an invoice for tax purposes",
     },

@@ -13,7 +13,9 @@ from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import Recomputer
-from backend.jobs.send_mail import Mailer, MailSettings
+from backend.jobs.relay import MailSettings
+from backend.jobs.render_invoices import InvoiceRenderer
+from backend.jobs.send_mail import Mailer
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.config import ClockSettings
@@ -57,7 +59,7 @@ class JobSettings(Protocol):
 async def run_jobs(
     store: Store, clock: Clock, settings: JobSettings, *, prices: LivePrices, send: Send, is_free: IsFree
 ) -> None:
-    """Rate, tell, invoice, mail and prove until cancelled. Cancelling is safe: what was begun comes again.
+    """Rate, tell, invoice, render, mail and prove until cancelled. Cancelling is safe: what was begun comes again.
 
     Args:
         store: whose data.
@@ -71,6 +73,7 @@ async def run_jobs(
     teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
     recomputer = Recomputer(store, clock)
     issuer = InvoiceIssuer(store, clock, settings.billing, sample=settings.clock.lapse_rate != 1.0)
+    renderer = InvoiceRenderer(store, clock, settings.clock.lapse_rate)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
 
     async def rating() -> None:
@@ -80,6 +83,7 @@ async def run_jobs(
         ("rate_ended", rating),
         ("live_price", teller.run),
         ("issue_invoices", issuer.run),
+        ("render_invoices", renderer.run),
         ("send_mail", mailer.run),
         ("recompute_ratings", recomputer.run),
     )

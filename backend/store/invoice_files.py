@@ -1,13 +1,19 @@
-"""The files of an invoice, as they are downloaded."""
+"""The files of an invoice: its PDF, which is rendered once, and its e-invoice; as they are mailed and downloaded."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, update
 
-from backend.store.tables import invoice, invoice_document, mail_outbox
+from backend.core.chain import ChainKind
+from backend.core.invoice import Invoice
+from backend.core.record import from_json
+from backend.store.chain import append
+from backend.store.tables import invoice, invoice_document, invoice_pdf
 
-_COLUMNS = {"pdf": mail_outbox.c.attachment, "xml": invoice_document.c.xml}
+_P = invoice_pdf.c
+_COLUMNS = {"pdf": _P.content, "xml": invoice_document.c.xml}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,16 @@ class InvoiceFile:
     media_type: str
     disposition: str
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """An invoice that waits to be rendered, with its e-invoice if it has one; `tries` counts those that failed."""
+
+    invoice_id: int
+    invoice: Invoice
+    xml: bytes | None
+    tries: int
 
 
 def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile | None:
@@ -29,20 +45,54 @@ def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile 
         number: of the invoice.
         kind: `pdf`, or `xml` for the e-invoice.
     """
-    i = invoice.c
-    query = (
-        select(_COLUMNS[kind])
-        .select_from(
-            invoice.outerjoin(mail_outbox, mail_outbox.c.invoice_id == i.id).outerjoin(
-                invoice_document, invoice_document.c.invoice_id == i.id
-            )
-        )
-        .where(i.number == number)
-        .order_by(i.id.desc())
-        .limit(1)
-    )
-    content = connection.scalar(query)
+    newest = select(func.max(invoice.c.id)).where(invoice.c.number == number)
+    invoice_id = connection.scalar(newest)
+    content = None if invoice_id is None else read_content(connection, invoice_id, kind)
     if content is None:
         return None
     name = quote(f"{number}.{kind}", safe="")
     return InvoiceFile(f"application/{kind}", f"attachment; filename*=UTF-8''{name}", content)
+
+
+def read_content(connection: Connection, invoice_id: int, kind: str) -> bytes | None:
+    """Read a file of an invoice, `pdf` or `xml`; None if it is not there, or not yet."""
+    column = _COLUMNS[kind]
+    content: bytes | None = connection.scalar(select(column).where(column.table.c.invoice_id == invoice_id))
+    return content
+
+
+def unrendered(connection: Connection, now: datetime, limit: int = 100) -> list[Rendering]:
+    """List the invoices whose rendering is due, in the order in which they were issued."""
+    query = (
+        select(_P.invoice_id, _P.tries, invoice.c.body, invoice_document.c.xml)
+        .join(invoice, invoice.c.id == _P.invoice_id)
+        .outerjoin(invoice_document, invoice_document.c.invoice_id == _P.invoice_id)
+        .where(_P.content.is_(None), _P.next_at <= now)
+        .order_by(_P.invoice_id)
+        .limit(limit)
+    )
+    return [
+        Rendering(row.invoice_id, from_json(Invoice, row.body), row.xml, row.tries) for row in connection.execute(query)
+    ]
+
+
+def next_rendering(connection: Connection) -> datetime | None:
+    """Tell when the next rendering falls due, None if there is none."""
+    return connection.execute(select(func.min(_P.next_at)).where(_P.content.is_(None))).scalar()
+
+
+def keep_pdf(connection: Connection, invoice_id: int, pdf: bytes, now: datetime) -> bool:
+    """Keep and chain a PDF; False if there was one already: of two renderings the first one counts."""
+    waits = update(invoice_pdf).where(_P.invoice_id == invoice_id, _P.content.is_(None))
+    if connection.execute(waits.values(content=pdf, last_error="")).rowcount != 1:
+        return False
+    owner = select(invoice.c.operator_id, invoice.c.number).where(invoice.c.id == invoice_id)
+    operator_id, number = connection.execute(owner).one()
+    append(connection, operator_id, ChainKind.PDF, number, pdf, now)
+    return True
+
+
+def postpone_pdf(connection: Connection, invoice_id: int, until: datetime, reason: str) -> None:
+    """Note why a rendering failed and when the next try is due."""
+    values = {"tries": _P.tries + 1, "next_at": until, "last_error": reason}
+    connection.execute(update(invoice_pdf).where(_P.invoice_id == invoice_id, _P.content.is_(None)).values(values))

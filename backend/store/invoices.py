@@ -40,6 +40,7 @@ from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.core.transaction import State
+from backend.store.invoice_mail import order_delivery
 from backend.store.issued import store_document
 from backend.store.rated_sessions import load_sessions
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
@@ -55,7 +56,6 @@ from backend.store.tables import (
     invoice_correction,
     invoice_fee,
     invoice_series,
-    mail_outbox,
     operator,
     rating,
     tax_evidence,
@@ -278,7 +278,8 @@ def issue(connection: Connection, debtor: Debtor, draft: InvoiceDraft, bears: Be
     invoice_id = stored.scalar_one()
     store_document(connection, invoice_id, row, document)
     _mark_billed(connection, bears, invoice_id)
-    _order_mail(connection, debtor.operator_id, invoice_id, document, now)
+    who = {"operator_id": debtor.operator_id, "customer_id": debtor.customer_id}
+    order_delivery(connection, invoice_id, document, **who, now=now)
     return document
 
 
@@ -298,21 +299,6 @@ def _row(debtor: Debtor, document: Invoice, now: datetime) -> dict[str, object]:
         "total_gross": sign * document.due,
         "body": to_json(document),
     }
-
-
-def _order_mail(connection: Connection, operator_id: str, invoice_id: int, document: Invoice, now: datetime) -> None:
-    domain = document.seller.email.rpartition("@")[2]
-    connection.execute(
-        insert(mail_outbox).values(
-            invoice_id=invoice_id,
-            message_id=f"<{document.number}.{operator_id}@{domain}>",
-            recipient=document.buyer.email,
-            state="pending",
-            attempts=0,
-            next_try_at=now,
-            last_error="",
-        )
-    )
 
 
 def _stands(connection: Connection, bears: Bearing) -> bool:

@@ -18,8 +18,8 @@ from backend.store.tables import (
     chain,
     invoice,
     invoice_document,
+    invoice_pdf,
     invoice_series,
-    mail_outbox,
     tariff_version,
 )
 
@@ -88,9 +88,9 @@ def read_kept(connection: Connection, operator_id: str) -> Iterator[Kept]:
         (v.tariff_id + "@" + v.id).label("ref"), sql_cast(v.body, LargeBinary).label("content"), v.operator_id
     ).where(v.operator_id == operator_id)
     pdfs = (
-        select(invoice.c.number.label("ref"), mail_outbox.c.attachment.label("content"), invoice.c.operator_id)
-        .join(mail_outbox, mail_outbox.c.invoice_id == invoice.c.id)
-        .where(invoice.c.operator_id == operator_id, mail_outbox.c.attachment.is_not(None))
+        select(invoice.c.number.label("ref"), invoice_pdf.c.content.label("content"), invoice.c.operator_id)
+        .join(invoice_pdf, invoice_pdf.c.invoice_id == invoice.c.id)
+        .where(invoice.c.operator_id == operator_id, invoice_pdf.c.content.is_not(None))
     )
     for kind, contents in ((ChainKind.TARIFF_VERSION, tariffs.subquery()), (ChainKind.PDF, pdfs.subquery())):
         c, mine = contents.c, (chain.c.operator_id == contents.c.operator_id) & (chain.c.kind == kind.value)

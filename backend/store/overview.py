@@ -1,5 +1,6 @@
 """What people look at: charge points, transactions and invoices as one reads them. Queries only."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, or_, select, union
 
+from backend.core.letter import Purpose
 from backend.store.ratings import CURRENT_RATING
 from backend.store.tables import (
     cdr,
@@ -20,7 +22,8 @@ from backend.store.tables import (
     invoice_cdr,
     invoice_correction,
     invoice_document,
-    mail_outbox,
+    invoice_pdf,
+    letter,
     meter_value,
     operator,
     rating,
@@ -173,8 +176,8 @@ class TransactionDetail:
 class InvoiceSummary:
     """An invoice and how its mail fares.
 
-    `type_code` is 380, or 381 of a credit note, whose totals are negative; `mail_state` is pending | sent | failed, or
-    empty without a mail.
+    `type_code` is 380, or 381 of a credit note, whose totals are negative; `mail_state` is that of its newest letter
+    (`backend.core.letter.State`), or empty without one; `letter_id` is the letter.
     """
 
     id: int
@@ -187,6 +190,7 @@ class InvoiceSummary:
     currency: str
     total_net: Decimal
     total_gross: Decimal
+    letter_id: int | None
     mail_state: str
     recipient: str
     attempts: int
@@ -439,17 +443,22 @@ def _charge_point(row: Row[Any], evses: Sequence[EvseSummary]) -> ChargePointSum
 
 
 def _invoice_query() -> Select[Any]:
-    i, m, d = invoice, mail_outbox, invoice_document
+    i, m, d, p = invoice, letter, invoice_document, invoice_pdf
+    any_ = letter.alias()
+    newest = select(func.max(any_.c.id)).where(
+        any_.c.operator_id == i.c.operator_id, any_.c.purpose == Purpose.INVOICE.value, any_.c.document == i.c.number
+    )
     return select(
         *(i.c[name] for name in ("id", "number", "type_code", "issued_at", "period_start", "period_end", "currency")),
         *(i.c.total_net, i.c.total_gross, customer.c.name.label("customer")),
-        *(m.c.state, m.c.recipient, m.c.attempts, m.c.sent_at, m.c.last_error),
-        m.c.attachment.is_not(None).label("has_pdf"),
+        *(m.c.id.label("letter_id"), m.c.state, m.c.recipients, m.c.tries, m.c.sent_at, m.c.last_text),
+        *(p.c.content.is_not(None).label("has_pdf"), p.c.last_error.label("pdf_error")),
         d.c.invoice_id.label("xml_of"),
     ).select_from(
         i.join(customer, customer.c.id == i.c.customer_id)
-        .outerjoin(m, m.c.invoice_id == i.c.id)
+        .outerjoin(m, m.c.id == newest.scalar_subquery())
         .outerjoin(d, d.c.invoice_id == i.c.id)
+        .outerjoin(p, p.c.invoice_id == i.c.id)
     )
 
 
@@ -466,10 +475,11 @@ def _invoice(row: Row[Any]) -> InvoiceSummary:
         total_net=row.total_net,
         total_gross=row.total_gross,
         mail_state=row.state or "",
-        recipient=row.recipient or "",
-        attempts=row.attempts or 0,
+        letter_id=row.letter_id,
+        recipient=", ".join(json.loads(row.recipients)["to"]) if row.recipients else "",
+        attempts=row.tries or 0,
         sent_at=row.sent_at,
-        last_error=row.last_error or "",
+        last_error=row.last_text or row.pdf_error or "",
         has_pdf=bool(row.has_pdf),
         has_xml=row.xml_of is not None,
     )

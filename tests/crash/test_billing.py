@@ -24,6 +24,7 @@ from tests.unit.backend.billing_store import (
     invoices,
     open_mailbox,
     outbox,
+    rendered,
     run_all_jobs,
     transactions,
 )
@@ -77,12 +78,13 @@ async def _check(path: Path, box: Mailbox) -> None:
         assert billed == [1, 2]
         mails = await outbox(store)
         assert [mail.state for mail in mails] == ["sent", "sent"]
+        pdfs = await rendered(store)
         assert [good for good, _ in await store.read(lambda connection: list(verify(connection)))] == [True]
     # At least once each: a mailbox tells repeats by their Message-ID, and they bring the very same PDF.
     assert set(box.message_ids) == {mail.message_id for mail in mails}
     assert len(box.mails) - len(mails) in (0, 1)
     attached = {(mail["Message-ID"], next(mail.iter_attachments()).get_content()) for mail in box.mails}
-    assert attached == {(mail.message_id, bytes(mail.attachment)) for mail in mails}
+    assert attached == {(mail.message_id, pdf) for mail, pdf in zip(mails, pdfs, strict=True)}
 
 
 async def _story(path: Path, steps: int) -> bool:

@@ -69,7 +69,7 @@ async def check(path: Path) -> None:
         )
         assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_cdr")).scalar()) == 0
         assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM unbilled_fee")).scalar()) == 0
-        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM mail_outbox")).scalar()) == 3
+        assert await store.read(lambda unit: unit.execute(text("SELECT count(*) FROM letter")).scalar()) == 3
         # To a cent: net prices are taxed once for each document.
         assert abs(sum(row.total_gross for row in rows) - right - 2 * Decimal("5.94")) <= Decimal("0.01")
 

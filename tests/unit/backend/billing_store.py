@@ -19,7 +19,9 @@ from backend.core.rating import Policy
 from backend.core.tariff import canonical, version_id
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
-from backend.jobs.send_mail import Mailer, MailSettings
+from backend.jobs.relay import MailSettings
+from backend.jobs.render_invoices import InvoiceRenderer
+from backend.jobs.send_mail import Mailer
 from backend.store.chain import append
 from backend.store.migrate import migrate
 from backend.store.tables import (
@@ -28,7 +30,8 @@ from backend.store.tables import (
     customer,
     id_token,
     invoice,
-    mail_outbox,
+    invoice_pdf,
+    letter,
     meter_value,
     operator,
     tariff_version,
@@ -192,7 +195,14 @@ async def invoices(store: Store) -> list[Any]:
 
 
 async def outbox(store: Store) -> list[Any]:
-    return await store.read(lambda connection: list(connection.execute(select(mail_outbox).order_by(mail_outbox.c.id))))
+    """Give the letters, oldest first."""
+    return await store.read(lambda connection: list(connection.execute(select(letter).order_by(letter.c.id))))
+
+
+async def rendered(store: Store) -> list[bytes | None]:
+    """Give the PDFs of the invoices in their order."""
+    query = select(invoice_pdf.c.content).order_by(invoice_pdf.c.invoice_id)
+    return await store.read(lambda connection: list(connection.scalars(query)))
 
 
 @dataclass
@@ -239,7 +249,13 @@ async def open_mailbox(box: Mailbox) -> AsyncIterator[Mailbox]:
 
 
 def mail_settings(box: Mailbox, **changes: Any) -> MailSettings:
-    values: dict[str, Any] = {"host": "127.0.0.1", "port": box.port, "security": "none", "timeout_s": 5.0}
+    values: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": box.port,
+        "security": "none",
+        "timeout_s": 5.0,
+        "per_minute": 0.0,
+    }
     return MailSettings(**(values | changes))
 
 
@@ -247,4 +263,15 @@ async def run_all_jobs(store: Store, clock: Clock, box: Mailbox, billing: Billin
     """Run each job once, in the order of the chain."""
     await rate_ended(store, clock, Policy())
     await InvoiceIssuer(store, clock, billing or BillingSettings()).run()
-    await Mailer(store, clock, mail_settings(box), lapse_rate=1.0).run()
+    await send_letters(store, clock, mail_settings(box))
+
+
+async def send_letters(store: Store, clock: Clock, settings: MailSettings, lapse_rate: float = 1.0) -> datetime | None:
+    """Render and send what is due, once."""
+    await InvoiceRenderer(store, clock, lapse_rate).run()
+    return await make_mailer(store, clock, settings, lapse_rate).run()
+
+
+def make_mailer(store: Store, clock: Clock, settings: MailSettings, lapse_rate: float = 1.0) -> Mailer:
+    """Give a mailer whose pauses are as long as they are told."""
+    return Mailer(store, clock, settings, lapse_rate, jitter=lambda: 0.0)

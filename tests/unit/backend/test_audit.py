@@ -118,7 +118,7 @@ def test_the_einvoice_is_stored_with_its_invoice(database: Path) -> None:
             "RE-2026-000003: the chain has it, but it is gone",
         ),
         (
-            ["UPDATE mail_outbox SET attachment = x'00' WHERE invoice_id = 1"],
+            ["UPDATE invoice_pdf SET content = x'00' WHERE invoice_id = 1"],
             "invoice.pdf RE-2026-000001 is not in the chain",
         ),
         (["UPDATE invoice_series SET last_number = 4"], "numbers of kind invoice in 2026: of 1 to 4 there is no 4"),

@@ -71,7 +71,7 @@ def test_an_invoice_is_found_by_its_number_slashes_too(place: Installation) -> N
         invoice = client.get("/api/v1/invoices/RE/2026/3").json()
     assert invoice["lines"] is None
     summary = invoice["summary"]
-    assert (summary["number"], summary["mail_state"], summary["has_pdf"]) == ("RE/2026/3", "pending", False)
+    assert (summary["number"], summary["mail_state"], summary["has_pdf"]) == ("RE/2026/3", "queued", False)
     assert summary["total_net"] == "7.87"
 
 

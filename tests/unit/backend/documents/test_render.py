@@ -10,7 +10,8 @@ from pypdf import PdfReader
 
 from backend.core.invoice import Charges, Correction, Invoice, Preceding, draft_documents, draft_invoice, with_number
 from backend.core.invoice_check import is_printable, problems
-from backend.documents.mail_message import invoice_mail
+from backend.core.letter import invoice_letter
+from backend.documents.letter_templates import LetterTemplates
 from backend.documents.render import RenderError, open_renderer
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
 
@@ -116,12 +117,10 @@ def test_a_base_fee_alone_is_an_invoice_with_its_span_and_reason() -> None:
 
 def test_mails_tell_a_credit_note_from_an_invoice() -> None:
     def mail(invoice: Invoice) -> tuple[str, str]:
-        message = invoice_mail(
-            invoice, b"%PDF", None, message_id="<1@example.com>", sender="a@b.c", recipient="d@e.f", at=EVENING
-        )
-        body = message.get_body()
-        assert body is not None
-        return message["Subject"], body.get_content()
+        order = invoice_letter("acme", 1, invoice, ("erika@example.com",))
+        sender = {"name": invoice.seller.name, "street": "", "postcode": "", "city": "", "phone": "", "email": ""}
+        written = LetterTemplates().write("acme", order.language, "invoice", order.values, sender=sender)
+        return written.subject, written.text
 
     subject, body = mail(document("de", Charges(corrections=(corrected(),)), "RE-K-2026-000001"))
     assert subject == "Rechnungskorrektur RE-K-2026-000001 von Stadtlicht Laden GmbH"

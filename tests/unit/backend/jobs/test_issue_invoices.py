@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -51,8 +52,8 @@ def test_day_is_billed_on_one_invoice_with_its_mail(tmp_path: Path) -> None:
         assert document.seller == SELLER
         assert (row.period_start, row.period_end) == (EVENING - timedelta(hours=5), EVENING + timedelta(minutes=150))
         (mail,) = await outbox(store)
-        assert (mail.state, mail.recipient) == ("pending", "erika@example.com")
-        assert mail.message_id == "<RE-2026-000001.acme@example.com>"
+        assert (mail.state, json.loads(mail.recipients)["to"]) == ("queued", ["erika@example.com"])
+        assert mail.message_id == "<inv.RE-2026-000001.1.66333966@example.com>"
 
     with_store(tmp_path, check)
 

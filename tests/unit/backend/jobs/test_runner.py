@@ -11,8 +11,8 @@ from backend.core.rating import Policy
 from backend.errors import NotConnectedError, StoreError
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.live_price import LivePrices, LivePriceSettings
+from backend.jobs.relay import MailSettings
 from backend.jobs.runner import run_jobs
-from backend.jobs.send_mail import MailSettings
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.config import ClockSettings
@@ -72,7 +72,7 @@ def test_commit_wakes_the_chain_and_the_end_of_the_day_bills_it(tmp_path: Path) 
             await asyncio.sleep(0.5)  # the issuer has seen the CDR and sleeps until one o'clock
             clock.advance(3600)
             await until(store, mailed)
-            assert box.message_ids == ["<RE-2026-000001.acme@example.com>"]
+            assert box.message_ids == ["<inv.RE-2026-000001.1.66333966@example.com>"]
             jobs.cancel()
             await asyncio.gather(jobs, return_exceptions=True)
 

@@ -88,7 +88,8 @@ def _rows() -> dict[str, list[Row]]:
         "cdr": [_cdr()],
         "invoice": _invoices(),
         "invoice_cdr": [{"cdr_id": 1, "invoice_id": 1}],
-        "mail_outbox": _mails(),
+        "invoice_pdf": _pdfs(),
+        "letter": _letters(),
     }
 
 
@@ -375,23 +376,39 @@ def _invoices() -> list[Row]:
     ]
 
 
-def _mails() -> list[Row]:
-    rows: list[tuple[int, str, datetime | None, str, bytes | None]] = [
-        (1, "sent", NOW - timedelta(hours=1), "", PDF),
-        (2, "failed", None, "mail.example.com refused the recipient: 550 no such user", PDF),
-        (3, "pending", None, "", None),
+def _pdfs() -> list[Row]:
+    return [{"invoice_id": number, "content": pdf, "next_at": NOW} for number, pdf in ((1, PDF), (2, PDF), (3, None))]
+
+
+def _letters() -> list[Row]:
+    rows: list[tuple[str, str, datetime | None, int, str]] = [
+        (INVOICE, "sent", NOW - timedelta(hours=1), 250, "2.0.0 taken"),
+        ("RE-2026-000002", "bounced", None, 550, "5.1.1 no such user"),
+        ("RE/2026/3", "queued", None, 0, ""),
     ]
+    values = {"customer": "Möbel Muster GmbH", "credit": False, "sessions": True, "preceding": [], "amount": "12.34"}
+    values |= {"currency": "EUR", "start": "2026-10-01", "end": "2026-10-26", "due": "2026-11-10", "sample": False}
     return [
         {
-            "invoice_id": number,
-            "message_id": f"<{number}@example.com>",
-            "recipient": "rechnung@example.com",
+            "key": number,
+            "operator_id": "op",
+            "purpose": "invoice",
+            "document": number,
+            "generation": 1,
+            "recipients": json.dumps({"to": ["rechnung@example.com"], "cc": [], "name": "Möbel Muster GmbH"}),
+            "language": "de",
+            "template": "invoice",
+            "body": json.dumps(values | {"number": number}),
             "state": state,
-            "attempts": 1,
-            "next_try_at": NOW,
+            "tries": 1,
+            "next_at": NOW,
+            "last_code": code,
+            "last_text": text,
+            "settled": "{}",
+            "message_id": f"<{number}@example.com>",
+            "token": f"{position:016x}",
+            "created_at": NOW - timedelta(hours=2),
             "sent_at": sent_at,
-            "last_error": error,
-            "attachment": pdf,
         }
-        for number, state, sent_at, error, pdf in rows
+        for position, (number, state, sent_at, code, text) in enumerate(rows)
     ]

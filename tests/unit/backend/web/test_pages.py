@@ -147,7 +147,7 @@ def test_an_invoice_shows_lines_totals_and_the_state_of_its_mail(place: Installa
     assert "Ladestrom (06:00–22:00 Uhr) 2 25.10.2026 9,845 kWh 0,49 € 4,82 €" in text
     assert "Zahlbetrag 9,36 €" in text
     assert "versendet an rechnung@example.com, am 27.10.2026, 15:42" in text
-    assert "1 Versuche, zuletzt: mail.example.com refused the recipient: 550 no such user" in failed
+    assert "1 Versuche, zuletzt: 5.1.1 no such user" in failed
     assert "Das PDF wird gerade erstellt." in pending
 
 
