@@ -165,8 +165,6 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
         prepaid=max(due, _ZERO) if account.payment is Payment.CARD else _ZERO,
         cost_centre=_shared([one.cost_centre for one in shown], charges.fees) or account.cost_centre,
         contract=_shared([one.contract for one in shown], charges.fees),
-        recipients=account.recipients,
-        cc=account.cc,
         place=account.place,
         equipment=account.equipment,
     )

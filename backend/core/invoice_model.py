@@ -132,8 +132,6 @@ class Account:
         direct_debit: what the payment `direct_debit` is collected by.
         card: last 4 to 6 digits of the card that has paid, of the payment `card`.
         cost_centre: the buyer's, for all of the invoice (BT-19).
-        recipients: where the invoice is sent; empty: to the buyer's e-mail address.
-        cc: who gets a copy.
         place: where all of it was delivered to.
         equipment: the charge point that all of it is about (BT-18).
         standard_vat: per cent, charged on lines without VAT; None: they stay as they are.
@@ -155,8 +153,6 @@ class Account:
     direct_debit: DirectDebit | None = None
     card: str = ""
     cost_centre: str = ""
-    recipients: tuple[str, ...] = ()
-    cc: tuple[str, ...] = ()
     place: Place | None = None
     equipment: str = ""
     standard_vat: Decimal | None = None
@@ -299,8 +295,6 @@ class InvoiceDraft:
     prepaid: Decimal = Decimal("0.00")
     cost_centre: str = ""
     contract: str = ""
-    recipients: tuple[str, ...] = ()
-    cc: tuple[str, ...] = ()
     place: Place | None = None
     equipment: str = ""
 

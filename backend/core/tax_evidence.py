@@ -44,13 +44,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A document that proves a tax case: the customer's, or the operator's own. Local days; no `last`: no end."""
+    """A document that proves a tax case: the customer's, or the operator's own. Local days; no `last`: no end.
+
+    `id` is that of its row.
+    """
 
     kind: Kind
     own: bool
     reference: str
     first: date
     last: date | None
+    id: int = 0
 
     def holds(self, day: date) -> bool:
         """Tell whether it is valid on a day."""

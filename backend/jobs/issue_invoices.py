@@ -1,32 +1,24 @@
 """Job: issue the invoices of closed billing periods, and the credit notes of what was charged too much.
 
-A draft that fails its self-check is blocked: it is logged once, `due_drafts` shows it, and no number is drawn.
+A draft that fails its self-check is blocked: it is stored with its reasons, logged once and tried again whenever
+something has changed; no number is drawn, and the others go out. The same run is made by hand with `issue_due`.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 
 from sqlalchemy import Connection
 
-from backend.core.billing_period import Source, Unbilled, plan_invoices
-from backend.core.invoice import Charges, Invoice, InvoiceDraft, draft_documents
-from backend.core.invoice_check import problems
-from backend.core.tariff import PriceBasis
+from backend.core.billing_period import Group, days_of, plan_invoices
+from backend.core.invoice_run import Carried, DraftKey, Sifted, sift, slot_of
 from backend.jobs.base_fees import BaseFees
-from backend.store.fees import load_fees
-from backend.store.invoices import (
-    Bearing,
-    Debtor,
-    issue,
-    load_bearing,
-    load_corrections,
-    load_debtor,
-    unbilled,
-    unfinished,
-)
-from backend.store.rated_sessions import load_sessions
+from backend.store.invoice_drafts import DueDraft, Issued, Waiting, draft_group, is_kept, issue_draft, keep_waiting
+from backend.store.invoices import load_debtor
+from backend.store.tax_reminders import keep_reminded, new_reminders
+from backend.store.unbilled import thresholds, unbilled, unfinished
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.config import setting
@@ -39,6 +31,7 @@ log = Log(__name__)
 class BillingSettings:
     """When invoices are issued. All times are world time."""
 
+    automatic: bool = setting(True, help="issue what is due by itself; else a person does, on the page or by command")
     grace_s: float = setting(
         3600.0,
         unit="s",
@@ -52,17 +45,48 @@ class BillingSettings:
         maximum=60,
         help="wait at most so long after a period for a customer's sessions that still run or are not rated yet",
     )
+    carry_days: int = setting(
+        92,
+        unit="days",
+        minimum=0,
+        maximum=180,
+        help="carry amounts below a customer's threshold forward at most so long, and never beyond the end of the year",
+    )
+    standard_vat_percent: int = setting(
+        19, unit="%", minimum=0, maximum=30, help="VAT where a customer's evidence of another tax case is missing"
+    )
     flat_needs_energy: bool = setting(True, help="waive the start fee of a session in which no energy flowed")
+
+    @property
+    def standard_vat(self) -> Decimal:
+        """VAT in per cent."""
+        return Decimal(self.standard_vat_percent)
 
 
 @dataclass(frozen=True, slots=True)
-class DueDraft:
-    """A draft that is due, with what it charges. It is issued unless `problems` names why not."""
+class Periods:
+    """What a run works on: what is due, what is carried forward, what is not due yet and since when it will be."""
 
-    debtor: Debtor
-    draft: InvoiceDraft
-    bears: Bearing
-    problems: tuple[str, ...]
+    sifted: Sifted
+    later: Sequence[tuple[datetime, Group]]
+
+    @property
+    def next_at(self) -> datetime | None:
+        """Tell when something falls due by time alone."""
+        times = [*(at for at, _ in self.later), *(one.latest for one in self.sifted.carried)]
+        return min(times, default=None)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did. `ready` are drafts that nothing keeps from being issued, in a run that does not issue."""
+
+    issued: list[tuple[str, Issued]] = field(default_factory=list)
+    """Customer and invoice."""
+    ready: list[DueDraft] = field(default_factory=list)
+    blocked: list[DueDraft] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    next_at: datetime | None = None
 
 
 class InvoiceIssuer:
@@ -81,22 +105,25 @@ class InvoiceIssuer:
         """
         now = self._clock.utc()
         span_ends = await self._fees.run(now)
-        drafts, next_at = await self._store.read(lambda connection: due_drafts(connection, now, self._settings))
-        for due in drafts:
-            if due.problems:
-                self._tell(due)
-            else:
-                await self._issue(due, now)
-        return min((at for at in (next_at, span_ends) if at), default=None)
+        outcome = await issue_due(
+            self._store, now, self._settings, sample=self._sample, dry=not self._settings.automatic
+        )
+        for blocked in outcome.blocked:
+            self._tell(blocked)
+        await self._remind(now)
+        return min((at for at in (outcome.next_at, span_ends) if at), default=None)
 
-    async def _issue(self, due: DueDraft, now: datetime) -> None:
-        def work(connection: Connection) -> Invoice | None:
-            draft = replace(due.draft, sample=self._sample)
-            return issue(connection, due.debtor, draft, due.bears, now)
-
-        invoice = await self._store.write(work)
-        if invoice:
-            log.info("invoice_issued", number=invoice.number, customer=due.debtor.customer_id, gross=invoice.owed)
+    async def _remind(self, now: datetime) -> None:
+        """Ask for evidence that ends soon, once."""
+        for one in await self._store.read(partial(new_reminders, now=now)):
+            if await self._store.write(partial(keep_reminded, evidence_id=one.evidence_id, now=now)):
+                log.warning(
+                    "tax_evidence_ends",
+                    customer=one.customer_id,
+                    document=one.what,
+                    reference=one.reference,
+                    last=one.last,
+                )
 
     def _tell(self, due: DueDraft) -> None:
         key = (*due.bears.sessions, *due.bears.corrections.items(), tuple(due.bears.fees), due.problems)
@@ -105,56 +132,103 @@ class InvoiceIssuer:
             log.error("invoice_blocked", customer=due.debtor.customer_id, reason="; ".join(due.problems))
 
 
-def due_drafts(
-    connection: Connection, now: datetime, settings: BillingSettings
-) -> tuple[list[DueDraft], datetime | None]:
-    """Draft every invoice that is due now, and tell when the next one falls due by time alone."""
+async def issue_due(
+    store: Store,
+    now: datetime,
+    settings: BillingSettings,
+    *,
+    sample: bool = False,
+    customer: str = "",
+    dry: bool = False,
+) -> Outcome:
+    """Draft, check and issue what is due, group by group, and store which drafts don't go out and why.
+
+    Cancelling is safe: an invoice is one commit.
+
+    Args:
+        store: whose data.
+        now: world time.
+        settings: how long to wait.
+        sample: see `InvoiceIssuer`.
+        customer: id; empty is all of them.
+        dry: issue nothing.
+    """
+    periods = await store.read(partial(find_periods, now=now, settings=settings, customer=customer))
+    outcome = Outcome(next_at=periods.next_at)
+    for group in periods.sifted.due:
+        drafts = await store.read(partial(draft_group, group=group, now=now, standard_vat=settings.standard_vat))
+        for due in drafts:
+            if due.problems:
+                outcome.blocked.append(due)
+                outcome.waiting.append(_blocked(due, group, now))
+            elif dry:
+                outcome.ready.append(due)
+            elif issued := await issue_one(store, due, now, sample=sample):
+                outcome.issued.append((due.debtor.customer_id, issued))
+    outcome.waiting += await store.read(lambda connection: list(_carried(connection, periods.sifted.carried, now)))
+    if not customer and not await store.read(partial(is_kept, found=outcome.waiting)):
+        await store.write(partial(keep_waiting, found=outcome.waiting))
+    return outcome
+
+
+async def issue_one(store: Store, due: DueDraft, now: datetime, *, sample: bool = False) -> Issued | None:
+    """Issue a draft that has no problems, see `issue_draft`."""
+
+    def work(connection: Connection) -> Issued | None:
+        return issue_draft(connection, replace(due, draft=replace(due.draft, sample=sample)), now)
+
+    issued = await store.write(work)
+    if issued and not issued.again:
+        log.info("invoice_issued", number=issued.number, customer=due.debtor.customer_id, gross=issued.owed)
+    return issued
+
+
+def find_periods(connection: Connection, now: datetime, settings: BillingSettings, customer: str = "") -> Periods:
+    """Tell what is due now, of one customer or all."""
+    grace = timedelta(seconds=settings.grace_s)
     plan = plan_invoices(
-        unbilled(connection, now),
+        [one for one in unbilled(connection, now) if customer in ("", one.customer_id)],
         unfinished(connection),
         now,
-        grace=timedelta(seconds=settings.grace_s),
+        grace=grace,
         hold=timedelta(days=settings.hold_days),
     )
-    drafts = []
-    for group in plan.due:
-        debtor = load_debtor(connection, group[0].customer_id)
-        for charged in _charged(connection, group):
-            for draft, charges in draft_documents(debtor.account, charged.charges, now):
-                bears = _bearing(connection, charges, charged)
-                drafts.append(DueDraft(debtor, draft, bears, problems(draft)))
-    return drafts, plan.next_at
+    carry = timedelta(days=settings.carry_days)
+    return Periods(sift(plan.due, thresholds(connection), now, carry=carry, grace=grace), plan.later)
 
 
-@dataclass(slots=True)
-class _Charged:
-    """What goes on one invoice, with the ids of what its fees are from."""
-
-    charges: Charges
-    fees: tuple[int, ...] = ()
-
-
-def _charged(connection: Connection, group: Sequence[Unbilled]) -> list[_Charged]:
-    """Read what is to be charged; an invoice has one currency and one price basis."""
-    ids = {source: [one.id for one in group if one.source is source] for source in Source}
-    found: dict[tuple[str, PriceBasis], _Charged] = defaultdict(lambda: _Charged(Charges()))
-    for session in load_sessions(connection, ids[Source.SESSION]):
-        one = found[session.rating.currency, session.rating.basis]
-        one.charges = replace(one.charges, sessions=(*one.charges.sessions, session))
-    for correction in load_corrections(connection, ids[Source.CORRECTION]):
-        one = found[correction.before.currency, correction.before.basis]
-        one.charges = replace(one.charges, corrections=(*one.charges.corrections, correction))
-    for fee_id, fee in load_fees(connection, ids[Source.FEE]):
-        one = found[fee.rating.currency, fee.rating.basis]
-        one.charges = replace(one.charges, fees=(*one.charges.fees, fee))
-        one.fees = (*one.fees, fee_id)
-    return list(found.values())
-
-
-def _bearing(connection: Connection, charges: Charges, charged: _Charged) -> Bearing:
-    return load_bearing(
-        connection,
-        [session.cdr_id for session in charges.sessions],
-        [correction.session.cdr_id for correction in charges.corrections],
-        charged.fees if charges.fees else (),
+def _blocked(due: DueDraft, group: Group, now: datetime) -> Waiting:
+    first, last = days_of(group)
+    return Waiting(
+        key=str(due.key),
+        operator_id=due.debtor.operator_id,
+        customer_id=due.debtor.customer_id,
+        customer=due.draft.buyer.name,
+        state="blocked",
+        first=first,
+        last=last,
+        currency=due.draft.currency,
+        total=due.draft.owed,
+        reasons=due.problems,
+        since=now,
     )
+
+
+def _carried(connection: Connection, carried: Sequence[Carried], now: datetime) -> Iterator[Waiting]:
+    for one in carried:
+        debtor = load_debtor(connection, one.group[0].customer_id)
+        first, last = days_of(one.group)
+        latest = one.latest.astimezone(debtor.account.zone).date()
+        yield Waiting(
+            key=str(DraftKey(slot_of(one.group, "carried"), 0)),
+            operator_id=debtor.operator_id,
+            customer_id=debtor.customer_id,
+            customer=debtor.account.buyer.name,
+            state="carried",
+            first=first,
+            last=last,
+            currency=debtor.currency,
+            total=one.amount,
+            reasons=(f"less than {one.threshold}: carried forward, at the latest until {latest}",),
+            since=now,
+        )

@@ -1,6 +1,5 @@
 """Invoices: what is to be billed, and the one commit that draws a number, freezes the document and orders its mail."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,8 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
-from backend.core.billing_profile import Payment
+from backend.core.billing_profile import Grouping, Payment
 from backend.core.invoice import (
     CREDIT_NOTE,
     Account,
@@ -39,18 +37,14 @@ from backend.core.invoice_model import SERIES
 from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
-from backend.core.transaction import State
 from backend.store.invoice_mail import order_delivery
 from backend.store.issued import store_document
 from backend.store.rated_sessions import load_sessions
-from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
+from backend.store.ratings import BILLED_RATING, CURRENT_RATING
 from backend.store.tables import (
     cdr,
-    cdr_correction,
     charging_transaction,
     customer,
-    fee,
-    id_token,
     invoice,
     invoice_cdr,
     invoice_correction,
@@ -77,6 +71,8 @@ class Debtor:
     account: Account
     tax_status: TaxStatus = TaxStatus.STANDARD
     evidence: tuple[Evidence, ...] = ()
+    grouping: Grouping = Grouping.CUSTOMER
+    currency: str = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,82 +88,6 @@ class Bearing:
     sessions: Mapping[int, int]
     corrections: Mapping[int, tuple[int, int]]
     fees: Sequence[int]
-
-
-def unbilled(connection: Connection, now: datetime) -> list[Unbilled]:
-    """List what is on no invoice yet: rated sessions, those rated again since their invoice, and fees of past spans.
-
-    What was billed long ago is not read.
-    """
-    return [*_unbilled_cdrs(connection), *_unbilled_fees(connection, now)]
-
-
-def _unbilled_cdrs(connection: Connection) -> list[Unbilled]:
-    corrected = (
-        select(func.max(cdr_correction.c.created_at)).where(cdr_correction.c.cdr_id == cdr.c.id).scalar_subquery()
-    )
-    query = (
-        select(cdr.c.id, cdr.c.customer_id, customer.c.cycle, operator.c.timezone, _T.started_at, cdr.c.ended_at)
-        .add_columns(invoice_cdr.c.invoice_id, corrected.label("corrected_at"))
-        .select_from(unbilled_cdr)
-        .join(cdr, cdr.c.id == unbilled_cdr.c.cdr_id)
-        .join(customer, customer.c.id == cdr.c.customer_id)
-        .join(operator, operator.c.id == cdr.c.operator_id)
-        .join(charging_transaction, _T.id == cdr.c.transaction_id)
-        .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
-        .order_by(unbilled_cdr.c.cdr_id)
-    )
-    found = []
-    for row in connection.execute(query):
-        again = row.invoice_id is not None
-        found.append(
-            Unbilled(
-                source=Source.CORRECTION if again else Source.SESSION,
-                id=row.id,
-                customer_id=row.customer_id,
-                cycle=Cycle(row.cycle),
-                zone=ZoneInfo(row.timezone),
-                started_at=row.corrected_at if again else row.started_at,
-                ended_at=row.corrected_at if again else row.ended_at,
-            )
-        )
-    return found
-
-
-def _unbilled_fees(connection: Connection, now: datetime) -> list[Unbilled]:
-    query = (
-        select(fee.c.id, fee.c.customer_id, customer.c.cycle, operator.c.timezone, fee.c.span_end)
-        .select_from(unbilled_fee)
-        .join(fee, fee.c.id == unbilled_fee.c.fee_id)
-        .join(customer, customer.c.id == fee.c.customer_id)
-        .join(operator, operator.c.id == fee.c.operator_id)
-        .where(fee.c.span_end <= now)
-        .order_by(unbilled_fee.c.fee_id)
-    )
-    return [
-        Unbilled(
-            source=Source.FEE,
-            id=row.id,
-            customer_id=row.customer_id,
-            cycle=Cycle(row.cycle),
-            zone=ZoneInfo(row.timezone),
-            started_at=row.span_end - _TICK,
-            ended_at=row.span_end,
-        )
-        for row in connection.execute(query)
-    ]
-
-
-def unfinished(connection: Connection) -> list[Unfinished]:
-    """List sessions that run, are not rated yet or wait to be rated again. Held ones need a person: nobody waits."""
-    session = select(_T.id, id_token.c.customer_id, _T.started_at).join(id_token, id_token.c.token == _T.id_token)
-    # Each half has an index of its own; a single condition would read through all sessions.
-    rows = connection.execute(
-        session.where(_T.state.in_((State.RUNNING, State.ENDED))).union(
-            session.where(_T.state == State.RATED, _T.rerate_reason > NO_REASON)
-        )
-    )
-    return [Unfinished(row.customer_id, row.started_at) for row in rows]
 
 
 def load_debtor(connection: Connection, customer_id: str) -> Debtor:
@@ -192,10 +112,18 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
         payment=Payment(row.customer_payment),
         card=row.customer_card,
         cost_centre=row.customer_cost_centre,
-        recipients=tuple(json.loads(row.customer_recipients)),
     )
     evidence = load_evidence(connection, row.operator_id, customer_id)
-    return Debtor(row.operator_id, row.customer_id, row.operator_invoice_prefix, account, status, evidence)
+    return Debtor(
+        operator_id=row.operator_id,
+        customer_id=row.customer_id,
+        prefix=row.operator_invoice_prefix,
+        account=account,
+        tax_status=status,
+        evidence=evidence,
+        grouping=Grouping(row.customer_grouping),
+        currency=row.operator_currency,
+    )
 
 
 def load_evidence(connection: Connection, operator_id: str, customer_id: str) -> tuple[Evidence, ...]:
@@ -210,6 +138,7 @@ def load_evidence(connection: Connection, operator_id: str, customer_id: str) ->
             reference=row.reference,
             first=date.fromisoformat(row.valid_from),
             last=date.fromisoformat(row.valid_to) if row.valid_to else None,
+            id=row.id,
         )
         for row in rows
     )

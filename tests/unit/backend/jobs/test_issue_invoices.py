@@ -13,8 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from backend.core.invoice import Invoice
 from backend.core.rating import Policy
 from backend.core.record import from_json
-from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, due_drafts
+from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due
 from backend.jobs.rate_ended import rate_ended
+from backend.store.invoice_drafts import read_waiting
 from backend.store.invoices import issue
 from backend.store.tables import charging_transaction, customer, invoice
 from backend.store.writer import Store, Work, open_store
@@ -115,11 +116,13 @@ def test_blocked_draft_is_shown_takes_no_number_and_is_issued_once_put_right(
         await issuer.run()
         assert await invoices(store) == []
         assert caplog.text.count("invoice_blocked") == 1
-        drafts, _ = await store.read(lambda connection: due_drafts(connection, clock.utc(), SETTINGS))
-        assert [draft.problems for draft in drafts] == [("buyer: city is missing",)]
+        (blocked,) = await store.read(read_waiting)
+        assert (blocked.state, blocked.reasons) == ("blocked", ("buyer: city is missing",))
+        assert (blocked.customer, blocked.total) == ("Erika Mustermann", Decimal("12.56"))
         await store.write(lambda connection: connection.execute(update(customer).values(city="Potsdam")))
         await issuer.run()
         assert [row.number for row in await invoices(store)] == ["RE-2026-000001"]
+        assert await store.read(read_waiting) == []
 
     with_store(tmp_path, check, customer={"city": ""})
 
@@ -178,7 +181,7 @@ def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) 
         clock = ManualClock(NEXT_DAY)
         await add_transaction(store)
         await rate_ended(store, clock, Policy())
-        (due,), _ = await store.read(lambda connection: due_drafts(connection, clock.utc(), SETTINGS))
+        (due,) = (await issue_due(store, clock.utc(), SETTINGS, dry=True)).ready
 
         def work(statements: int) -> Work[Invoice | None]:
             def run(connection: Connection) -> Invoice | None:

@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, event
 
 from backend.core.billing_period import Source
 from backend.store import migrations
-from backend.store.invoices import unbilled
 from backend.store.migrate import migrate
 from backend.store.price_series import load_prices
+from backend.store.unbilled import unbilled
 from backend.store.writer import open_store, set_up
 
 START = 1_793_000_000_000

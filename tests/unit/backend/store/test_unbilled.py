@@ -14,8 +14,8 @@ from sqlalchemy import Connection, event
 from backend.core.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
-from backend.store.invoices import unbilled, unfinished
 from backend.store.ratings import rerate_ids
+from backend.store.unbilled import unbilled, unfinished
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING
