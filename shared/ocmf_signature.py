@@ -9,11 +9,13 @@ from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, Hash, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shared.ocmf import DER, Record, decode_bytes
+from shared import secp192k1
+from shared.ocmf import DER, Record
+from shared.public_key import PublicKey, read_public_key
 
 _CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
     "secp192r1": ec.SECP192R1,
@@ -27,8 +29,8 @@ _CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
 }
 _HASHES: dict[str, Callable[[], HashAlgorithm]] = {"sha256": SHA256, "sha384": SHA384, "sha512": SHA512}
 
-_KNOWN_ONLY = frozenset({"secp192k1"})
-"""Curves of the specification that the library lacks."""
+_OWN = "secp192k1"
+"""The curve of the specification that the library lacks."""
 
 
 class Judgement(StrEnum):
@@ -43,7 +45,7 @@ class Judgement(StrEnum):
     UNREADABLE = "unreadable"
     """The signature is no DER signature."""
     NOT_CHECKABLE = "can't be checked here"
-    """The algorithm is not known, or the library lacks its curve."""
+    """The algorithm is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +61,70 @@ def check(record: Record, public_key: str) -> Verdict:
 
     Args:
         record: as `shared.ocmf.parse` gives it.
-        public_key: hexadecimal or base64 of a DER key (SubjectPublicKeyInfo), or of a raw point with or without the
-            leading 04.
+        public_key: in any of the shapes that `shared.public_key` reads.
     """
     algorithm = _algorithm(record.signature.algorithm)
     if algorithm is None:
-        what = record.signature.algorithm
-        return Verdict(Judgement.NOT_CHECKABLE, f"the algorithm {what} is not known, or its curve is missing here")
+        return Verdict(Judgement.NOT_CHECKABLE, f"the algorithm {record.signature.algorithm} is not known here")
     curve, digest = algorithm
     if record.signature.mime_type != DER:
         return Verdict(Judgement.UNREADABLE, f"the signature is written as {record.signature.mime_type}, not as DER")
-    key = read_key(public_key, curve)
+    key = key_of(public_key, curve)
     if key is None:
-        return Verdict(Judgement.NO_KEY, f"the public key is no point of {curve.name}")
+        return Verdict(Judgement.NO_KEY, f"the public key is no point of {curve}")
     try:
         signature = minimal_der(record.signature.data)
     except ValueError as error:
         return Verdict(Judgement.UNREADABLE, str(error))
     try:
-        key.verify(signature, record.payload_text.encode(), ec.ECDSA(digest))
-    except InvalidSignature:
-        return Verdict(Judgement.INVALID, "the signature does not belong to these bytes and this key")
+        fits = _fits(key, signature, record.payload_text.encode("utf-8", "surrogatepass"), digest)
     except UnsupportedAlgorithm:
-        return Verdict(Judgement.NOT_CHECKABLE, f"the library lacks {curve.name}")
+        return Verdict(Judgement.NOT_CHECKABLE, f"the library lacks {curve}")
+    if not fits:
+        return Verdict(Judgement.INVALID, "the signature does not belong to these bytes and this key")
     return Verdict(Judgement.VALID)
 
 
-def read_key(text: str, curve: ec.EllipticCurve) -> ec.EllipticCurvePublicKey | None:
-    """Read a public key in any of the forms that meters print; None if it is none of this curve."""
-    data = decode_bytes(text)
-    if not data:
-        return None
+def curve_of(algorithm: str) -> str:
+    """Give the curve that SA names, in small letters; empty where the algorithm is not known."""
+    found = _algorithm(algorithm)
+    return found[0] if found else ""
+
+
+def key_of(text: str, curve: str) -> PublicKey | None:
+    """Read a public key in any of its shapes; None if it is none of this curve."""
+    key = read_public_key(text)
+    key = key.of_curve(curve) if key else None
+    return key if key and key.curve == curve and _is_point(key) else None
+
+
+def _is_point(key: PublicKey) -> bool:
+    if key.curve == _OWN:
+        return secp192k1.is_on_curve(*_coordinates(key))
     try:
-        key = load_der_public_key(data)
+        ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[key.curve](), b"\x04" + key.point)
     except (ValueError, UnsupportedAlgorithm):
-        return _point(data, curve)
-    return key if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == curve.name else None
+        return False
+    return True
+
+
+def _fits(key: PublicKey, signature: bytes, payload: bytes, digest: HashAlgorithm) -> bool:
+    """Verify, and tell whether the signature fits; both numbers of a signature may be anything."""
+    if key.curve == _OWN:
+        hashing = Hash(digest)
+        hashing.update(payload)
+        return secp192k1.verify(_coordinates(key), hashing.finalize(), *decode_dss_signature(signature))
+    point = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[key.curve](), b"\x04" + key.point)
+    try:
+        point.verify(signature, payload, ec.ECDSA(digest))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _coordinates(key: PublicKey) -> tuple[int, int]:
+    half = len(key.point) // 2
+    return int.from_bytes(key.point[:half], "big"), int.from_bytes(key.point[half:], "big")
 
 
 def der_key(key: ec.EllipticCurvePublicKey) -> str:
@@ -112,11 +142,11 @@ def raw_key_as_der(point: bytes, algorithm: str) -> str:
     Raises:
         ValueError: it is no point of this curve, or the curve is not known.
     """
-    found = _algorithm(algorithm)
-    key = _point(point, found[0]) if found else None
+    curve = curve_of(algorithm)
+    key = key_of(point.hex(), curve) if curve else None
     if key is None:
         raise ValueError(f"these {len(point)} bytes are no public key for {algorithm}")
-    return der_key(key)
+    return key.der.hex().upper()
 
 
 def minimal_der(signature: bytes) -> bytes:
@@ -151,22 +181,11 @@ def _value(data: bytes) -> tuple[bytes, bytes]:
     return data[start : start + length], data[start + length :]
 
 
-def _point(data: bytes, curve: ec.EllipticCurve) -> ec.EllipticCurvePublicKey | None:
-    size = -(-curve.key_size // 8)
-    point = data if len(data) == 2 * size + 1 else b"\x04" + data
-    if len(point) != 2 * size + 1:
-        return None
-    try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-
-
-def _algorithm(text: str) -> tuple[ec.EllipticCurve, HashAlgorithm] | None:
+def _algorithm(text: str) -> tuple[str, HashAlgorithm] | None:
     """Read `ECDSA-<curve>-<hash>`; the specification writes brainpool256r1 where others write brainpoolP256r1."""
     parts = text.lower().split("-")
-    if len(parts) != 3 or parts[0] != "ecdsa" or parts[1] in _KNOWN_ONLY:
+    if len(parts) != 3 or parts[0] != "ecdsa":
         return None
     name = parts[1] if parts[1].startswith("brainpoolp") else parts[1].replace("brainpool", "brainpoolp")
-    curve, digest = _CURVES.get(name), _HASHES.get(parts[2])
-    return (curve(), digest()) if curve and digest else None
+    digest = _HASHES.get(parts[2])
+    return (name, digest()) if digest and (name in _CURVES or name == _OWN) else None

@@ -38,6 +38,8 @@ class State(StrEnum):
     ENDED = "ended"
     RATED = "rated"
     HELD = "held"
+    WAIVED = "waived"
+    """A person decided that it costs nothing; set by the rating job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from backend.core.id_token import authorize
 from backend.core.transaction import Reading, Start
 from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_report, on_security_event, received
 from backend.store.charge_points import Boot, EvseStatus, store_boot, store_evse_status
+from backend.store.event_log import store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.transactions import release_held, stop_of, store_start, store_stop, store_values
 from shared.ids import EvseId, IdToken
@@ -98,10 +99,12 @@ def on_start_transaction(payload: Payload, sender: Sender, connection: Connectio
 
 
 def on_meter_values(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
-    """Keep readings of a transaction (§6.31). Readings outside of transactions are acknowledged: nobody bills them."""
+    """Keep readings of a transaction (§6.31). Outside of one only what is signed is kept: nobody bills the rest."""
     told = decode_meter_values(payload)
-    if told.transaction_id is not None:
-        message = received(payload, sender, now)
+    message = received(payload, sender, now)
+    if told.transaction_id is None:
+        store_signed_values(connection, None, told.evse_id, told.signed, message)
+    else:
         store_values(connection, told.transaction_id, told.evse_id, told.values, message, signed=told.signed)
     return {}
 

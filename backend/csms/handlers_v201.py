@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from backend.core.id_token import Authorization, authorize
 from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_report, on_security_event, received
 from backend.store.charge_points import Boot, EvseStatus, note_charging_state, store_boot, store_evse_status
+from backend.store.event_log import store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.ratings import current_rating
 from backend.store.transaction_messages import store_message
@@ -18,11 +19,16 @@ from shared.ids import ChargePointId, EvseId
 from shared.money import Money
 from shared.ocpp.session import Payload
 from shared.ocpp.v16 import PayloadError, parse_timestamp, timestamp
-from shared.ocpp.v201 import EventType, TransactionMessage, decode_id_token, decode_transaction_event
+from shared.ocpp.v201 import (
+    EventType,
+    TransactionMessage,
+    decode_id_token,
+    decode_meter_values,
+    decode_transaction_event,
+)
 
 _ACKNOWLEDGED = (
     "ClearedChargingLimit",
-    "MeterValues",  # of the station itself or of an EVSE without a transaction: nobody bills them
     "NotifyChargingLimit",
     "NotifyCustomerInformation",
     "NotifyDisplayMessages",
@@ -65,6 +71,7 @@ def handlers_v201(heartbeat_interval_s: int, running_cost: Callable[[int], Money
         "FirmwareStatusNotification": partial(on_progress, "firmware update"),
         "Heartbeat": on_heartbeat,
         "LogStatusNotification": partial(on_progress, "upload of a log"),
+        "MeterValues": on_meter_values,
         "NotifyEvent": on_notify_event,
         "PublishFirmwareStatusNotification": partial(on_progress, "publishing of firmware"),
         "SecurityEventNotification": on_security_event,
@@ -116,6 +123,13 @@ def on_notify_event(payload: Payload, sender: Sender, connection: Connection, no
     """Note the states of EVSEs that come as events (part 2, 1.44): AvailabilityState of an EVSE or a connector."""
     for evse_id, status in _availabilities(payload):
         _store_status(connection, sender.charge_point_id, evse_id, status, now)
+    return {}
+
+
+def on_meter_values(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
+    """Keep what is signed of an EVSE without a transaction (part 2, 1.32); nobody bills the rest."""
+    _, signed = decode_meter_values(payload, now)
+    store_signed_values(connection, None, _evse(payload["evseId"]), signed, received(payload, sender, now))
     return {}
 
 

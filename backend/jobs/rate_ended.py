@@ -18,6 +18,7 @@ from backend.core.periods import MeterPoint
 from backend.core.pricing import Inputs, Priced, UnratableError, context_of, price, read_zone
 from backend.core.rating import Policy, Rating
 from backend.core.record import RecordError, from_json, to_json
+from backend.core.signed_gate import Registers, Way, billed, check_fixed_fee, way_of
 from backend.core.tariff import load_body
 from backend.core.transaction import State
 from backend.store.ratings import (
@@ -36,8 +37,10 @@ from backend.store.ratings import (
     rerate_ids,
     store_correction,
     store_rating,
+    waive,
 )
 from backend.store.session_tariffs import SessionTariffs, is_current, load_session_tariffs
+from backend.store.signed import ask_judging
 from backend.store.usage import later_sessions, load_surroundings
 from backend.store.writer import Store
 from shared.clock import Clock
@@ -71,7 +74,7 @@ class _Again:
 
 
 async def rate_ended(store: Store, clock: Clock, policy: Policy) -> None:
-    """Rate or hold every transaction that waits for it. Cancelling is safe: each is one commit or nothing."""
+    """Rate, hold or waive every transaction that waits for it. Cancelling is safe: each is one commit or nothing."""
     waiting, again = await store.read(lambda connection: (ended_ids(connection), rerate_ids(connection)))
     for transaction_id in waiting:
         await _rate_one(store, clock.utc(), policy, transaction_id)
@@ -80,10 +83,15 @@ async def rate_ended(store: Store, clock: Clock, policy: Policy) -> None:
 
 
 async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id: int) -> None:
-    def look(connection: Connection) -> _Priced | None:
+    def look(connection: Connection) -> _Priced | Way | None:
         transaction = load_transaction(connection, transaction_id)
         if transaction is None or transaction.state is not State.ENDED:
             return None
+        way = way_of(transaction.evidence)
+        if way is Way.WAIT and transaction.evidence.is_asked:
+            return None
+        if way in (Way.WAIT, Way.WAIVED):
+            return way
         tariffs = _tariffs(connection, transaction)
         current = replace(policy, version_switch=transaction.version_switch)
         work, later = _price(connection, transaction, tariffs, current, reason=ENDED, now=now)
@@ -96,10 +104,12 @@ async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id:
         if await store.write(lambda connection: hold(connection, transaction_id, reason)):
             log.warning("held", transaction=transaction_id, reason=reason)
         return
-    if priced is None:
-        return
-    if await store.write(partial(_finish, priced, now)):
+    if isinstance(priced, _Priced) and await store.write(partial(_finish, priced, now)):
         log.info("rated", transaction=transaction_id, net=priced.work.total_net, gross=priced.work.total_gross)
+    elif priced is Way.WAIVED and await store.write(lambda connection: waive(connection, transaction_id)):
+        log.info("waived", transaction=transaction_id)
+    elif priced is Way.WAIT:
+        await store.write(lambda connection: ask_judging(connection, transaction_id))
 
 
 def _finish(priced: _Priced, now: datetime, connection: Connection) -> bool:
@@ -112,11 +122,13 @@ def _finish(priced: _Priced, now: datetime, connection: Connection) -> bool:
 
 
 async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
-    def look(connection: Connection) -> _Again | str | None:
+    def look(connection: Connection) -> _Again | Way | str | None:
         transaction = load_transaction(connection, transaction_id)
         before, cdr = current_rating(connection, transaction_id), current_cdr(connection, transaction_id)
         if transaction is None or before is None or cdr is None or not transaction.rerate_reason:
             return None
+        if transaction.evidence.is_waiting:
+            return None if transaction.evidence.is_asked else Way.WAIT
         try:
             return _price_again(connection, transaction, before, cdr, now)
         except (UnratableError, RecordError) as error:
@@ -124,6 +136,9 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
 
     again = await store.read(look)
     if again is None:
+        return
+    if isinstance(again, Way):
+        await store.write(lambda connection: ask_judging(connection, transaction_id))
         return
     if isinstance(again, str):
         failure = again
@@ -185,11 +200,18 @@ def _price(
     Raises:
         UnratableError: something is missing, contradicts itself or has no price.
     """
+    way = way_of(transaction.evidence)
+    if way is Way.WAIVED:
+        raise UnratableError("it was waived")
+    transaction = _billed(transaction, way)
+    policy = replace(policy, flat_needs_energy=False) if way is Way.FIXED_FEE else policy
     read_zone(transaction.timezone)
     around = load_surroundings(connection, transaction, tariffs.tariffs)
-    points, relationship = _points(transaction), transaction.relationship
+    points, relationship = transaction.points, transaction.relationship
     inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship, tariffs.turns)
     priced = price(inputs, tariffs.tariffs)
+    if way is Way.FIXED_FEE:
+        check_fixed_fee(priced.rating)
     work = to_store(transaction, tariffs.versions, inputs, priced, reason=reason, now=now, correction=correction)
     return work, later_sessions(connection, transaction, tariffs.tariffs)
 
@@ -203,9 +225,13 @@ def _tariffs(connection: Connection, transaction: RatableTransaction) -> Session
     return load_session_tariffs(connection, transaction, transaction.ended_at)
 
 
-def _points(t: RatableTransaction) -> tuple[MeterPoint, ...]:
+def _billed(t: RatableTransaction, way: Way) -> RatableTransaction:
+    """Give the transaction with the registers that it is billed by, the one at its begin and its end included."""
     assert t.ended_at is not None and t.meter_stop is not None  # noqa: S101, PT018  checked by `_tariffs`
-    return points_between(MeterPoint(t.started_at, t.meter_start), t.points, MeterPoint(t.ended_at, t.meter_stop))
+    points = points_between(MeterPoint(t.started_at, t.meter_start), t.points, MeterPoint(t.ended_at, t.meter_stop))
+    registers = Registers(t.started_at, t.ended_at, t.meter_start, t.meter_stop, points)
+    found = billed(registers, t.evidence, way)
+    return replace(t, meter_start=found.meter_start, meter_stop=found.meter_stop, points=found.points)
 
 
 def to_store(
@@ -268,6 +294,9 @@ def to_store(
         total_gross=priced.rating.total_gross,
         used={part.key: part.amount for part in priced.rating.used},
         cdr=dumps({**cdr, "id": corrected_id(str(cdr["id"]), correction)}),
+        meter_start=t.meter_start,
+        meter_stop=t.meter_stop,
+        verdict_id=t.evidence.verdict,
     )
 
 

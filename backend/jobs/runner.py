@@ -16,6 +16,7 @@ from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
 from backend.jobs.send_mail import Mailer
+from backend.jobs.verify_signed import verify_signed
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.config import ClockSettings
@@ -79,7 +80,11 @@ async def run_jobs(
     async def rating() -> None:
         await rate_ended(store, clock, policy)
 
+    async def signed() -> None:
+        await verify_signed(store, clock)
+
     jobs: tuple[tuple[str, Job], ...] = (
+        ("verify_signed", signed),
         ("rate_ended", rating),
         ("live_price", teller.run),
         ("issue_invoices", issuer.run),

@@ -1,17 +1,25 @@
 """What came for a transaction, appended and never changed: messages, readings and what was signed."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
 
 from backend.core.transaction import State
 from backend.store.sql import Statement
-from backend.store.tables import charging_transaction, meter_value, signed_value, transaction_event
-from shared.ids import ChargePointId, MessageId
+from backend.store.tables import (
+    charging_transaction,
+    meter_value,
+    signed_check,
+    signed_due,
+    signed_record,
+    transaction_event,
+)
+from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import MeterValue, ReadingContext, SignedData, SignedReading
 
 LATE_VALUES = "meter values came after the rating"
@@ -19,7 +27,7 @@ LATE_VALUES = "meter values came after the rating"
 
 _T = charging_transaction.c
 _E = transaction_event.c
-_S = signed_value.c
+_S = signed_record.c
 
 
 _VALUES = ("transaction_id", "kind", "message_id", "received_at", "payload", "seq_no")
@@ -27,6 +35,19 @@ _GIVEN = {name: bindparam(name, type_=_E[name].type) for name in _VALUES}
 _SAME = select(_E.id).where(*(_E[name] == _GIVEN[name] for name in ("transaction_id", "kind", "payload")))
 _APPEND = Statement(
     plain_insert(transaction_event).from_select(list(_VALUES), select(*_GIVEN.values()).where(~_SAME.exists()))
+)
+_ADD_SIGNED = Statement(
+    plain_insert(signed_record).values(
+        {column.name: bindparam(column.name, type_=column.type) for column in _S if not column.primary_key}
+    )
+)
+_ASK = insert(signed_due).values(
+    charge_point_id=bindparam("charge_point_id"), transaction_id=bindparam("transaction_id"), asked=1
+)
+_ASK_CHECK = Statement(
+    _ASK.on_conflict_do_update(
+        index_elements=["charge_point_id", "transaction_id"], set_={"asked": signed_due.c.asked + 1}
+    )
 )
 _ADD_VALUE = Statement(
     insert(meter_value)
@@ -52,6 +73,8 @@ class StoredSignedValue:
     id: int
     reading: SignedReading
     received_at: datetime
+    message_id: str
+    sha256: str
 
 
 def append_event(connection: Connection, row_id: int, kind: str, received: Received, seq_no: int | None = None) -> None:
@@ -88,51 +111,96 @@ def store_meter_values(connection: Connection, row_id: int, values: Sequence[Met
         connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
 
 
-def store_signed_values(connection: Connection, row_id: int, signed: Sequence[SignedReading], at: datetime) -> None:
-    """Keep what was signed, byte for byte; what is there already, with its time and its reason, is not kept twice.
+def store_signed_values(
+    connection: Connection,
+    row_id: int | None,
+    evse_id: EvseId,
+    signed: Sequence[SignedReading],
+    received: Received,
+) -> None:
+    """Keep what was signed, byte for byte, and let it be checked; what is there already is not kept twice.
 
     Args:
         connection: the unit of work.
-        row_id: the transaction.
+        row_id: the transaction, None where the meter signed outside of any.
+        evse_id: where it was measured, 0 where that is not told.
         signed: what came.
-        at: when it came.
+        received: the message that it came in.
     """
     if not signed:
         return
-    known = {stored.reading for stored in signed_values(connection, row_id)}
+    known = {stored.reading for stored in _stored(connection, row_id, received.charge_point_id, signed)}
     rows = [
         {
             "transaction_id": row_id,
+            "charge_point_id": received.charge_point_id,
+            "evse_id": evse_id,
+            "message_id": received.message_id,
+            "received_at": received.at,
             "at": one.at,
             "context": one.context.value,
-            "data": one.data.text,
+            "raw": _raw(one),
+            "sha256": hashlib.sha256(_raw(one)).hexdigest(),
             "public_key": one.data.public_key,
             "signing_method": one.data.signing_method,
             "encoding_method": one.data.encoding_method,
-            "received_at": at,
         }
         for one in dict.fromkeys(signed)
         if one not in known
     ]
+    _ADD_SIGNED.run_all(connection, rows)
     if rows:
-        connection.execute(plain_insert(signed_value), rows)
+        ask_check(connection, received.charge_point_id, row_id)
+
+
+def ask_check(connection: Connection, charge_point_id: str, row_id: int | None) -> None:
+    """Let the signed values of a transaction, or those outside of any, be checked (again)."""
+    _ASK_CHECK.run(connection, charge_point_id=charge_point_id, transaction_id=row_id or 0)
 
 
 def signed_values(connection: Connection, row_id: int) -> tuple[StoredSignedValue, ...]:
     """List what was signed in a transaction, in the order of its time."""
-    rows = connection.execute(select(signed_value).where(_S.transaction_id == row_id).order_by(_S.at, _S.id))
+    return _read_signed(connection, _S.transaction_id == row_id)
+
+
+def outside_values(connection: Connection, charge_point_id: str) -> tuple[StoredSignedValue, ...]:
+    """List what the meters of a charge point signed outside of transactions and nobody has checked yet."""
+    unchecked = ~select(signed_check.c.id).where(signed_check.c.record_id == _S.id).exists()
+    return _read_signed(connection, and_(_S.charge_point_id == charge_point_id, _S.transaction_id.is_(None), unchecked))
+
+
+def _stored(
+    connection: Connection, row_id: int | None, charge_point_id: ChargePointId, signed: Sequence[SignedReading]
+) -> tuple[StoredSignedValue, ...]:
+    if row_id is not None:
+        return signed_values(connection, row_id)
+    digests = [hashlib.sha256(_raw(one)).hexdigest() for one in signed]
+    same = and_(_S.transaction_id.is_(None), _S.charge_point_id == charge_point_id, _S.sha256.in_(digests))
+    return _read_signed(connection, same)
+
+
+def _read_signed(connection: Connection, wanted: ColumnElement[bool]) -> tuple[StoredSignedValue, ...]:
+    rows = connection.execute(select(signed_record).where(wanted).order_by(_S.at, _S.id))
     return tuple(
         StoredSignedValue(
             row.id,
             SignedReading(
                 row.at,
                 ReadingContext(row.context),
-                SignedData(row.data, row.public_key, row.signing_method, row.encoding_method),
+                SignedData(
+                    row.raw.decode("utf-8", "surrogatepass"), row.public_key, row.signing_method, row.encoding_method
+                ),
             ),
             row.received_at,
+            row.message_id,
+            row.sha256,
         )
         for row in rows
     )
+
+
+def _raw(one: SignedReading) -> bytes:
+    return one.data.text.encode("utf-8", "surrogatepass")
 
 
 def _meter_value_row(row_id: int, value: MeterValue) -> dict[str, object]:

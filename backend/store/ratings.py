@@ -16,9 +16,12 @@ from backend.core.cdr import SignedValue
 from backend.core.periods import MeterPoint
 from backend.core.rating_model import Rating, VersionSwitch
 from backend.core.record import from_json
+from backend.core.signed_gate import NO_EVIDENCE, Evidence
+from backend.core.signed_pair import Session
 from backend.core.transaction import State
 from backend.store.event_log import signed_values
 from backend.store.fees import owe_used
+from backend.store.signed import read_evidence
 from backend.store.tables import (
     cdr,
     cdr_correction,
@@ -100,11 +103,12 @@ class RatableTransaction:
     rerate_reason: str
     points: tuple[MeterPoint, ...]
     signed: tuple[SignedValue, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)
 class RatingToStore:
-    """A rating and its CDR, all as JSON, with what is asked for in queries."""
+    """A rating and its CDR, all as JSON, with what is asked for in queries, and the registers that were billed."""
 
     transaction_id: int
     tariff_version: str
@@ -118,6 +122,9 @@ class RatingToStore:
     total_gross: Decimal
     used: Mapping[str, Decimal]
     cdr: str
+    meter_start: Wh
+    meter_stop: Wh
+    verdict_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,7 @@ def load_transaction(connection: Connection, transaction_id: int) -> RatableTran
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
+    session = Session(row.started_at, row.ended_at, row.meter_start, row.meter_stop, row.id_token)
     return RatableTransaction(
         id=row.id,
         operator_id=row.operator_id,
@@ -203,6 +211,7 @@ def load_transaction(connection: Connection, transaction_id: int) -> RatableTran
         rerate_reason=row.rerate_reason,
         points=_points(connection, transaction_id),
         signed=tuple(_signed_value(one.reading) for one in signed_values(connection, transaction_id)),
+        evidence=read_evidence(connection, row.charge_point_id, row.id, session),
     )
 
 
@@ -270,6 +279,11 @@ def hold(connection: Connection, transaction_id: int, reason: str) -> bool:
     return _leave_ended(connection, transaction_id, State.HELD, reason)
 
 
+def waive(connection: Connection, transaction_id: int) -> bool:
+    """Let a transaction cost nothing, as a person decided; False if it waits no more."""
+    return _leave_ended(connection, transaction_id, State.WAIVED, "")
+
+
 def current_cdr(connection: Connection, transaction_id: int) -> StoredCdr | None:
     """Give the CDR that counts now."""
     k = cdr_correction.c
@@ -334,6 +348,9 @@ def _insert_rating(connection: Connection, work: RatingToStore, now: datetime) -
         "total_net": work.total_net,
         "total_gross": work.total_gross,
         "inputs": work.inputs,
+        "meter_start": work.meter_start,
+        "meter_stop": work.meter_stop,
+        "verdict_id": work.verdict_id,
     }
     number = int(connection.execute(insert(rating).values(values).returning(rating.c.id)).scalar_one())
     used = [{"rating_id": number, "key": key, "amount": amount} for key, amount in work.used.items()]

@@ -16,7 +16,7 @@ from backend.store.event_log import Received, append_event, store_meter_values, 
 from backend.store.sql import Statement
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.transactions import settle
-from shared.ids import ChargePointId
+from shared.ids import ChargePointId, EvseId
 from shared.ocpp.session import Payload, loads
 from shared.ocpp.v201 import EventType, TransactionMessage, decode_transaction_event
 from shared.ocpp.validation import Version
@@ -62,7 +62,7 @@ def store_message(connection: Connection, message: TransactionMessage, received:
     row_id = int(row.id)
     append_event(connection, row_id, message.kind, received, message.seq_no)
     store_meter_values(connection, row_id, message.values, State(row.state))
-    store_signed_values(connection, row_id, message.signed, received.at)
+    store_signed_values(connection, row_id, message.evse_id or EvseId(row.evse_id), message.signed, received)
     if _tells_more(row, message):
         settle(connection, row_id)
     return row_id

@@ -43,11 +43,11 @@ _E = transaction_event.c
 
 _ROW = Statement(select(charging_transaction).where(_T.id == bindparam("number")))
 _OWN = Statement(
-    select(_T.id, _T.state, _T.ended_at).where(
+    select(_T.id, _T.state, _T.ended_at, _T.evse_id).where(
         _T.id == bindparam("number"), _T.charge_point_id == bindparam("charge_point_id"), _T.foreign_id == ""
     )
 )
-_STATE = Statement(select(_T.id, _T.state, _T.ended_at).where(_T.id == bindparam("number")))
+_STATE = Statement(select(_T.id, _T.state, _T.ended_at, _T.evse_id).where(_T.id == bindparam("number")))
 _IDENTITY = ("charge_point_id", "evse_id", "id_token", "started_at", "meter_start", "foreign_id")
 _SAME = Statement(select(_T.id).where(*(_T[name] == bindparam(name) for name in _IDENTITY)))
 _OPERATOR = select(charge_point.c.operator_id).where(charge_point.c.id == bindparam("charge_point_id"))
@@ -143,6 +143,7 @@ def store_values(
     if row is None:
         readings = [Reading(value.at, value.reading.energy_import) for value in values]
         if not readings:
+            store_signed_values(connection, None, evse_id, signed, received)
             return None
         row_id = _find_foreign(connection, charge_point_id, transaction_id, readings)
         if row_id is None:
@@ -152,7 +153,7 @@ def store_values(
     row_id = int(row.id)
     append_event(connection, row_id, "Updated", received)
     store_meter_values(connection, row_id, values, State(row.state))
-    store_signed_values(connection, row_id, signed, received.at)
+    store_signed_values(connection, row_id, EvseId(row.evse_id), signed, received)
     if row.ended_at is not None and row.state != State.RATED:
         settle(connection, row_id)
     return row_id
@@ -180,7 +181,7 @@ def store_stop(
     row_id = int(row.id)
     append_event(connection, row_id, "Ended", received)
     store_meter_values(connection, row_id, values, State(row.state))
-    store_signed_values(connection, row_id, signed, received.at)
+    store_signed_values(connection, row_id, EvseId(row.evse_id), signed, received)
     settle(connection, row_id)
     return row_id
 

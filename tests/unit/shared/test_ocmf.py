@@ -83,7 +83,7 @@ def test_blanks_that_somebody_took_out_break_the_signature() -> None:
     assert check(parse(signed().replace('", "', '","')), key).judgement is Judgement.INVALID
 
 
-@pytest.mark.parametrize("algorithm", ["ECDSA-secp192k1-SHA256", "RSA-2048-SHA256", "ECDSA-secp256r1-MD5", "x"])
+@pytest.mark.parametrize("algorithm", ["ECDSA-secp192k2-SHA256", "RSA-2048-SHA256", "ECDSA-secp256r1-MD5", "x"])
 def test_what_can_t_be_checked_here_is_said_so(algorithm: str) -> None:
     verdict = check(parse(signed(algorithm=algorithm)), der_key(P256.public_key()))
     assert verdict.judgement is Judgement.NOT_CHECKABLE

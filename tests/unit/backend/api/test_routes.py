@@ -12,8 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import Connection
 
-from backend.store.event_log import store_signed_values
+from backend.store.event_log import Received, store_signed_values
 from backend.store.tables import meter_value
+from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import ReadingContext, SignedData, SignedReading
 from tests.unit.backend.web.installation import Installation, Running
 from tests.unit.backend.web.seed import HELD, INVOICE, NOW, RATED, RUNNING, value
@@ -171,7 +172,8 @@ def test_what_a_meter_signed_is_downloaded_byte_for_byte(place: Installation) ->
     text = 'OCMF|{"FV":"1.0", "GI":"Zähler é"}|\t{"SD":"3045"}\r\n'
     signed = SignedReading(NOW, ReadingContext.END, SignedData(text, "3059", "ECDSA", "OCMF"))
     with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
-        work = partial(store_signed_values, row_id=RATED, signed=[signed, signed], at=NOW)
+        received = Received(ChargePointId("CP-RATHAUS"), MessageId("m"), NOW, "{}")
+        work = partial(store_signed_values, row_id=RATED, evse_id=EvseId(1), signed=[signed, signed], received=received)
         asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(5)
         [told] = client.get(f"/api/v1/transactions/{RATED}/signed-values").json()
         answer = client.get(f"/api/v1/transactions/{RATED}/signed-values/{told['id']}")

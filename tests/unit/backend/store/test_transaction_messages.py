@@ -15,6 +15,7 @@ from backend.apply import apply
 from backend.core.rating import Policy
 from backend.core.transaction import State
 from backend.jobs.rate_ended import rate_ended
+from backend.jobs.verify_signed import verify_signed
 from backend.master_data import parse_master_data
 from backend.store import tables
 from backend.store.event_log import LATE_VALUES, signed_values
@@ -69,6 +70,7 @@ class ModernStation(Station):
         )
 
     async def rate(self) -> None:
+        await verify_signed(self.store, ManualClock(NOW))
         await rate_ended(self.store, ManualClock(NOW), Policy())
 
 
