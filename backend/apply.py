@@ -32,6 +32,7 @@ from backend.master_data import AssignmentEntry, MasterData, OperatorEntry, Tari
 from backend.place_entries import ChargePointEntry, EvseEntry, LocationEntry, MeterEntry
 from backend.store import tables
 from backend.store.chain import append
+from backend.store.meter_keys import MeterPlace, pin_key, set_days
 from backend.store.session_tariffs import let_take_over
 from backend.store.tariffs import profiles_json
 from backend.store.transactions import release_held
@@ -76,7 +77,7 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
         _apply_token(connection, token, outcome)
     for evidence in data.tax_evidence:
         _apply_tax_evidence(connection, evidence, outcome)
-    _apply_places(connection, data, outcome)
+    _apply_places(connection, data, outcome, now)
     for tariff in data.tariffs:
         _apply_tariff(connection, tariff, outcome, now)
     for assignment in data.assignments:
@@ -149,7 +150,7 @@ def _apply_token(connection: Connection, token: IdTokenEntry, outcome: Outcome) 
     _upsert(connection, tables.id_token, ("token",), row, outcome)
 
 
-def _apply_places(connection: Connection, data: MasterData, outcome: Outcome) -> None:
+def _apply_places(connection: Connection, data: MasterData, outcome: Outcome, now: datetime) -> None:
     for location in data.locations:
         row = _columns(location) | {"operator_id": _operator(connection, location.operator, location.id)}
         _upsert(connection, tables.location, ("id",), row, outcome)
@@ -162,6 +163,16 @@ def _apply_places(connection: Connection, data: MasterData, outcome: Outcome) ->
         row = _place(connection, meter, "meter") | {"serial": meter.serial, "type": meter.type}
         row["installed_at"] = time_of(meter.installed_at, "meter.installed_at")
         _upsert(connection, tables.meter, ("charge_point_id", "evse_id", "serial"), row, outcome)
+        _apply_meter_key(connection, meter, now)
+
+
+def _apply_meter_key(connection: Connection, entry: MeterEntry, now: datetime) -> None:
+    """Pin the key of a meter; what is left out stays as it is."""
+    place = MeterPlace(entry.charge_point, entry.evse, entry.serial)
+    if entry.public_key:
+        pin_key(connection, place, entry.public_key, "master data", now)
+    if entry.calibrated_until or entry.registered_on:
+        set_days(connection, place, entry.calibrated_until, entry.registered_on)
 
 
 def _place(connection: Connection, entry: EvseEntry | MeterEntry, name: str) -> dict[str, object]:

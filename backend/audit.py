@@ -1,6 +1,7 @@
 """Prove what was issued: `emops-backend audit verify`."""
 
 from collections.abc import Iterator
+from itertools import chain as chain_from
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from backend.store.issued import (
     read_operators,
     read_series,
 )
+from backend.store.signed import read_chained
 
 
 def verify(connection: Connection) -> Iterator[tuple[bool, str]]:
@@ -43,5 +45,5 @@ def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit
     yield from audit.finish()
     for number in lost_invoices(connection, operator_id):
         yield f"{number}: the chain has it, but it is gone"
-    for kept in read_kept(connection, operator_id):
+    for kept in chain_from(read_kept(connection, operator_id), read_chained(connection, operator_id)):
         yield from kept.problems()

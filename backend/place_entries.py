@@ -4,11 +4,14 @@ import re
 from dataclasses import dataclass
 
 from backend.entry_checks import COUNTRY, COUNTRY_SHAPE, NAME, NAME_SHAPE, aware, match
+from backend.errors import ApplyError
 from shared.config import setting
 from shared.ids import Secret
+from shared.public_key import read_public_key
 
 _IDENTITY = re.compile(r"[A-Za-z0-9*_=:+|@.-]{1,48}")
 _EMI3_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9*]{1,30}")
+_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _SERIAL = re.compile(r"\S.{0,58}\S|\S")
 
 
@@ -38,6 +41,11 @@ class ChargePointEntry:
     city: str = setting("", help="city")
     location: str = setting("", help="id of the site; all stations of one site share it")
     cost_centre: str = setting("", help="cost centre of the station, see customer.cost_centre_rule")
+    eichrecht: str = setting(
+        "operator",
+        choices=("operator", "required", "not_required"),
+        help="whether energy is billed by verified signed values only; operator = as the operator's eichrecht_required",
+    )
     password: Secret = setting(Secret(""), help="password of the station; left out = it connects without one")
 
 
@@ -59,6 +67,9 @@ class MeterEntry:
     serial: str = setting(help="serial number, as printed on the meter")
     type: str = setting("", help="manufacturer and type")
     installed_at: str = setting("", help="since when, for instance 2027-01-01T00:00:00+01:00; left out = always")
+    public_key: str = setting("", help="key of a meter that signs, as read from it; pinned, left out = as it is")
+    calibrated_until: str = setting("", help="last day of its calibration, for instance 2034-12-31")
+    registered_on: str = setting("", help="day on which its key was registered with the authority (§ 31 MessEG)")
 
 
 def check_location(entry: LocationEntry, name: str) -> None:
@@ -82,3 +93,8 @@ def check_meter(entry: MeterEntry, name: str) -> None:
     match(name, "serial", entry.serial, _SERIAL, "1 to 60 characters")
     if entry.installed_at:
         aware(entry.installed_at, f"{name}.installed_at")
+    for key, day in (("calibrated_until", entry.calibrated_until), ("registered_on", entry.registered_on)):
+        if day:
+            match(name, key, day, _DAY, "a day such as 2034-12-31")
+    if entry.public_key and read_public_key(entry.public_key) is None:
+        raise ApplyError(f"{name}.public_key is no public key: hexadecimal or Base64, as printed on the meter")

@@ -12,6 +12,7 @@ from backend.store.tables import charging_transaction
 from backend.store.transactions import settle
 
 _REASON_CHARACTERS = 500
+"""Longest reason."""
 
 
 def decide(connection: Connection, transaction_id: int, kind: Decision, *, reason: str, by: str, now: datetime) -> None:

@@ -40,7 +40,7 @@ class ChainKind(StrEnum):
     LINK = "invoice.link"  # [number]
     XML = "invoice.xml"  # the e-invoice [number]
     PDF = "invoice.pdf"  # as it was rendered [number]
-    SIGNED_VALUES = "messdaten"  # [transaction]
+    SIGNED_VALUES = "messdaten"  # what was judged, and the records byte for byte [transaction/verdict]
     MAIL_SENT = "mail.sent"  # [Message-ID]
     MAIL_BOUNCE = "mail.bounce"  # [Message-ID]
     PAYMENT = "payment"

@@ -11,10 +11,12 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
+from backend.core.chain import ChainKind
 from backend.core.pagination import Page, follow
 from backend.core.signed_check import NEW_KEY, Came, Checked, Outcome, check_records, page_of
 from backend.core.signed_pair import Judged, Session, Status, judge
 from backend.core.transaction import State
+from backend.store.chain import append
 from backend.store.event_log import ask_check, outside_values, signed_values
 from backend.store.meter_keys import MeterPlace, keys_at, see_key
 from backend.store.ratings import ask_rerating
@@ -31,6 +33,7 @@ from backend.store.signed import (
     store_checks,
     store_finding,
     store_verdict,
+    verdict_content,
 )
 from backend.store.tables import charging_transaction
 from backend.store.transactions import settle
@@ -157,7 +160,11 @@ def _finish(work: _Work, now: datetime, connection: Connection) -> None:
     if row is None or work.judged is None:
         return
     before = last_verdict(connection, row.id)
-    store_verdict(connection, row.id, work.judged, checks=checks, session=row.session, now=now, software=software)
+    verdict_id = store_verdict(
+        connection, row.id, work.judged, checks=checks, session=row.session, now=now, software=software
+    )
+    content = verdict_content(connection, verdict_id)
+    append(connection, row.operator_id, ChainKind.SIGNED_VALUES, f"{row.id}/{verdict_id}", content, now)
     log.info("signed_values_judged", transaction=row.id, status=work.judged.status.value, reason=work.judged.reason)
     _doubt_others(connection, work)
     _go_on(connection, row, before.judged if before else None, work.judged)

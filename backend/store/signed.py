@@ -4,15 +4,18 @@ Everything is appended. Functions that change something run inside one unit of w
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, String, and_, bindparam, delete, func, insert, select
+from sqlalchemy import cast as sql_cast
 
+from backend.core.audit import Kept
+from backend.core.chain import ChainKind
 from backend.core.pagination import Page
 from backend.core.signed_check import Checked, kinds_of, page_of
 from backend.core.signed_gate import Decision, Evidence
@@ -20,6 +23,7 @@ from backend.core.signed_pair import Judged, Session, SignedRegister, Status
 from backend.store.event_log import ask_check
 from backend.store.sql import Statement
 from backend.store.tables import (
+    chain,
     charge_point,
     charging_transaction,
     operator,
@@ -244,6 +248,21 @@ def verdict_content(connection: Connection, verdict_id: int) -> bytes:
     content: list[object] = [row.transaction_id, row.status, row.reason, str(row.begin_wh), str(row.end_wh), row.key]
     content += [[one.record, one.result, one.key, one.raw.hex()] for one in records]
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_chained(connection: Connection, operator_id: str) -> Iterator[Kept]:
+    """Read an operator's verdicts with what the chain has of them."""
+    ref = sql_cast(_V.transaction_id, String) + "/" + sql_cast(_V.id, String)
+    mine = (chain.c.operator_id == operator_id) & (chain.c.kind == ChainKind.SIGNED_VALUES) & (chain.c.ref == ref)
+    query = (
+        select(_V.id, ref.label("ref"), chain.c.sha256)
+        .join(charging_transaction, _T.id == _V.transaction_id)
+        .outerjoin(chain, mine)
+        .where(_T.operator_id == operator_id)
+        .order_by(_V.id)
+    )
+    for row in connection.execute(query).all():
+        yield Kept(ChainKind.SIGNED_VALUES, row.ref, verdict_content(connection, row.id), row.sha256)
 
 
 def other_uses(connection: Connection, digest: str, transaction_id: int) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from backend.audit import verify
 from backend.core.rating import Policy
 from backend.core.signed_gate import Decision
 from backend.errors import ApplyError
@@ -82,6 +83,7 @@ def test_a_verified_pair_is_billed_by_what_was_signed(tmp_path: Path) -> None:
         assert (verdict.status, stored.verdict_id, json.loads(verdict.checks)) == ("verified", verdict.id, [1, 2])
         assert [one.kind for _, one in await store.read(lambda unit: findings(unit, 9))] == ["session"]
         assert not (await recompute(store)).differences
+        assert all(good for good, _ in await store.read(lambda unit: list(verify(unit)))), "the chain has it"
 
     with_store(tmp_path, check)
 
