@@ -1,6 +1,6 @@
 """Signed values: records with where they came from, checks, verdicts, decisions, findings, keys of meters, links.
 
-Revision 0009
+Revision 0010
 """
 
 from hashlib import sha256
@@ -8,8 +8,8 @@ from hashlib import sha256
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
