@@ -375,4 +375,5 @@ def _proof(session: RatedSession, account: Account, preceding: Preceding | None 
         driver=session.driver,
         contract=session.contract,
         cost_centre=session.cost_centre,
+        signature=session.signature,
     )

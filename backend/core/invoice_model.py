@@ -62,6 +62,27 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureProof:
+    """What was proved of a session's signed values, and which verdict says so.
+
+    Args:
+        verdict_id: of the verdict that the price rests on.
+        status: see `signed_pair.Status`.
+        begin_kwh: signed register, exact; None where there is none.
+        end_kwh: signed register.
+        serial: of the meter.
+        key: that it was checked by, hexadecimal.
+    """
+
+    verdict_id: int
+    status: str
+    begin_kwh: Decimal | None = None
+    end_kwh: Decimal | None = None
+    serial: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RatedSession:
     """A session that is to be billed. Times aware, registers in Wh.
 
@@ -87,6 +108,7 @@ class RatedSession:
     driver: str = ""
     contract: str = ""
     cost_centre: str = ""
+    signature: SignatureProof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +262,7 @@ class SessionProof:
     driver: str = ""
     contract: str = ""
     cost_centre: str = ""
+    signature: SignatureProof | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -41,9 +41,13 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+SIGNED = "sig"
+"""Kind of an invoice's file: the signed values of its sessions, see `backend.core.transparency`."""
+
+
 @dataclass(frozen=True, slots=True)
 class InvoiceFile:
-    """An attachment: `kind` is `pdf` or `xml` of the invoice with that id. It is attached as `<number>.<kind>`."""
+    """An attachment: `kind` is `pdf`, `xml` or `SIGNED` of the invoice with that id."""
 
     invoice_id: int
     kind: str
@@ -148,8 +152,13 @@ def invoice_letter(
         cc=cc,
         language=invoice.language,
         values=values,
-        files=(InvoiceFile(invoice_id, kind, f"{invoice.number}.{kind}"),),
+        files=(InvoiceFile(invoice_id, kind, f"{invoice.number}.{kind}"), *_signed_values(invoice, invoice_id)),
     )
+
+
+def _signed_values(invoice: Invoice, invoice_id: int) -> Iterator[InvoiceFile]:
+    if any(session.signature for session in invoice.sessions):
+        yield InvoiceFile(invoice_id, SIGNED, f"{invoice.number}.messdaten.xml")
 
 
 @dataclass(frozen=True, slots=True)

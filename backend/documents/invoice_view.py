@@ -210,6 +210,7 @@ def _session(index: int, proof: SessionProof, invoice: Invoice) -> Json:
             [words["register_start"], register(proof.meter_start)],
             [words["register_end"], register(proof.meter_stop)],
             [words["energy"], f"{number_text(proof.energy_kwh, language, 3)} kWh"],
+            *_signature(proof, invoice.language),
             [words["charge_point"], words["evse"].format(name=proof.charge_point, id=proof.evse_id)],
             [words["place"], proof.address],
             [words["token"], proof.token],
@@ -219,8 +220,21 @@ def _session(index: int, proof: SessionProof, invoice: Invoice) -> Json:
         "notes": [
             *([_corrected(index, invoice)] if proof.preceding else []),
             *([words["interpolated"]] if proof.interpolated else []),
+            *([words["check_yourself"]] if proof.signature else []),
         ],
     }
+
+
+def _signature(proof: SessionProof, language: str) -> Iterator[list[str]]:
+    """Tell what the meter signed and whether that was proved."""
+    words, signature = WORDS[language], proof.signature
+    if signature is None:
+        return
+    if signature.begin_kwh is not None and signature.end_kwh is not None:
+        registers = [number_text(kwh, language, 3) for kwh in (signature.begin_kwh, signature.end_kwh)]
+        yield [words["signed_registers"], f"{registers[0]} kWh – {registers[1]} kWh"]
+    serial = f" ({words['meter']} {signature.serial})" if signature.serial else ""
+    yield [words["signature"], words[f"signature_{signature.status}"] + serial]
 
 
 def _corrected(index: int, invoice: Invoice) -> str:

@@ -1,8 +1,8 @@
 """Render invoices until standard input ends: a process of its own, so that its memory is not the server's.
 
-Each line of standard input is a job, JSON: `view` is what the template lays out, `xml` (base64, may be empty) is
-embedded as `file_name` with its `level`. Each answer on standard output is a line of JSON: `size`, with so many bytes
-of PDF after it, or `error`.
+Each line of standard input is a job, JSON: `view` is what the template lays out, `files` are embedded: the fields of
+`hybrid.Embedded`, their `content` in Base64; `level` is the profile of the first, empty if it is no e-invoice. Each
+answer on standard output is a line of JSON: `size`, with so many bytes of PDF after it, or `error`.
 
     python -m backend.documents.worker
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 import typst
 
-from backend.documents.hybrid import XmpError, embed
+from backend.documents.hybrid import Embedded, XmpError, embed
 
 TEMPLATE = Path(__file__).parent / "invoice.typ"
 _NICE = 10
@@ -44,7 +44,8 @@ def _render(compiler: Any, job: dict[str, Any]) -> bytes:
     at = datetime.fromisoformat(view["date"]).replace(tzinfo=UTC)
     pdf = compiler.compile(sys_inputs={"view": json.dumps(view)}, pdf_standards=["a-3b"], timestamp=at)
     assert isinstance(pdf, bytes)  # noqa: S101  one PDF, not a list of pictures
-    return embed(pdf, b64decode(job["xml"]), job["file_name"], job["level"], at) if job["xml"] else pdf
+    files = [Embedded(**{**file, "content": b64decode(file["content"])}) for file in job["files"]]
+    return embed(pdf, files, job["level"], at) if files else pdf
 
 
 def _answer(head: dict[str, object], pdf: bytes) -> None:

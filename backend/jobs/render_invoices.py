@@ -39,7 +39,7 @@ class InvoiceRenderer:
 
     async def _render(self, one: Rendering, renderer: Renderer) -> None:
         try:
-            pdf = await renderer.render(one.invoice, one.xml)
+            pdf = await renderer.render(one.invoice, one.xml, one.signed)
         except RenderError as error:
             reason = str(error)
             if one.tries == 0:

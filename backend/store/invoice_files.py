@@ -1,6 +1,6 @@
 """The files of an invoice: its PDF, which is rendered once, and its e-invoice; as they are mailed and downloaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -8,8 +8,11 @@ from sqlalchemy import Connection, func, select, update
 
 from backend.core.chain import ChainKind
 from backend.core.invoice import Invoice
+from backend.core.letter import SIGNED
 from backend.core.record import from_json
+from backend.core.transparency import MEDIA_TYPE, transparency_xml
 from backend.store.chain import append
+from backend.store.signed import read_originals
 from backend.store.tables import invoice, invoice_document, invoice_pdf
 
 _P = invoice_pdf.c
@@ -27,12 +30,16 @@ class InvoiceFile:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """An invoice that waits to be rendered, with its e-invoice if it has one; `tries` counts those that failed."""
+    """An invoice that waits to be rendered, with its e-invoice and its signed values if it has any.
+
+    `tries` counts the renderings that failed.
+    """
 
     invoice_id: int
     invoice: Invoice
     xml: bytes | None
     tries: int
+    signed: bytes | None = None
 
 
 def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile | None:
@@ -43,19 +50,23 @@ def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile 
     Args:
         connection: to read from.
         number: of the invoice.
-        kind: `pdf`, or `xml` for the e-invoice.
+        kind: `pdf`, `xml` for the e-invoice, or `SIGNED`.
     """
     newest = select(func.max(invoice.c.id)).where(invoice.c.number == number)
     invoice_id = connection.scalar(newest)
     content = None if invoice_id is None else read_content(connection, invoice_id, kind)
     if content is None:
         return None
-    name = quote(f"{number}.{kind}", safe="")
-    return InvoiceFile(f"application/{kind}", f"attachment; filename*=UTF-8''{name}", content)
+    ending, media_type = ("messdaten.xml", MEDIA_TYPE) if kind == SIGNED else (kind, f"application/{kind}")
+    name = quote(f"{number}.{ending}", safe="")
+    return InvoiceFile(media_type, f"attachment; filename*=UTF-8''{name}", content)
 
 
 def read_content(connection: Connection, invoice_id: int, kind: str) -> bytes | None:
-    """Read a file of an invoice, `pdf` or `xml`; None if it is not there, or not yet."""
+    """Read a file of an invoice, `pdf`, `xml` or `SIGNED`; None if it is not there, or not yet."""
+    if kind == SIGNED:
+        body = connection.scalar(select(invoice.c.body).where(invoice.c.id == invoice_id))
+        return signed_xml(connection, from_json(Invoice, body)) if body else None
     column = _COLUMNS[kind]
     content: bytes | None = connection.scalar(select(column).where(column.table.c.invoice_id == invoice_id))
     return content
@@ -71,9 +82,17 @@ def unrendered(connection: Connection, now: datetime, limit: int = 100) -> list[
         .order_by(_P.invoice_id)
         .limit(limit)
     )
-    return [
+    found = [
         Rendering(row.invoice_id, from_json(Invoice, row.body), row.xml, row.tries) for row in connection.execute(query)
     ]
+    return [replace(one, signed=signed_xml(connection, one.invoice)) for one in found]
+
+
+def signed_xml(connection: Connection, document: Invoice) -> bytes | None:
+    """Write the signed values that the sessions of an invoice rest on, as of when it was issued; None without any."""
+    proofs = [session.signature for session in document.sessions if session.signature]
+    found = read_originals(connection, [proof.verdict_id for proof in proofs])
+    return transparency_xml(found) if found else None
 
 
 def next_rendering(connection: Connection) -> datetime | None:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from backend.core.chain import ChainKind
 from backend.core.letter import (
+    SIGNED,
     Blob,
     InvoiceFile,
     Letter,
@@ -35,7 +36,7 @@ from backend.store.tables import bad_address, invoice_pdf, letter, letter_file, 
 _L = letter.c
 _WAITS = (State.QUEUED.value, State.RETRY.value)
 
-MEDIA_TYPES = {"pdf": "application/pdf", "xml": "application/xml"}
+MEDIA_TYPES = {"pdf": "application/pdf", "xml": "application/xml", SIGNED: "application/xml"}
 """Of an invoice's files, by kind."""
 
 

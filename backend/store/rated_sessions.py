@@ -1,11 +1,13 @@
 """Sessions as invoices need them: who charged where, by which meter, and whose cost centre bears it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, case, literal, or_, select
 
 from backend.core.billing_profile import CostCentre
 from backend.core.invoice import RatedSession
+from backend.core.invoice_model import SignatureProof
 from backend.core.rating import Rating
 from backend.core.record import from_json
 from backend.store.ratings import CURRENT_RATING
@@ -21,12 +23,14 @@ from backend.store.tables import (
     meter,
     person,
     rating,
+    signed_verdict,
     tariff_version,
 )
 from shared.ids import IdToken
 from shared.units import Wh
 
 _T = charging_transaction.c
+_V = signed_verdict.c
 _METER = (
     select(meter.c.serial)
     .where(meter.c.charge_point_id == _T.charge_point_id, meter.c.evse_id == _T.evse_id)
@@ -56,6 +60,8 @@ def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedS
             tariff_version.c.id.label("version"),
             *(p.name, p.street, p.postcode, p.city),
             *(evse_name.c.emi3_id, _METER.label("meter_serial"), _COST_CENTRE.label("cost_centre")),
+            *(rating.c.meter_start.label("billed_start"), rating.c.meter_stop.label("billed_stop")),
+            *(rating.c.verdict_id, _V.status, _V.begin_wh, _V.end_wh, _V.serial.label("signer"), _V.key),
             *(person.c.name.label("driver"), contract.c.id.label("contract")),
         )
         .join(cdr, cdr.c.transaction_id == _T.id)
@@ -63,6 +69,7 @@ def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedS
         .join(rating, rating.c.id == CURRENT_RATING)
         .join(tariff_version, tariff_version.c.id == rating.c.tariff_version_id)
         .join(charge_point, p.id == _T.charge_point_id)
+        .outerjoin(signed_verdict, _V.id == rating.c.verdict_id)
         .outerjoin(evse_name, (evse_name.c.charge_point_id == p.id) & (evse_name.c.evse_id == _T.evse_id))
         .outerjoin(location, location.c.id == p.location_id)
         .outerjoin(id_token, id_token.c.token == _T.id_token)
@@ -81,8 +88,8 @@ def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedS
             id_token=IdToken(row.id_token),
             started_at=row.started_at,
             ended_at=row.ended_at,
-            meter_start=Wh(row.meter_start),
-            meter_stop=Wh(row.meter_stop),
+            meter_start=Wh(row.meter_start if row.billed_start is None else row.billed_start),
+            meter_stop=Wh(row.meter_stop if row.billed_stop is None else row.billed_stop),
             tariff_id=row.tariff_id,
             tariff_version=row.version,
             rating=from_json(Rating, row.body),
@@ -91,6 +98,14 @@ def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedS
             driver=row.driver or "",
             contract=row.contract or "",
             cost_centre=row.cost_centre or "",
+            signature=_signature(row),
         )
         for row in rows
     ]
+
+
+def _signature(row: Any) -> SignatureProof | None:  # Any: a row of the columns above
+    if row.verdict_id is None:
+        return None
+    begin, end = (None if wh is None else wh / 1000 for wh in (row.begin_wh, row.end_wh))
+    return SignatureProof(row.verdict_id, row.status, begin, end, row.signer, row.key)

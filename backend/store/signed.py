@@ -20,6 +20,7 @@ from backend.core.pagination import Page
 from backend.core.signed_check import Checked, kinds_of, page_of
 from backend.core.signed_gate import Decision, Evidence
 from backend.core.signed_pair import Judged, Session, SignedRegister, Status
+from backend.core.signed_proof import SignedOriginal, original_of
 from backend.store.event_log import ask_check
 from backend.store.sql import Statement
 from backend.store.tables import (
@@ -34,6 +35,7 @@ from backend.store.tables import (
     signed_record,
     signed_verdict,
 )
+from shared.metering import SignedData
 
 _K, _V, _R = signed_check.c, signed_verdict.c, signed_record.c
 _T, _D = charging_transaction.c, signed_due.c
@@ -318,17 +320,23 @@ def findings(connection: Connection, limit: int) -> list[tuple[datetime, Finding
     return [(row.at, Finding(row.charge_point_id, row.evse_id, row.transaction_id, row.kind, row.text)) for row in rows]
 
 
-def checked_records(connection: Connection, check_ids: Sequence[int]) -> list[Any]:  # Any: a row of the columns named
-    """Give checks with the records that they are of, in the order of arrival."""
-    return list(
-        connection.execute(
-            select(_K.id, _K.part, _K.result, _K.key, _K.transaction_id, _K.record_id, _R.raw, _R.public_key)
-            .add_columns(_R.encoding_method, _R.signing_method, _R.at, _R.context)
-            .join(signed_record, _R.id == _K.record_id)
-            .where(_K.id.in_(check_ids))
-            .order_by(_K.record_id, _K.part)
-        )
+def read_originals(connection: Connection, verdict_ids: Sequence[int]) -> list[SignedOriginal]:
+    """Give the signed originals that verdicts rest on, in the order of the verdicts and of their arrival."""
+    known = verdicts(connection, verdict_ids)
+    ids = [check for number in verdict_ids if number in known for check in known[number].checks]
+    rows = connection.execute(
+        select(_K.id, _K.part, _K.key, _K.transaction_id, _R.raw, _R.public_key, _R.signing_method, _R.encoding_method)
+        .join(signed_record, _R.id == _K.record_id)
+        .where(_K.id.in_(ids))
     )
+    by_id = {row.id: row for row in rows}
+    return [_original(by_id[number]) for number in ids]
+
+
+def _original(row: Any) -> SignedOriginal:  # Any: a row of the columns above
+    text = row.raw.decode("utf-8", "surrogatepass")
+    data = SignedData(text, row.public_key, row.signing_method, row.encoding_method)
+    return original_of(row.transaction_id, data, row.part, row.key)
 
 
 def store_decision(

@@ -14,7 +14,7 @@ import segno
 from backend.core.einvoice import write_einvoice
 from backend.core.invoice import CREDIT_NOTE, Invoice, Output
 from backend.documents.girocode import girocode
-from backend.documents.hybrid import XmpError, embed
+from backend.documents.hybrid import XmpError, einvoice_file, embed
 from tests.unit.backend.billing_example import EVENING
 from tests.unit.backend.documents.test_render import invoice, pages, render
 from tests.unit.backend.einvoice_documents import KINDS
@@ -110,7 +110,7 @@ def test_a_pdf_without_a_place_for_our_xmp_is_refused() -> None:
         plain = io.BytesIO()
         document.save(plain)
     with pytest.raises(XmpError, match="no bag of extension schemas"):
-        embed(plain.getvalue(), b"<x/>", "factur-x.xml", "EN 16931", EVENING)
+        embed(plain.getvalue(), [einvoice_file("factur-x.xml", b"<x/>")], "EN 16931", EVENING)
 
 
 def drawn(svg: str) -> list[list[int]]:
