@@ -28,6 +28,7 @@ from backend.customer_entries import (
 )
 from backend.entry_checks import amount_of, time_of
 from backend.errors import ApplyError
+from backend.mandate_data import apply_mandate
 from backend.master_data import AssignmentEntry, MasterData, OperatorEntry, TariffEntry
 from backend.place_entries import ChargePointEntry, EvseEntry, LocationEntry, MeterEntry
 from backend.store import tables
@@ -82,6 +83,8 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
         _apply_tariff(connection, tariff, outcome, now)
     for assignment in data.assignments:
         apply_assignment(connection, assignment, outcome)
+    for mandate in data.mandates:
+        _count(apply_mandate(connection, mandate), outcome)
     outcome.released = release_held(connection)
     return outcome
 
@@ -340,6 +343,13 @@ def _upsert(
         outcome.changed += 1
     else:
         outcome.unchanged += 1
+
+
+def _count(created: bool | None, outcome: Outcome) -> None:
+    """Count a row: True is new, False was changed, None was so before."""
+    outcome.created += created is True
+    outcome.changed += created is False
+    outcome.unchanged += created is None
 
 
 _OTHER_NAMES = ("operator", "customer", "password", "group", "partner", "location", "recipients", "threshold")

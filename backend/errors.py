@@ -8,6 +8,7 @@ BackendError
  +-- ApplyError            the file of settings to apply is wrong; nothing was changed
  +-- MailError             a letter can't be made or sent again; the text says why
  +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
+ +-- PaymentError          a payment can't be booked, collected or imported as asked; nothing was changed
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
       +-- CommandTimeoutError  no answer in time; the charge point may have acted
@@ -48,6 +49,10 @@ class MailError(BackendError):
 
 class ReportError(BackendError):
     """A report can't be made, or an import can't be used. Nothing was changed."""
+
+
+class PaymentError(BackendError):
+    """A payment can't be booked, collected or imported as asked. Nothing was changed."""
 
 
 class CommandError(BackendError):

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from backend.core.assignment import Scope
 from backend.core.profiles import PROFILES
 from backend.core.rating_model import VersionSwitch
+from backend.core.sepa_ids import is_creditor_id, is_iban
 from backend.core.tariff import TariffError, canonical, version_id
 from backend.customer_entries import (
     ContractEntry,
@@ -40,6 +41,7 @@ from backend.entry_checks import (
     match,
 )
 from backend.errors import ApplyError
+from backend.mandate_data import MandateEntry, check_mandate
 from backend.place_entries import (
     ChargePointEntry,
     EvseEntry,
@@ -53,7 +55,6 @@ from backend.place_entries import (
 from shared.config import ConfigError, build, setting
 
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
-_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _PLACES = {Scope.EVSE: re.compile(r"[^/]+/\d+"), Scope.CONNECTOR: re.compile(r"[^/]+/\d+/\d+")}
 
 
@@ -82,6 +83,7 @@ class OperatorEntry:
     eichrecht_required: bool = setting(
         False, help="bill energy by verified signed values only; a charge point may differ by its own eichrecht"
     )
+    creditor_id: str = setting("", help="creditor identifier of SEPA direct debits, for instance DE98ZZZ09999999999")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class _File:
     evse: tuple[EvseEntry, ...] = setting((), help="EVSEs")
     meter: tuple[MeterEntry, ...] = setting((), help="meters")
     assignment: tuple[AssignmentEntry, ...] = setting((), help="which tariff applies to whom")
+    mandate: tuple[MandateEntry, ...] = setting((), help="mandates of direct debits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ class MasterData:
     locations: tuple[LocationEntry, ...]
     evses: tuple[EvseEntry, ...]
     meters: tuple[MeterEntry, ...]
+    mandates: tuple[MandateEntry, ...] = ()
 
 
 def read_master_data(path: Path) -> MasterData:
@@ -189,6 +193,7 @@ def parse_master_data(text: str, source: str = "master data") -> MasterData:
             file.location,
             file.evse,
             file.meter,
+            file.mandate,
         )
     except tomllib.TOMLDecodeError as error:
         raise ApplyError(f"{source} is not valid TOML: {error}") from error
@@ -211,6 +216,7 @@ def _check_entries(file: _File) -> None:
         ("evse", file.evse, check_evse),
         ("meter", file.meter, check_meter),
         ("assignment", file.assignment, check_assignment),
+        ("mandate", file.mandate, check_mandate),
     )
     check_groups(file.group)
     for name, entries, check in checks:
@@ -245,20 +251,14 @@ def _check_operator(entry: OperatorEntry, name: str) -> None:
         match(name, "bic", entry.bic, _BIC, "a BIC of 8 or 11 characters")
     if not is_iban(entry.iban):
         raise ApplyError(f"{name}.iban = {entry.iban!r} is no IBAN, or mistyped: its check digits don't fit")
+    if entry.creditor_id and not is_creditor_id(entry.creditor_id):
+        raise ApplyError(f"{name}.creditor_id = {entry.creditor_id!r} is none: shape or check digits don't fit")
     try:
         ZoneInfo(entry.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ApplyError(
             f"{name}.timezone = {entry.timezone!r} is unknown: write for instance Europe/Berlin"
         ) from error
-
-
-def is_iban(text: str) -> bool:
-    """Check shape and check digits of an IBAN without blanks (ISO 13616, ISO 7064 MOD 97-10)."""
-    if not _IBAN.fullmatch(text):
-        return False
-    digits = "".join(str(int(character, 36)) for character in text[4:] + text[:4])
-    return int(digits) % 97 == 1
 
 
 # Any: TOML values; each is checked.

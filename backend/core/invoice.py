@@ -45,6 +45,7 @@ from backend.core.invoice_model import (
 from backend.core.invoice_tax import taxes, with_vat
 from backend.core.rating import Line, Rating
 from backend.core.rounding import Ratio, apportion, cents
+from backend.core.target_calendar import next_banking_day
 from backend.core.tariff import PriceBasis
 from backend.core.tariff_model import Scope
 from shared.units import Wh, kwh
@@ -129,6 +130,9 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
     if rating.basis is PriceBasis.GROSS:
         due = sum((line.gross for line in lines if line.gross is not None), _ZERO)
     issued_on = now.astimezone(account.zone).date()
+    due_on = issued_on + timedelta(days=account.payment_days)
+    if account.direct_debit:  # the day that it announces is the one of the collection
+        due_on = next_banking_day(due_on)
     start, end = _period(sessions or ([] if charges.fees else shown), charges.fees, account)
     return InvoiceDraft(
         type_code=INVOICE,
@@ -140,7 +144,7 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
         iban=account.iban,
         bic=account.bic,
         issued_on=issued_on,
-        due_on=issued_on + timedelta(days=account.payment_days),
+        due_on=due_on,
         period_start=start,
         period_end=end,
         lines=tuple(lines),

@@ -10,6 +10,7 @@ from backend.core.billing_profile import Payment, Place
 from backend.core.einvoice_check import einvoice_problems
 from backend.core.invoice import CREDIT_NOTE, InvoiceDraft, InvoiceLine, Party
 from backend.core.rounding import Ratio, cents
+from backend.core.sepa_ids import is_iban
 from backend.core.tariff import PriceBasis
 from shared.money import CENT
 
@@ -46,14 +47,6 @@ def problems(draft: InvoiceDraft) -> tuple[str, ...]:
     )
 
 
-def is_iban(text: str) -> bool:
-    """Check an IBAN's length and check digits (ISO 13616, mod 97). Blanks are passed over."""
-    iban = text.replace(" ", "").upper()
-    if not (15 <= len(iban) <= 34 and iban.isascii() and iban.isalnum() and iban[:2].isalpha() and iban[2:4].isdigit()):
-        return False
-    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
-
-
 def is_printable(character: str) -> bool:
     """Tell whether the paper shows a character: the font has it, and it is no control, format or unassigned one."""
     shown = any(first <= ord(character) <= last for first, last in _PRINTABLE)
@@ -69,7 +62,7 @@ def _parties(draft: InvoiceDraft) -> Iterator[str]:
         yield from _unprintable("tax_reason", tax.reason)
     if sum(c.isdigit() for c in draft.seller.phone) < 3:
         yield "seller: the phone number has fewer than three digits"
-    if not is_iban(draft.iban):
+    if not is_iban(draft.iban.replace(" ", "")):
         yield f"seller: the IBAN {draft.iban!r} is not valid"
     if draft.language not in ("de", "en"):
         yield f"the language {draft.language!r} is not one of de, en"

@@ -12,7 +12,8 @@ from decimal import Decimal
 from sqlalchemy import Connection, delete, func, insert, select
 
 from backend.core.billing_period import Group, Source
-from backend.core.billing_profile import Grouping, Place
+from backend.core.billing_profile import Grouping, Payment, Place
+from backend.core.direct_debit import announce
 from backend.core.invoice import Account, Charges, InvoiceDraft, draft_documents
 from backend.core.invoice_check import problems
 from backend.core.invoice_run import DraftKey, slot_of
@@ -101,7 +102,7 @@ def draft_group(connection: Connection, group: Group, now: datetime, standard_va
     debtor = load_debtor(connection, group[0].customer_id)
     found = []
     for (currency, basis, case), part in _parts(connection, group, debtor).items():
-        account = _account(connection, debtor, group, part, standard_vat)
+        account = with_debit(_account(connection, debtor, group, part, standard_vat), debtor, now)
         for draft, charges in draft_documents(account, part.charges, now):
             variant = "/".join((currency, basis, case, draft.type_code))
             slot = slot_of(group, variant)
@@ -123,6 +124,14 @@ def draft_group(connection: Connection, group: Group, now: datetime, standard_va
                 )
             )
     return found
+
+
+def with_debit(account: Account, debtor: Debtor, now: datetime) -> Account:
+    """Give the account with the mandate that is usable when what is issued now falls due."""
+    if account.payment is not Payment.DIRECT_DEBIT:
+        return account
+    due_on = now.astimezone(account.zone).date() + timedelta(days=account.payment_days)
+    return replace(account, direct_debit=announce(debtor.creditor_id, debtor.mandates, due_on))
 
 
 def _untaxed(draft: InvoiceDraft, lapsed: str) -> Iterable[str]:

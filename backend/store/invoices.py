@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from backend.core.billing_profile import Grouping, Payment
+from backend.core.direct_debit import Mandate
 from backend.core.invoice import (
     CREDIT_NOTE,
     Account,
@@ -39,6 +40,8 @@ from backend.core.record import from_json, to_json
 from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.store.invoice_mail import order_delivery
 from backend.store.issued import store_document
+from backend.store.mandates import customer_mandates
+from backend.store.open_items import add_item, settle_credit
 from backend.store.rated_sessions import load_sessions
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING
 from backend.store.tables import (
@@ -73,6 +76,8 @@ class Debtor:
     evidence: tuple[Evidence, ...] = ()
     grouping: Grouping = Grouping.CUSTOMER
     currency: str = "EUR"
+    creditor_id: str = ""
+    mandates: tuple[Mandate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,8 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
         evidence=evidence,
         grouping=Grouping(row.customer_grouping),
         currency=row.operator_currency,
+        creditor_id=row.operator_creditor_id,
+        mandates=tuple(customer_mandates(connection, customer_id)),
     )
 
 
@@ -206,6 +213,9 @@ def issue(connection: Connection, debtor: Debtor, draft: InvoiceDraft, bears: Be
     stored = connection.execute(insert(invoice).values(row).returning(invoice.c.id))
     invoice_id = stored.scalar_one()
     store_document(connection, invoice_id, row, document)
+    add_item(connection, invoice_id, debtor.operator_id, debtor.customer_id, document)
+    if document.owed < 0:
+        settle_credit(connection, invoice_id, [one.number for one in document.preceding], now, document.issued_on)
     _mark_billed(connection, bears, invoice_id)
     who = {"operator_id": debtor.operator_id, "customer_id": debtor.customer_id}
     order_delivery(connection, invoice_id, document, **who, now=now)

@@ -50,6 +50,9 @@ APPEND_ONLY = (
     "invoice_draft",
     "invoice_document",
     "chain",
+    "open_item",
+    "bank_entry",
+    "booking",
 )
 
 
@@ -115,6 +118,7 @@ operator = Table(
     Column("contact", Text, nullable=False, server_default=""),
     Column("legal_note", Text, nullable=False, server_default=""),
     Column("eichrecht_required", Boolean, nullable=False, server_default="0"),  # bill no energy that is not proved
+    Column("creditor_id", Text, nullable=False, server_default=""),  # of direct debits; empty: it collects none
 )
 
 # A group of contracts or users that shares a tariff and its quotas, for instance the employees of a company.

@@ -2,8 +2,9 @@ import re
 
 import pytest
 
+from backend.core.sepa_ids import is_iban
 from backend.errors import ApplyError
-from backend.master_data import is_iban, parse_master_data
+from backend.master_data import parse_master_data
 from tests.unit.backend.world import MASTER
 
 

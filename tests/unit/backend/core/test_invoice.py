@@ -21,7 +21,7 @@ from backend.core.invoice import (
     format_number,
     with_number,
 )
-from backend.core.invoice_check import is_iban, problems
+from backend.core.invoice_check import problems
 from backend.core.record import RecordError, from_json, to_json
 from backend.core.rounding import cents
 from backend.core.tariff import PriceBasis
@@ -363,20 +363,6 @@ SELLER, BUYER = GOOD.seller, GOOD.buyer
 def test_bad_draft_is_blocked_with_the_reason(bad: InvoiceDraft, reason: str) -> None:
     assert problems(GOOD) == ()
     assert any(found.startswith(reason) for found in problems(bad)), problems(bad)
-
-
-@pytest.mark.parametrize(
-    ("iban", "valid"),
-    [
-        ("DE02120300000000202051", True),
-        ("de02 1203 0000 0000 2020 51", True),
-        ("DE03120300000000202051", False),
-        ("", False),
-        ("DE0212030000000020205١", False),
-    ],
-)
-def test_iban_is_checked(iban: str, valid: bool) -> None:
-    assert is_iban(iban) is valid
 
 
 @settings(max_examples=40, deadline=None)
