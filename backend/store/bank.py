@@ -236,7 +236,7 @@ def load_books(connection: Connection, operator_id: str, today: date) -> Books:
     settled = connection.execute(
         select(invoice.c.number, open_item.c.customer_id)
         .join(open_item, open_item.c.invoice_id == invoice.c.id)
-        .where(open_item.c.operator_id == operator_id, open_item.c.due_on >= since, open_item.c.amount > 0)
+        .where(open_item.c.operator_id == operator_id, open_item.c.due_on >= since, open_item.c.amount > ZERO)
     )
     names = connection.execute(select(customer.c.id, customer.c.name).where(customer.c.operator_id == operator_id))
     return Books(
