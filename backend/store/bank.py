@@ -249,12 +249,11 @@ def load_books(connection: Connection, operator_id: str, today: date) -> Books:
 
 
 def _collections(connection: Connection, operator_id: str) -> list[Collection]:
-    customers = dict(connection.execute(select(open_item.c.invoice_id, open_item.c.customer_id)).tuples().all())
     found = []
     for batch in list_batches(connection, 1000):
         if batch.operator_id == operator_id and batch.state != "withdrawn" and batch.open:
             live = [one for one in batch_debits(connection, batch.id) if one.state == "live"]
-            parts = tuple(Part(one.invoice_id, one.number, customers[one.invoice_id], one.amount) for one in live)
+            parts = tuple(Part(one.invoice_id, one.number, one.customer_id, one.amount) for one in live)
             found.append(Collection(batch.id, batch.message_id, batch.collect_on, parts))
     return found
 

@@ -64,6 +64,7 @@ class StoredDebit:
     batch_id: int
     invoice_id: int
     number: str
+    customer_id: str
     mandate_id: int
     amount: Decimal
     state: str
@@ -254,7 +255,12 @@ def debits_of(connection: Connection, invoice_id: int) -> list[StoredDebit]:
 
 
 def _debits(connection: Connection, wanted: Any) -> list[StoredDebit]:  # Any: a condition
-    query = select(debit, invoice.c.number).join(invoice, invoice.c.id == _D.invoice_id).where(wanted).order_by(_D.id)
+    query = (
+        select(debit, invoice.c.number, invoice.c.customer_id)
+        .join(invoice, invoice.c.id == _D.invoice_id)
+        .where(wanted)
+        .order_by(_D.id)
+    )
     names = StoredDebit.__dataclass_fields__
     return [StoredDebit(**{name: getattr(row, name) for name in names}) for row in connection.execute(query)]
 

@@ -476,7 +476,7 @@ payments = st.lists(
 
 
 @given(payments, st.integers(0, 2**16))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_bookings_sum_up_to_what_banks_told_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, fresh: Path, told: list[Payment], seed: int
 ) -> None:
