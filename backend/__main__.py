@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backend.errors import BackendError
+from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.settings import Settings, load_settings
@@ -29,6 +30,7 @@ examples:
   emops-backend backup --config backend.toml --keep 14 /var/backups/emops
   emops-backend doctor --config backend.toml
   emops-backend transactions --config backend.toml --state held
+  emops-backend invoice preview --config backend.toml
   emops-backend tariff lint --power 150 tariff.json
   emops-backend ledger import --config backend.toml --trust CP-1.ledger.jsonl
   emops-backend send --config backend.toml CP-1 RemoteStopTransaction '{"transactionId": 12}'
@@ -240,6 +242,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in MAINTENANCE_COMMANDS:
         added = commands.add_parser(command.name, parents=[common], help=command.help)
+        command.arguments(added)
+        added.set_defaults(run_command=command)
+    invoice = commands.add_parser("invoice", help="preview, issue and list invoices")
+    below = invoice.add_subparsers(required=True, metavar="COMMAND")
+    for command in INVOICE_COMMANDS:
+        added = below.add_parser(command.name, parents=[common], help=command.help)
         command.arguments(added)
         added.set_defaults(run_command=command)
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")

@@ -8,6 +8,8 @@ test looks for the rows of all that the code can say. `{names}` stand for values
 import re
 from functools import cache
 
+from backend.core.draft_reason_texts import DRAFTS
+
 _FIELDS = {
     "must be an object": "muss ein JSON-Objekt sein",
     "is missing": "fehlt",
@@ -193,7 +195,7 @@ def _german(text: str) -> str | None:
 @cache
 def _rows() -> list[tuple[re.Pattern[str], str]]:
     """Give the table as patterns, sentences with most words of their own first."""
-    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _TRANSACTIONS
+    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _TRANSACTIONS | DRAFTS
     order = sorted(table, key=lambda english: len(_NAME.sub("", english)), reverse=True)
     return [(re.compile(_pattern(english), re.DOTALL), table[english]) for english in order]
 

@@ -83,8 +83,8 @@ class Outcome:
 
     issued: list[tuple[str, Issued]] = field(default_factory=list)
     """Customer and invoice."""
-    ready: list[DueDraft] = field(default_factory=list)
-    blocked: list[DueDraft] = field(default_factory=list)
+    ready: list[tuple[DueDraft, Group]] = field(default_factory=list)
+    blocked: list[tuple[DueDraft, Group]] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     next_at: datetime | None = None
 
@@ -108,7 +108,7 @@ class InvoiceIssuer:
         outcome = await issue_due(
             self._store, now, self._settings, sample=self._sample, dry=not self._settings.automatic
         )
-        for blocked in outcome.blocked:
+        for blocked, _ in outcome.blocked:
             self._tell(blocked)
         await self._remind(now)
         return min((at for at in (outcome.next_at, span_ends) if at), default=None)
@@ -140,6 +140,7 @@ async def issue_due(
     sample: bool = False,
     customer: str = "",
     dry: bool = False,
+    keep: bool = True,
 ) -> Outcome:
     """Draft, check and issue what is due, group by group, and store which drafts don't go out and why.
 
@@ -152,6 +153,7 @@ async def issue_due(
         sample: see `InvoiceIssuer`.
         customer: id; empty is all of them.
         dry: issue nothing.
+        keep: store what does not go out; of all customers only.
     """
     periods = await store.read(partial(find_periods, now=now, settings=settings, customer=customer))
     outcome = Outcome(next_at=periods.next_at)
@@ -159,14 +161,14 @@ async def issue_due(
         drafts = await store.read(partial(draft_group, group=group, now=now, standard_vat=settings.standard_vat))
         for due in drafts:
             if due.problems:
-                outcome.blocked.append(due)
+                outcome.blocked.append((due, group))
                 outcome.waiting.append(_blocked(due, group, now))
             elif dry:
-                outcome.ready.append(due)
+                outcome.ready.append((due, group))
             elif issued := await issue_one(store, due, now, sample=sample):
                 outcome.issued.append((due.debtor.customer_id, issued))
     outcome.waiting += await store.read(lambda connection: list(_carried(connection, periods.sifted.carried, now)))
-    if not customer and not await store.read(partial(is_kept, found=outcome.waiting)):
+    if keep and not customer and not await store.read(partial(is_kept, found=outcome.waiting)):
         await store.write(partial(keep_waiting, found=outcome.waiting))
     return outcome
 
@@ -231,4 +233,5 @@ def _carried(connection: Connection, carried: Sequence[Carried], now: datetime) 
             total=one.amount,
             reasons=(f"less than {one.threshold}: carried forward, at the latest until {latest}",),
             since=now,
+            count=len(one.group),
         )

@@ -66,7 +66,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A draft that did not go out. `state` is `blocked` or `carried`; local days."""
+    """A draft that did not go out. `state` is `blocked` or `carried`; local days. `count` is not stored."""
 
     key: str
     operator_id: str
@@ -79,6 +79,7 @@ class Waiting:
     total: Decimal
     reasons: tuple[str, ...]
     since: datetime
+    count: int = 0
 
 
 @dataclass(slots=True)
@@ -225,6 +226,17 @@ def issue_draft(connection: Connection, due: DueDraft, now: datetime) -> Issued 
     return Issued(document.number, document.owed, again=False)
 
 
+def find_issued(connection: Connection, key: str) -> Issued | None:
+    """Give the invoice that a draft became, None if it became none."""
+    slot, _, generation = key.rpartition("-")
+    if not generation.isdecimal():
+        return None
+    query = select(invoice.c.number, invoice.c.total_gross).join(invoice_draft)
+    query = query.where(invoice_draft.c.slot == slot, invoice_draft.c.generation == int(generation[:9]))
+    row = connection.execute(query).one_or_none()
+    return Issued(row.number, row.total_gross, again=True) if row else None
+
+
 def _borne(connection: Connection, invoice_id: int) -> tuple[set[int], set[int], set[int]]:
     """Tell what an invoice charges: CDRs, corrected CDRs, fees."""
     sessions, corrections, fees = (
@@ -279,7 +291,7 @@ def is_kept(connection: Connection, found: Iterable[Waiting]) -> bool:
 def _same(one: Waiting | None, other: Waiting | None) -> bool:
     if one is None or other is None:
         return one is other
-    return replace(one, since=other.since, customer=other.customer) == other
+    return replace(one, since=other.since, customer=other.customer, count=other.count) == other
 
 
 def _row(one: Waiting) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Numbers, money and times as people of a language write them. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
@@ -54,7 +54,10 @@ class Formats:
 
     def day(self, moment: datetime) -> str:
         """Write the date at the wall."""
-        local = moment.astimezone(self.zone)
+        return self.local_day(moment.astimezone(self.zone).date())
+
+    def local_day(self, local: date) -> str:
+        """Write a local day."""
         if self.language == "de":
             return f"{local:%d.%m.%Y}"
         return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"

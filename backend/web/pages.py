@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
@@ -26,6 +27,7 @@ from backend.csms.connections import Connections
 from backend.jobs.live_price import LivePrices
 from backend.settings import Settings
 from backend.store.writer import Store
+from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
 from backend.web.security import HEADERS, Guard
@@ -68,6 +70,9 @@ def make_web(store: Store, connections: Connections, clock: Clock, settings: Set
     app.include_router(make_rating_routes(store, clock, prices))
     app.include_router(make_tariff_routes())
     app.include_router(make_profile_routes(store, clock))
+    sample = settings.clock.lapse_rate != 1.0
+    app.include_router(make_invoice_run_routes(store, clock, settings.billing, sample=sample))
+    _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
     _add_pages(app, Views(site, prices), Remote(site))
     app.add_route("/reports", ReportPages(site).simulation)
     _add_tariff_pages(app, TariffPages(site))
@@ -97,6 +102,12 @@ def _add_pages(app: FastAPI, views: Views, remote: Remote) -> None:
     ):
         app.add_route(path, ask)
         app.add_route(path, act, methods=["POST"])
+
+
+def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
+    app.add_route("/invoice-run", pages.show)
+    app.add_route("/invoice-run/issue", pages.ask)
+    app.add_route("/invoice-run/issue", pages.issue, methods=["POST"])
 
 
 def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:

@@ -149,7 +149,7 @@ def test_an_amount_that_reaches_the_threshold_goes_out(tmp_path: Path) -> None:
         await add_transaction(store, SMALL)
         await rate_ended(store, ManualClock(NEXT_MONTH), Policy())
         outcome = await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)
-        assert [one.draft.due for one in outcome.ready] == [Decimal("2.95")]
+        assert [one.draft.due for one, _ in outcome.ready] == [Decimal("2.95")]
 
     with_store(tmp_path, check, customer={"threshold": Decimal("2.95")})
 
@@ -235,7 +235,7 @@ def test_a_draft_issued_again_gives_the_number_that_it_has(tmp_path: Path) -> No
     async def check(store: Store) -> None:
         await add_transaction(store)
         await rate_ended(store, ManualClock(NEXT_MONTH), Policy())
-        (due,) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
+        ((due, _),) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
         first = await issue_one(store, due, NEXT_MONTH)
         again = await issue_one(store, due, NEXT_MONTH)
         assert first
@@ -244,7 +244,7 @@ def test_a_draft_issued_again_gives_the_number_that_it_has(tmp_path: Path) -> No
         assert (again.number, again.again) == ("RE-2026-000001", True)
         await add_transaction(store, start=EVENING + timedelta(days=1))
         await rate_ended(store, ManualClock(NEXT_MONTH), Policy())
-        (late,) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
+        ((late, _),) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
         assert (late.key.slot, late.key.generation) == (due.key.slot, 2)
 
     with_store(tmp_path, check)
@@ -255,10 +255,10 @@ def test_two_runs_at_once_with_different_drafts_of_one_slot_leave_no_gap(tmp_pat
         await add_transaction(store)
         await rate_ended(store, ManualClock(NEXT_MONTH), Policy())
         async with open_store(tmp_path / "emops.db") as other:
-            (early,) = (await issue_due(other, NEXT_MONTH, SETTINGS, dry=True)).ready
+            ((early, _),) = (await issue_due(other, NEXT_MONTH, SETTINGS, dry=True)).ready
             await add_transaction(store, start=EVENING + timedelta(days=1))
             await rate_ended(store, ManualClock(NEXT_MONTH), Policy())
-            (both,) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
+            ((both, _),) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
             done = await asyncio.gather(issue_one(other, early, NEXT_MONTH), issue_one(store, both, NEXT_MONTH))
         assert [one.number for one in done if one] == ["RE-2026-000001"]
         documents = await bill(store)
@@ -284,7 +284,7 @@ def test_a_case_without_evidence_is_taxed_as_usual(tmp_path: Path) -> None:
     async def check(store: Store) -> None:
         await add_transaction(store)
         await rate_ended(store, ManualClock(NEXT_MONTH), Policy())
-        (due,) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
+        ((due, _),) = (await issue_due(store, NEXT_MONTH, SETTINGS, dry=True)).ready
         assert due.notes == (
             "the USt 1 TH of the customer is missing; the USt 1 TH of the operator is missing: 19 % VAT is charged",
         )

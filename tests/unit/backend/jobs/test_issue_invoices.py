@@ -181,7 +181,7 @@ def test_power_cut_at_any_statement_of_the_issue_leaves_nothing(tmp_path: Path) 
         clock = ManualClock(NEXT_DAY)
         await add_transaction(store)
         await rate_ended(store, clock, Policy())
-        (due,) = (await issue_due(store, clock.utc(), SETTINGS, dry=True)).ready
+        ((due, _),) = (await issue_due(store, clock.utc(), SETTINGS, dry=True)).ready
 
         def work(statements: int) -> Work[Invoice | None]:
             def run(connection: Connection) -> Invoice | None:

@@ -280,7 +280,7 @@ def test_two_drafts_of_one_correction_are_issued_once(tmp_path: Path, tariff: di
 def test_an_invoice_drafted_before_a_change_is_not_issued(tmp_path: Path) -> None:
     async def check(store: Store) -> None:
         now = CLOCK.utc()
-        (due,) = (await issue_due(store, now, BillingSettings(grace_s=0), dry=True)).ready
+        ((due, _),) = (await issue_due(store, now, BillingSettings(grace_s=0), dry=True)).ready
         await correct_end(store, 1_030_000)
         assert await store.write(lambda unit: issue(unit, due.debtor, due.draft, due.bears, now)) is None
         assert await invoices(store) == []
