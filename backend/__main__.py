@@ -11,6 +11,7 @@ from pathlib import Path
 from backend.errors import BackendError
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
+from backend.order_commands import COMMANDS as ORDER_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.settings import Settings, load_settings
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
@@ -33,6 +34,7 @@ examples:
   emops-backend invoice preview --config backend.toml
   emops-backend tariff lint --power 150 tariff.json
   emops-backend ledger import --config backend.toml --trust CP-1.ledger.jsonl
+  emops-backend order give --config backend.toml --wait Reset CP-1 CP-2 type=Soft
   emops-backend send --config backend.toml CP-1 RemoteStopTransaction '{"transactionId": 12}'
 """
 
@@ -244,12 +246,15 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(command.name, parents=[common], help=command.help)
         command.arguments(added)
         added.set_defaults(run_command=command)
-    invoice = commands.add_parser("invoice", help="preview, issue and list invoices")
-    below = invoice.add_subparsers(required=True, metavar="COMMAND")
-    for command in INVOICE_COMMANDS:
-        added = below.add_parser(command.name, parents=[common], help=command.help)
-        command.arguments(added)
-        added.set_defaults(run_command=command)
+    for name, about, group in (
+        ("invoice", "preview, issue and list invoices", INVOICE_COMMANDS),
+        ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
+    ):
+        below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")
+        for command in group:
+            added = below.add_parser(command.name, parents=[common], help=command.help)
+            command.arguments(added)
+            added.set_defaults(run_command=command)
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
     add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS, *PROFILE_COMMANDS), common)
     return parser

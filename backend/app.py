@@ -13,6 +13,7 @@ from backend.core.rating import Policy
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.csms.control import control_path, listen_for_commands
+from backend.csms.orders import Orders
 from backend.csms.server import OcppServer
 from backend.errors import ListenError
 from backend.jobs.live_price import LivePrices
@@ -58,7 +59,8 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
     commands = Commands(connections)
     server = settings.server
     async with open_store(settings.store.path) as store:
-        application = make_web(store, connections, clock, settings, commands)
+        orders = Orders(store, clock, connections, commands)
+        application = make_web(store, connections, clock, settings, commands=commands, orders=orders)
         web_socket = _bind(server.web_host, server.web_port)
         web = _Web(application)
         web_url = _url("http", server.web_host, web_socket.getsockname()[1])
@@ -66,19 +68,20 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
         ocpp = OcppServer(store, connections, clock, settings.ocpp, prices.last)
         async with (
             ocpp.listen(server.ocpp_host, server.ocpp_port) as ocpp_port,
-            listen_for_commands(control_path(settings.store.path), commands),
+            listen_for_commands(control_path(settings.store.path), commands, orders),
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(web.serve([web_socket]), name="web")
             work = run_jobs(store, clock, settings, prices=prices, send=commands.send, is_free=connections.is_free)
-            jobs = tasks.create_task(work, name="jobs")
+            jobs = [tasks.create_task(work, name="jobs"), tasks.create_task(orders.run(), name="orders")]
             await web.ready.wait()
             ready(f"emops-backend ready: ocpp={_url('ws', server.ocpp_host, ocpp_port)}ocpp/ web={web_url}")
             await ended.wait()
             log.info("ending")
             await application.state.live.close()
             web.should_exit = True
-            jobs.cancel()
+            for job in jobs:
+                job.cancel()
 
 
 class _Web(uvicorn.Server):

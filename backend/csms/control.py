@@ -1,17 +1,23 @@
 """Commands from the command line: a Unix socket beside the database, which only its owner can open.
 
 One line of JSON in, `{"charge_point": ..., "action": ..., "payload": {...}, "checked": true}`, one line out:
-`{"result": {...}}` or `{"error": "..."}`. Not `checked` is sent whatever the specification says.
+`{"result": {...}}` or `{"error": "..."}`. Not `checked` is sent whatever the specification says. An order has
+`charge_points`, `patience_s` and `by` as well; its result is `{"batch": ...}`, at once.
 """
 
 import asyncio
 import os
+import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from backend.csms.commands import Commands
+from backend.csms.orders import Orders
 from backend.errors import CommandError, NotConnectedError
 from shared.ids import ChargePointId
 from shared.log import Log
@@ -26,12 +32,12 @@ def control_path(store: Path) -> Path:
 
 
 @asynccontextmanager
-async def listen_for_commands(path: Path, commands: Commands) -> AsyncIterator[None]:
+async def listen_for_commands(path: Path, commands: Commands, orders: Orders) -> AsyncIterator[None]:
     """Take commands inside the block. Where no socket can be made, that is logged and none are taken."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ValueError):  # the caller went away, or sent a line without end
-            writer.write(dumps(await _execute(commands, await reader.readline())).encode() + b"\n")
+            writer.write(dumps(await _execute(commands, orders, await reader.readline())).encode() + b"\n")
             await writer.drain()
         writer.close()
 
@@ -78,11 +84,40 @@ async def request(
     Raises:
         CommandError: it was not carried out.
     """
+    return await _ask(path, {"charge_point": charge_point_id, "action": action, "payload": payload, "checked": checked})
+
+
+async def order(
+    path: Path,
+    charge_points: Sequence[str],
+    action: str,
+    payload: Payload,
+    *,
+    patience_s: float,
+    checked: bool,
+    ordered_by: str,
+) -> str:
+    """Give an order through the program that listens at `path`, and give the name of its batch; see `Orders.give`.
+
+    Raises:
+        CommandError: it was not given.
+    """
+    question = {
+        "charge_points": list(charge_points),
+        "action": action,
+        "payload": payload,
+        "patience_s": patience_s,
+        "checked": checked,
+        "by": ordered_by,
+    }
+    return str((await _ask(path, question)).get("batch"))
+
+
+async def _ask(path: Path, question: Payload) -> Payload:
     try:
         reader, writer = await asyncio.open_unix_connection(str(path))
     except OSError as error:
         raise NotConnectedError(f"no backend serves {path.name.removesuffix('.control')}: start it first") from error
-    question = {"charge_point": charge_point_id, "action": action, "payload": payload, "checked": checked}
     writer.write(dumps(question).encode() + b"\n")
     line = await reader.readline()
     writer.close()
@@ -96,17 +131,35 @@ async def request(
             raise CommandError("the backend's answer can't be read; is it of another version?")
 
 
-async def _execute(commands: Commands, line: bytes) -> Payload:
+async def _execute(commands: Commands, orders: Orders, line: bytes) -> Payload:
     try:
         question = loads(line.decode())
+        match question:
+            case {"charge_point": str(charge_point), "action": str(action), "payload": dict(payload), **more}:
+                checked = more.get("checked") is not False
+                return {"result": await commands.send(ChargePointId(charge_point), action, payload, checked=checked)}
+            case {"charge_points": list(names), "action": str(), "payload": dict(), "patience_s": int() | Decimal()}:
+                return {"result": {"batch": await _give(orders, [str(name) for name in names], question)}}
+            case _:
+                return {"error": "the command lacks charge_point, action or payload"}
     except ValueError:
         return {"error": "the command is not JSON"}
-    match question:
-        case {"charge_point": str(charge_point), "action": str(action), "payload": dict(payload), **more}:
-            checked = more.get("checked") is not False
-            try:
-                return {"result": await commands.send(ChargePointId(charge_point), action, payload, checked=checked)}
-            except CommandError as error:
-                return {"error": str(error)}
-        case _:
-            return {"error": "the command lacks charge_point, action or payload"}
+    except CommandError as error:
+        return {"error": str(error)}
+    except LookupError as error:
+        return {"error": f"there is no charge point {error}"}
+
+
+# Any: JSON whose shape was matched before.
+async def _give(orders: Orders, names: list[str], question: Any) -> str:
+    batch = secrets.token_hex(16)
+    await orders.give(
+        names,
+        question["action"],
+        question["payload"],
+        patience=timedelta(seconds=float(question["patience_s"])),
+        checked=question.get("checked") is not False,
+        ordered_by=str(question.get("by", "")),
+        batch=batch,
+    )
+    return batch

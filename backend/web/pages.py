@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from backend.api.invoice_run_routes import make_invoice_run_routes
+from backend.api.order_routes import make_order_routes
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
@@ -24,10 +25,12 @@ from backend.api.tariff_routes import make_tariff_routes
 from backend.core.rating import Policy
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
+from backend.csms.orders import Orders
 from backend.jobs.live_price import LivePrices
 from backend.settings import Settings
 from backend.store.writer import Store
 from backend.web.invoice_run_pages import InvoiceRunPages
+from backend.web.order_pages import OrderPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
 from backend.web.security import HEADERS, Guard
@@ -46,7 +49,9 @@ class _Assets(StaticFiles):
         return response
 
 
-def make_web(store: Store, connections: Connections, clock: Clock, settings: Settings, commands: Commands) -> FastAPI:
+def make_web(
+    store: Store, connections: Connections, clock: Clock, settings: Settings, *, commands: Commands, orders: Orders
+) -> FastAPI:
     """Build the web application.
 
     `app.state.live.close()` must be awaited before the web server waits for its connections to end: open live streams
@@ -73,7 +78,9 @@ def make_web(store: Store, connections: Connections, clock: Clock, settings: Set
     sample = settings.clock.lapse_rate != 1.0
     app.include_router(make_invoice_run_routes(store, clock, settings.billing, sample=sample))
     _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
+    app.include_router(make_order_routes(store, orders))
     _add_pages(app, Views(site, prices), Remote(site))
+    _add_order_pages(app, OrderPages(site, orders))
     app.add_route("/reports", ReportPages(site).simulation)
     _add_tariff_pages(app, TariffPages(site))
     _add_documentation(app, site)
@@ -118,6 +125,14 @@ def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
     app.add_route("/tariffs/{id:path}", pages.tariff)
 
 
+def _add_order_pages(app: FastAPI, pages: OrderPages) -> None:
+    app.add_route("/orders", pages.list)
+    app.add_route("/fragments/orders", pages.list)
+    app.add_route("/orders/new", pages.ask)
+    app.add_route("/orders/new", pages.give, methods=["POST"])
+    app.add_route("/orders/{id}/cancel", pages.cancel, methods=["POST"])
+
+
 def _add_documentation(app: FastAPI, site: Site) -> None:
     async def documentation(request: Request) -> Response:
         reader = await site.reader(request)
@@ -139,10 +154,10 @@ def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _add_errors(app: FastAPI, site: Site) -> None:
-    async def show(request: Request, status: int) -> Response:
+    async def show(request: Request, status: int, detail: str) -> Response:
         path = request.url.path.removeprefix(request.scope.get("root_path", ""))
         if path.startswith("/api/"):
-            return problem(status)
+            return problem(status, "" if detail == HTTPStatus(status).phrase else detail)
         if path.startswith("/static/"):
             return PlainTextResponse(HTTPStatus(status).phrase, status)
         reader = await site.reader(request)
@@ -150,7 +165,7 @@ def _add_errors(app: FastAPI, site: Site) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  it is registered for no other
-        response = await show(request, error.status_code)
+        response = await show(request, error.status_code, str(error.detail))
         response.headers.update(error.headers or {})
         return response
 

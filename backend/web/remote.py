@@ -157,13 +157,21 @@ async def read_form(request: Request) -> dict[str, str]:
     Raises:
         HTTPException: 413, it is longer than any of ours; 400, it is no form.
     """
+    return {name: values[0] for name, values in (await read_fields(request, _MAX_FORM, 20)).items()}
+
+
+async def read_fields(request: Request, longest: int, most: int) -> dict[str, list[str]]:
+    """Read an urlencoded form of at most so many bytes and fields, with all values of each field.
+
+    Raises:
+        HTTPException: 413, it is longer; 400, it is no form or has more fields.
+    """
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_FORM:
+        if len(body) > longest:
             raise HTTPException(413)
     try:
-        fields = parse_qs(body.decode("latin-1"), max_num_fields=20)
+        return parse_qs(body.decode("latin-1"), max_num_fields=most)
     except ValueError as error:
         raise HTTPException(400) from error
-    return {name: values[0] for name, values in fields.items()}

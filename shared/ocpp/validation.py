@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import jsonschema_rs
 
@@ -102,8 +103,13 @@ def _validator(version: Version, action: str, answer: bool) -> jsonschema_rs.Dra
     """Compile one schema on first use; a station speaks few actions of one version."""
     if not action.isalnum():
         return None
+    found = schema(version, action, answer=answer)
+    return jsonschema_rs.Draft4Validator(found, validate_formats=False) if found else None
+
+
+# Any: a JSON schema is nested JSON.
+def schema(version: Version, action: str, *, answer: bool = False) -> dict[str, Any]:
+    """Read the schema of a call, or with `answer` of its CALLRESULT; empty if the specification has no such action."""
     name = action + ("Response" if answer else "" if version is Version.V16 else "Request")
     file = files("ocpp").joinpath(_FOLDERS[version], "schemas", f"{name}.json")
-    if not file.is_file():
-        return None
-    return jsonschema_rs.Draft4Validator(json.loads(file.read_text("utf-8-sig")), validate_formats=False)
+    return dict(json.loads(file.read_text("utf-8-sig"))) if file.is_file() else {}

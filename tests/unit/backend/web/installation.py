@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from backend.csms.commands import Commands
 from backend.csms.connections import Connection, Connections, OutgoingCall
+from backend.csms.orders import Orders
 from backend.settings import ServerSettings, Settings
 from backend.store.writer import Store, open_store
 from backend.web.pages import make_web
@@ -118,14 +119,17 @@ class Installation:
         station, connections = link(version=self.version), Connections()
         connections.add(station)
         async with open_store(self.path) as store:
-            application = make_web(store, connections, ManualClock(NOW), self.settings, Commands(connections))
-            answering = asyncio.create_task(self._answer(station))
+            clock, commands = ManualClock(NOW), Commands(connections)
+            orders = Orders(store, clock, connections, commands)
+            application = make_web(store, connections, clock, self.settings, commands=commands, orders=orders)
+            tasks = [asyncio.create_task(self._answer(station)), asyncio.create_task(orders.run())]
             try:
                 yield store, connections, application
             finally:
-                answering.cancel()
-                with suppress(asyncio.CancelledError):
-                    await answering
+                for task in tasks:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
     async def _serve(self, started: list[Running], ready: threading.Event) -> None:
         try:
