@@ -36,6 +36,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_station_order")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_station_order_charge_point_id"), "station_order", ["charge_point_id", "id"])
+    op.create_index(op.f("ix_station_order_charge_point_id_id"), "station_order", ["charge_point_id", "id"])
     op.create_index(op.f("ix_station_order_batch"), "station_order", ["batch"])
-    op.create_index(op.f("ix_station_order_state"), "station_order", ["state", "charge_point_id"])
+    op.create_index(op.f("ix_station_order_state_charge_point_id"), "station_order", ["state", "charge_point_id"])
