@@ -7,6 +7,7 @@ BackendError
  +-- ListenError           an address can't be listened on: taken, forbidden or not of this machine
  +-- ApplyError            the file of settings to apply is wrong; nothing was changed
  +-- MailError             a letter can't be made or sent again; the text says why
+ +-- InvoiceError          an invoice can't be cancelled, credited or issued by hand; nothing was changed
  +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
  +-- PaymentError          a payment can't be booked, collected or imported as asked; nothing was changed
  +-- CommandError          a command to a charge point was not carried out, as far as we know
@@ -45,6 +46,10 @@ class ApplyError(BackendError):
 
 class MailError(BackendError):
     """A letter can't be made, or not be sent again. Nothing was changed."""
+
+
+class InvoiceError(BackendError):
+    """An invoice can't be cancelled, credited or issued by hand. Nothing was changed."""
 
 
 class ReportError(BackendError):

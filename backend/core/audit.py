@@ -9,9 +9,10 @@ from hashlib import sha256
 from xml.etree import ElementTree
 
 from backend.core.chain import FIRST, ChainKind, link_hash, row_content
+from backend.core.document_kind import kind_of
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice_check import sum_problems
-from backend.core.invoice_model import CREDIT_NOTE, SERIES, Invoice
+from backend.core.invoice_model import Invoice
 from backend.core.record import RecordError, from_json
 
 _NUMBER = re.compile(r".*-(\d{4})-(\d{6,})", re.DOTALL)
@@ -76,8 +77,14 @@ class Audit:
         """Tell what is wrong with the next invoice."""
         self.count += 1
         yield from self._chained(one)
-        yield from self._number(one.row)
-        yield from _content(one)
+        try:
+            document = from_json(Invoice, str(one.row["body"]))
+        except RecordError as error:
+            document = None
+            yield f"its document can't be read: {error}"
+        yield from self._number(one.row, document)
+        if document:
+            yield from _content(one, document)
 
     def finish(self) -> Iterator[str]:
         """Tell what is wrong with the series of numbers."""
@@ -105,23 +112,19 @@ class Audit:
             if one.xml_sha256 != sha256(one.xml).hexdigest():
                 yield "its e-invoice was changed: the chain has another content of it"
 
-    def _number(self, row: Mapping[str, str | int]) -> Iterator[str]:
+    def _number(self, row: Mapping[str, str | int], document: Invoice | None) -> Iterator[str]:
         found = _NUMBER.fullmatch(str(row["number"]))
-        kind = SERIES.get(str(row["type_code"]))
+        kind = kind_of(document.series if document else "", str(row["type_code"]))
         if found and kind:
-            self._numbers[kind, int(found[1])].append(int(found[2]))
+            self._numbers[kind.name, int(found[1])].append(int(found[2]))
         else:
             yield f"its number or its kind {row['type_code']!r} is of no series"
 
 
-def _content(one: Issued) -> Iterator[str]:
+def _content(one: Issued, document: Invoice) -> Iterator[str]:
     row = one.row
-    try:
-        document = from_json(Invoice, str(row["body"]))
-    except RecordError as error:
-        yield f"its document can't be read: {error}"
-        return
-    sign = -1 if document.type_code == CREDIT_NOTE else 1
+    kind = kind_of(document.series, document.type_code)
+    sign = kind.sign if kind else 1
     for name, value in (
         ("number", document.number),
         ("type_code", document.type_code),
@@ -149,7 +152,7 @@ def _told_sums(xml: bytes, document: Invoice) -> Iterator[str]:
         ("LineTotalAmount", document.total_net),
         ("TaxTotalAmount", document.total_vat),
         ("GrandTotalAmount", document.total_gross),
-        ("DuePayableAmount", document.due - document.prepaid),
+        ("DuePayableAmount", document.payable),
     ):
         told = root.findtext(_SUMS + name)
         if told is None or Decimal(told) != value:

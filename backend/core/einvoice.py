@@ -13,10 +13,10 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from backend.core.billing_profile import Payment, Place
+from backend.core.document_kind import CANCELLATION
 from backend.core.einvoice_texts import WORDS
 from backend.core.explain import day_text, item_name
 from backend.core.invoice_model import (
-    CREDIT_NOTE,
     FeeProof,
     Invoice,
     InvoiceDraft,
@@ -90,8 +90,13 @@ def _notes(document: Invoice) -> Iterator[str]:
     words = WORDS[document.language]
     if document.sample:
         yield words["sample"]
+    key = "corrects"
+    if document.type_code == CANCELLATION:
+        key = "cancels" if document.due < 0 else "cancels_credit"
     for one in document.preceding:
-        yield words["corrects"].format(number=one.number, date=day_text(one.issued_on, document.language))
+        yield words[key].format(number=one.number, date=day_text(one.issued_on, document.language))
+    if document.reason:
+        yield words["reason"].format(reason=document.reason)
 
 
 def _add_line(transaction: Element, number: int, line: InvoiceLine, document: Invoice) -> None:
@@ -261,7 +266,7 @@ def _add_settlement(transaction: Element, document: Invoice) -> None:
 def payment_terms(document: InvoiceDraft) -> str:
     """Tell in words how and when it is paid (BT-20)."""
     words, date_text = WORDS[document.language], day_text(document.due_on, document.language)
-    if document.type_code == CREDIT_NOTE:
+    if document.refunds:
         return words["refund_by"].format(date=date_text)
     debit = document.direct_debit
     return words[f"by_{document.payment}"].format(
@@ -279,7 +284,7 @@ def _referred(document: Invoice) -> tuple[Preceding, ...]:
 
 def _add_payment(settlement: Element, document: Invoice) -> None:
     means = _add(settlement, "ram:SpecifiedTradeSettlementPaymentMeans")
-    if document.type_code == CREDIT_NOTE:
+    if document.refunds:
         _add(means, "ram:TypeCode", _UNDEFINED)
         return
     _add(means, "ram:TypeCode", _MEANS[document.payment])

@@ -5,6 +5,9 @@ WORDS: dict[str, dict[str, str]] = {
         "sample": "MUSTER / SAMPLE: Vorführung mit beschleunigter Zeit, keine Rechnung im Sinne des "
         "Umsatzsteuergesetzes",
         "corrects": "Berichtigung der Rechnung {number} vom {date}",
+        "cancels": "Storno der Rechnung {number} vom {date}",
+        "cancels_credit": "Storno der Rechnungskorrektur {number} vom {date}",
+        "reason": "Grund: {reason}",
         "session": "Ladevorgang {id}",
         "fee_of": "Grundgebühr für",
         "charge_point": "Ladepunkt",
@@ -29,6 +32,9 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "sample": "MUSTER / SAMPLE: demonstration in accelerated time, not an invoice for tax purposes",
         "corrects": "Correction of invoice {number} of {date}",
+        "cancels": "Cancellation of invoice {number} of {date}",
+        "cancels_credit": "Cancellation of credit note {number} of {date}",
+        "reason": "Reason: {reason}",
         "session": "Session {id}",
         "fee_of": "Base fee of",
         "charge_point": "Charge point",

@@ -23,10 +23,9 @@ from decimal import Decimal
 
 from backend.core.base_fee import BaseFee
 from backend.core.billing_profile import Payment
+from backend.core.document_kind import CREDIT_NOTE, INVOICE
 from backend.core.explain import day_text, item_name
 from backend.core.invoice_model import (
-    CREDIT_NOTE,
-    INVOICE,
     Account,
     Charges,
     Correction,
@@ -69,7 +68,7 @@ __all__ = [
     "TaxCase",
     "draft_documents",
     "draft_invoice",
-    "format_number",
+    "shared_out",
     "with_number",
 ]
 
@@ -123,7 +122,7 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
     rating = (shown or charges.fees)[0].rating
     lines = with_vat(_all_lines(sessions, corrections, charges.fees, account), account, rating.basis)
     if rating.basis is PriceBasis.GROSS:
-        lines = _shared_out(lines)
+        lines = shared_out(lines)
     vat_sums = tuple(taxes(lines, account))
     net, vat = sum((t.base for t in vat_sums), _ZERO), sum((t.vat for t in vat_sums), _ZERO)
     due = net + vat
@@ -182,11 +181,6 @@ def _shared(values: Sequence[str], fees: Sequence[BaseFee]) -> str:
 def with_number(draft: InvoiceDraft, number: str) -> Invoice:
     """Make the invoice of a draft that was checked."""
     return Invoice(number=number, **{field.name: getattr(draft, field.name) for field in fields(InvoiceDraft)})
-
-
-def format_number(prefix: str, year: int, count: int, *, credit_note: bool = False) -> str:
-    """Write an invoice number: `RE-2026-000001`; credit notes count by themselves: `RE-K-2026-000001`."""
-    return f"{prefix}{'-K' if credit_note else ''}-{year}-{count:06}"
 
 
 def _credit_note(draft: InvoiceDraft) -> InvoiceDraft:
@@ -343,7 +337,7 @@ def _unit(quantity: Decimal, line: Line) -> tuple[Decimal, str, Decimal]:
     return round(quantity / 3600, 4), "HUR", line.unit_price
 
 
-def _shared_out(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
+def shared_out(lines: Sequence[InvoiceLine]) -> list[InvoiceLine]:
     """Give gross-priced lines their net amounts: those of a rate sum to the net of its total."""
     nets: dict[int, Decimal] = {}
     for rate in dict.fromkeys(line.vat for line in lines):

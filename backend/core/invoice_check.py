@@ -7,8 +7,9 @@ from dataclasses import fields
 from decimal import Decimal
 
 from backend.core.billing_profile import Payment, Place
+from backend.core.document_kind import CANCELLATION, CREDIT_NOTE
 from backend.core.einvoice_check import einvoice_problems
-from backend.core.invoice import CREDIT_NOTE, InvoiceDraft, InvoiceLine, Party
+from backend.core.invoice import InvoiceDraft, InvoiceLine, Party
 from backend.core.rounding import Ratio, cents
 from backend.core.sepa_ids import is_iban
 from backend.core.tariff import PriceBasis
@@ -156,12 +157,15 @@ def _fees(draft: InvoiceDraft) -> Iterator[str]:
 def _corrections(draft: InvoiceDraft) -> Iterator[str]:
     """Check that what is taken back tells the invoice that charged it (EN 16931 BG-3)."""
     named = {session.preceding for session in draft.sessions if session.preceding}
-    if named != set(draft.preceding):
+    if named != set(draft.preceding) and not (draft.reason and named < set(draft.preceding)):
         yield "the invoices that it corrects are not those that its sessions name"
     if draft.type_code == CREDIT_NOTE and not all(session.preceding for session in draft.sessions):
         yield "a credit note charges a session for the first time"
-    if draft.type_code == CREDIT_NOTE and (draft.fees or not draft.preceding):
+    if draft.type_code == CREDIT_NOTE and ((draft.fees and not draft.reason) or not draft.preceding):
         yield "a credit note gives back what an invoice charged, and nothing else"
+    if draft.type_code == CANCELLATION and not (draft.reason.strip() and len(draft.preceding) == 1):
+        yield "a cancellation names one document and the reason"
+    yield from _unprintable("the reason", draft.reason)
     charged = {i for i, session in enumerate(draft.sessions) if session.preceding}
     for i, line in enumerate(draft.lines, 1):
         if line.credited and line.session not in charged:
@@ -209,5 +213,5 @@ def sum_problems(draft: InvoiceDraft) -> Iterator[str]:
     allowed = CENT * len(draft.tax_lines) if draft.basis is PriceBasis.GROSS else Decimal(0)
     if abs(draft.rounding) > allowed:
         yield f"the rounding of {draft.rounding} is more than {allowed}"
-    if draft.due < 0:
+    if draft.due < 0 and draft.type_code != CANCELLATION:
         yield f"the amount due is negative: {draft.due}"

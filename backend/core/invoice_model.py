@@ -8,17 +8,11 @@ from zoneinfo import ZoneInfo
 
 from backend.core.base_fee import BaseFee
 from backend.core.billing_profile import DirectDebit, Payment, Place
+from backend.core.document_kind import CREDIT_NOTE, DocumentKind, kind_of
 from backend.core.rating import Item, Rating
 from backend.core.tariff import PriceBasis
 from shared.ids import IdToken
 from shared.units import Wh
-
-INVOICE = "380"
-CREDIT_NOTE = "381"
-"""Kinds of document (UNTDID 1001)."""
-
-SERIES = {INVOICE: "invoice", CREDIT_NOTE: "credit"}
-"""Series of numbers by kind of document."""
 
 
 class Output(StrEnum):
@@ -284,6 +278,8 @@ class InvoiceDraft:
     A credit note (381) has the signs of one: what the buyer gets back is positive. `preceding` names the invoices that
     lines take something back of (BG-3). A `sample` is none that anyone has to pay. `prepaid` is the part of `due` that
     has been paid already (BT-113). For what may be empty see `Account`; `contract` is that of all sessions (BT-12).
+    `series` names the kind of document where it is not the usual one of its type, `reason` why something is taken back
+    by hand.
     """
 
     type_code: str
@@ -320,11 +316,31 @@ class InvoiceDraft:
     contract: str = ""
     place: Place | None = None
     equipment: str = ""
+    series: str = ""
+    reason: str = ""
+
+    @property
+    def kind(self) -> DocumentKind:
+        """The kind of document, which has its own series of numbers."""
+        kind = kind_of(self.series, self.type_code)
+        if kind is None:
+            raise ValueError(f"there is no document of kind {self.series!r} and type {self.type_code!r}")
+        return kind
 
     @property
     def owed(self) -> Decimal:
-        """What the buyer owes by this document: negative in a credit note."""
-        return -self.due if self.type_code == CREDIT_NOTE else self.due
+        """What the buyer owes by this document, paid or not: negative where it gets something back."""
+        return self.kind.sign * self.due
+
+    @property
+    def refunds(self) -> bool:
+        """Whether the buyer gets something by it."""
+        return self.type_code == CREDIT_NOTE or self.due < 0
+
+    @property
+    def payable(self) -> Decimal:
+        """What is still to be paid when it is issued (BT-115)."""
+        return self.due - self.prepaid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 
-from backend.core.invoice_model import CREDIT_NOTE, Invoice, Output
+from backend.core.invoice_model import Invoice, Output
 
 Value = str | int | bool | None | list["Value"] | dict[str, "Value"]
 """What a template may be given: JSON. Amounts and days are texts (`12.56`, `2026-10-31`); templates write them out."""
@@ -133,10 +133,10 @@ def invoice_letter(
     values: dict[str, Value] = {
         "number": invoice.number,
         "customer": invoice.buyer.name,
-        "credit": invoice.type_code == CREDIT_NOTE,
+        "credit": invoice.refunds,
         "sessions": bool(invoice.sessions),
         "preceding": [one.number for one in invoice.preceding],
-        "amount": str(invoice.due),
+        "amount": str(abs(invoice.due)),
         "currency": invoice.currency,
         "start": invoice.period_start.isoformat(),
         "end": invoice.period_end.isoformat(),

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from segno.helpers import make_epc_qr
 
-from backend.core.invoice import CREDIT_NOTE, Invoice
+from backend.core.invoice import Invoice
 
 _QUIET = 4
 """Width of the white border in modules (ISO/IEC 18004)."""
@@ -17,7 +17,7 @@ _LARGEST = Decimal("999999999.99")
 def girocode(invoice: Invoice) -> str:
     """Draw the code as SVG, border included; empty where there is nothing to transfer in EUR."""
     payable = invoice.currency == "EUR" and 0 < invoice.due <= _LARGEST
-    if not payable or invoice.type_code == CREDIT_NOTE or invoice.sample:
+    if not payable or invoice.refunds or invoice.sample:
         return ""
     code = make_epc_qr(
         name=invoice.seller.name[:_LONGEST_NAME],

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from backend.core.billing_profile import Payment
+from backend.core.document_kind import CANCELLATION, CREDIT_NOTE
 from backend.core.einvoice import payment_terms
 from backend.core.explain import day_text, number_text
-from backend.core.invoice import CREDIT_NOTE, FeeProof, Invoice, InvoiceLine, SessionProof
+from backend.core.invoice import FeeProof, Invoice, InvoiceLine, SessionProof
 from backend.core.tariff import PriceBasis
 from backend.documents.girocode import girocode
 from backend.documents.texts import UNITS, WORDS, moment_text, money_text
@@ -18,18 +19,17 @@ Json = dict[str, object]
 def invoice_view(invoice: Invoice) -> Json:
     """Give every text of the page, and the GiroCode."""
     words, language = WORDS[invoice.language], invoice.language
-    kind = "credit_note" if invoice.type_code == CREDIT_NOTE else "invoice"
     return {
         "language": language,
         "date": invoice.issued_on.isoformat(),
-        "title": f"{words[kind]} {invoice.number}",
+        "title": f"{words[invoice.kind.title]} {invoice.number}",
         "sample": words["sample"] if invoice.sample else "",
         "sample_note": words["sample_note"] if invoice.sample else "",
         "seller": _seller(invoice),
         "buyer": _address(invoice),
         "info": list(_info(invoice)),
         "greeting": words["greeting"],
-        "intro": words[_intro(invoice)],
+        "intro": _intro(invoice),
         "columns": list(_columns(invoice)),
         "groups": [*(_group(i, invoice) for i in range(len(invoice.sessions))), *_fee_group(invoice)],
         "totals": list(_totals(invoice)),
@@ -48,6 +48,18 @@ def invoice_view(invoice: Invoice) -> Json:
 
 
 def _intro(invoice: Invoice) -> str:
+    words = WORDS[invoice.language]
+    if not invoice.reason:
+        return words[_intro_key(invoice)]
+    (one,) = invoice.preceding
+    key = "intro_part" if invoice.type_code == CREDIT_NOTE else "intro_cancels"
+    if invoice.type_code == CANCELLATION and invoice.due > 0:
+        key = "intro_cancels_credit"
+    day = day_text(one.issued_on, invoice.language)
+    return words[key].format(number=one.number, date=day, reason=invoice.reason)
+
+
+def _intro_key(invoice: Invoice) -> str:
     if any(session.preceding is None for session in invoice.sessions):
         return "intro"
     if invoice.fees:
@@ -59,7 +71,7 @@ def _closing(invoice: Invoice) -> Iterator[str]:
     words = WORDS[invoice.language]
     yield from dict.fromkeys(f"{tax.reason}." for tax in invoice.tax_lines if tax.reason)
     yield words["see_proof" if invoice.sessions else "see_reasons"]
-    if invoice.due > invoice.prepaid and invoice.type_code != CREDIT_NOTE:
+    if invoice.payable > 0 and not invoice.refunds:
         yield words["default"]
     yield words["thanks"]
 
@@ -92,7 +104,7 @@ def _address(invoice: Invoice) -> list[str]:
 
 def _info(invoice: Invoice) -> Iterator[list[str]]:
     words, language = WORDS[invoice.language], invoice.language
-    credit = invoice.type_code == CREDIT_NOTE
+    credit = invoice.type_code in (CREDIT_NOTE, CANCELLATION)
     yield [words["credit_number" if credit else "number"], invoice.number]
     yield [words["credit_issued" if credit else "issued"], day_text(invoice.issued_on, language)]
     yield [words["customer"], invoice.buyer.id]
@@ -104,7 +116,7 @@ def _info(invoice: Invoice) -> Iterator[list[str]]:
         yield [words["buyer_vat"], invoice.buyer.vat_id]
     start, end = day_text(invoice.period_start, language), day_text(invoice.period_end, language)
     yield [words["period"], start if start == end else f"{start} – {end}"]
-    yield [words["refund_by" if credit else "due"], day_text(invoice.due_on, language)]
+    yield [words["refund_by" if invoice.refunds else "due"], day_text(invoice.due_on, language)]
 
 
 def _columns(invoice: Invoice) -> Iterator[str]:
@@ -120,7 +132,7 @@ def _group(index: int, invoice: Invoice) -> Json:
     words = WORDS[language]
     return {
         "title": words["session"].format(id=proof.transaction_id),
-        "note": _corrects(proof, language) if proof.preceding else "",
+        "note": _corrects(proof, language) if proof.preceding and not invoice.reason else "",
         "when": f"{day_text(start.date(), language)} {start:%H:%M} – {until}{words['clock']}",
         "where": proof.charge_point,
         "rows": [_row(line, invoice) for line in invoice.lines if line.session == index],
@@ -179,8 +191,8 @@ def _payment(invoice: Invoice) -> Json:
     words, language = WORDS[invoice.language], invoice.language
     if not invoice.due:
         return {"text": words["nothing_due"], "rows": [], "code": ""}
-    amount, due = money_text(invoice.due, invoice.currency, language), day_text(invoice.due_on, language)
-    if invoice.type_code == CREDIT_NOTE:
+    amount, due = money_text(abs(invoice.due), invoice.currency, language), day_text(invoice.due_on, language)
+    if invoice.refunds:
         return {"text": words["refund"].format(amount=amount, due=due), "rows": [], "code": ""}
     if invoice.payment is not Payment.TRANSFER:
         return {"text": payment_terms(invoice), "rows": [], "code": ""}
@@ -218,7 +230,7 @@ def _session(index: int, proof: SessionProof, invoice: Invoice) -> Json:
         ],
         "reasons": list(proof.reasons),
         "notes": [
-            *([_corrected(index, invoice)] if proof.preceding else []),
+            *([_corrected(index, invoice)] if proof.preceding and not invoice.reason else []),
             *([words["interpolated"]] if proof.interpolated else []),
             *([words["check_yourself"]] if proof.signature else []),
         ],

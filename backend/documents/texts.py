@@ -9,6 +9,8 @@ WORDS: dict[str, dict[str, str]] = {
     "de": {
         "invoice": "Rechnung",
         "credit_note": "Rechnungskorrektur",
+        "cancellation": "Stornorechnung",
+        "self_billed": "Gutschrift",
         "number": "Rechnungsnummer",
         "credit_number": "Nummer",
         "issued": "Rechnungsdatum",
@@ -25,6 +27,10 @@ WORDS: dict[str, dict[str, str]] = {
         "intro_corrections": "wir berichtigen, was wir Ihnen berechnet haben:",
         "intro_credit": "wir haben Ihnen zu viel berechnet. Was Sie zurückbekommen, steht ohne Vorzeichen, was "
         "stattdessen gilt, mit Minus:",
+        "intro_cancels": "wir stornieren die Rechnung {number} vom {date} im Ganzen. Grund: {reason}",
+        "intro_cancels_credit": "wir stornieren die Rechnungskorrektur {number} vom {date}. Grund: {reason}",
+        "intro_part": "wir mindern den Betrag der Rechnung {number} vom {date}. Was Sie zurückbekommen, steht ohne "
+        "Vorzeichen. Grund: {reason}",
         "greeting": "Guten Tag,",
         "service": "Leistung",
         "quantity": "Menge",
@@ -91,6 +97,8 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "invoice": "Invoice",
         "credit_note": "Credit note",
+        "cancellation": "Cancellation invoice",
+        "self_billed": "Self-billed invoice (Gutschrift)",
         "number": "Invoice number",
         "credit_number": "Number",
         "issued": "Date of issue",
@@ -107,6 +115,10 @@ WORDS: dict[str, dict[str, str]] = {
         "intro_corrections": "we correct what we invoiced:",
         "intro_credit": "we invoiced too much. What you get back stands without a sign, what is right instead with a "
         "minus:",
+        "intro_cancels": "we cancel invoice {number} of {date} as a whole. Reason: {reason}",
+        "intro_cancels_credit": "we cancel credit note {number} of {date}. Reason: {reason}",
+        "intro_part": "we reduce the amount of invoice {number} of {date}. What you get back stands without a sign. "
+        "Reason: {reason}",
         "greeting": "Hello,",
         "service": "Service",
         "quantity": "Quantity",

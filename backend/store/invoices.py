@@ -17,13 +17,11 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    update,
 )
 
 from backend.core.billing_profile import Grouping, Payment
 from backend.core.direct_debit import Mandate
 from backend.core.invoice import (
-    CREDIT_NOTE,
     Account,
     Correction,
     Invoice,
@@ -31,19 +29,15 @@ from backend.core.invoice import (
     Output,
     Party,
     Preceding,
-    format_number,
-    with_number,
 )
-from backend.core.invoice_model import SERIES
 from backend.core.rating import Rating
-from backend.core.record import from_json, to_json
+from backend.core.record import from_json
 from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.store.invoice_mail import order_delivery
-from backend.store.issued import store_document
+from backend.store.issuing import issue_document
 from backend.store.mandates import customer_mandates
-from backend.store.open_items import add_item, settle_credit
 from backend.store.rated_sessions import load_sessions
-from backend.store.ratings import BILLED_RATING, CURRENT_RATING
+from backend.store.ratings import BILLED_RATING, CURRENT_RATING, stands
 from backend.store.tables import (
     cdr,
     charging_transaction,
@@ -52,7 +46,6 @@ from backend.store.tables import (
     invoice_cdr,
     invoice_correction,
     invoice_fee,
-    invoice_series,
     operator,
     rating,
     tax_evidence,
@@ -156,12 +149,14 @@ def load_corrections(connection: Connection, cdr_ids: Sequence[int]) -> list[Cor
     last = (
         select(invoice_correction.c.invoice_id)
         .where(invoice_correction.c.cdr_id == cdr.c.id, invoice_correction.c.rating_id == BILLED_RATING)
+        .where(stands(invoice_correction))
         .correlate(cdr)
         .scalar_subquery()
     )
     query = (
         select(cdr.c.id, rating.c.body, invoice.c.number, invoice.c.issued_at, operator.c.timezone)
-        .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+        .select_from(cdr)
+        .join(invoice_cdr, (invoice_cdr.c.cdr_id == cdr.c.id) & stands(invoice_cdr))
         .join(rating, rating.c.id == BILLED_RATING)
         .join(invoice, invoice.c.id == func.coalesce(last, invoice_cdr.c.invoice_id))
         .join(operator, operator.c.id == cdr.c.operator_id)
@@ -205,39 +200,11 @@ def issue(connection: Connection, debtor: Debtor, draft: InvoiceDraft, bears: Be
     """
     if not _stands(connection, bears):
         return None
-    year, kind = draft.issued_on.year, SERIES[draft.type_code]
-    count = _draw(connection, debtor.operator_id, kind, year)
-    number = format_number(debtor.prefix, year, count, credit_note=draft.type_code == CREDIT_NOTE)
-    document = with_number(draft, number)
-    row = _row(debtor, document, now)
-    stored = connection.execute(insert(invoice).values(row).returning(invoice.c.id))
-    invoice_id = stored.scalar_one()
-    store_document(connection, invoice_id, row, document)
-    add_item(connection, invoice_id, debtor.operator_id, debtor.customer_id, document)
-    if document.owed < 0:
-        settle_credit(connection, invoice_id, [one.number for one in document.preceding], now, document.issued_on)
+    invoice_id, document = issue_document(connection, debtor.operator_id, debtor.customer_id, draft, now)
     _mark_billed(connection, bears, invoice_id)
     who = {"operator_id": debtor.operator_id, "customer_id": debtor.customer_id}
     order_delivery(connection, invoice_id, document, **who, now=now)
     return document
-
-
-def _row(debtor: Debtor, document: Invoice, now: datetime) -> dict[str, object]:
-    start, end = _extent(document)
-    sign = -1 if document.type_code == CREDIT_NOTE else 1
-    return {
-        "operator_id": debtor.operator_id,
-        "customer_id": debtor.customer_id,
-        "number": document.number,
-        "type_code": document.type_code,
-        "issued_at": now,
-        "period_start": start,
-        "period_end": end,
-        "currency": document.currency,
-        "total_net": sign * document.total_net,
-        "total_gross": sign * document.due,
-        "body": to_json(document),
-    }
 
 
 def _stands(connection: Connection, bears: Bearing) -> bool:
@@ -272,33 +239,6 @@ def _mark_billed(connection: Connection, bears: Bearing, invoice_id: int) -> Non
         connection.execute(delete(unbilled_cdr).where(unbilled_cdr.c.cdr_id.in_(cdr_ids)))
     if bears.fees:
         connection.execute(delete(unbilled_fee).where(unbilled_fee.c.fee_id.in_(bears.fees)))
-
-
-def _extent(document: Invoice) -> tuple[datetime, datetime]:
-    """Give when the first of what is charged began and the last one ended; a correction counts only if all are."""
-    lines = [line for line in document.lines if line.fee is not None]
-    sessions = [session for session in document.sessions if session.preceding is None]
-    if not (lines or sessions):
-        sessions = list(document.sessions)
-    begins = [*(line.start for line in lines), *(session.started_at for session in sessions)]
-    return min(begins), max([*(line.end - _TICK for line in lines), *(session.ended_at for session in sessions)])
-
-
-def _draw(connection: Connection, operator_id: str, kind: str, year: int) -> int:
-    """Count a series up. A counter row, because a database sequence leaves gaps when work is undone."""
-    s = invoice_series.c
-    drawn = connection.execute(
-        update(invoice_series)
-        .where(s.operator_id == operator_id, s.kind == kind, s.year == year)
-        .values(last_number=s.last_number + 1)
-        .returning(s.last_number)
-    )
-    number = drawn.scalar_one_or_none()
-    if number is not None:
-        return int(number)
-    values = {"operator_id": operator_id, "kind": kind, "year": year, "last_number": 1}
-    connection.execute(insert(invoice_series).values(values))
-    return 1
 
 
 def _party(row: Row[Any], table: str, more: Sequence[str] = ()) -> Party:

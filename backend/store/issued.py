@@ -13,6 +13,7 @@ from backend.core.invoice import Invoice
 from backend.store.chain import append
 from backend.store.tables import (
     APPEND_ONLY,
+    ONCE,
     Exact,
     Instant,
     chain,
@@ -124,6 +125,7 @@ def missing_triggers(connection: Connection) -> list[str]:
     """Name the triggers that keep issued rows as they are and are not there."""
     found = set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
     wanted = [f"{table}_refuses_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")]
+    wanted += ONCE
     return [name for name in wanted if name not in found]
 
 

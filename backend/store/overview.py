@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, or_, select, union
 
 from backend.core.letter import Purpose
-from backend.store.ratings import CURRENT_RATING
+from backend.store.ratings import CURRENT_RATING, stands
 from backend.store.tables import (
     cdr,
     charge_point,
@@ -306,7 +306,7 @@ def _corrections(connection: Connection, transaction_id: int) -> tuple[str, ...]
         select(invoice.c.number)
         .join(invoice_correction, invoice_correction.c.invoice_id == invoice.c.id)
         .join(cdr, cdr.c.id == invoice_correction.c.cdr_id)
-        .where(cdr.c.transaction_id == transaction_id)
+        .where(cdr.c.transaction_id == transaction_id, stands(invoice_correction))
         .order_by(invoice_correction.c.rating_id)
     )
     return tuple(connection.scalars(query))
@@ -317,7 +317,7 @@ def _correction_waits(connection: Connection, transaction_id: int) -> bool:
         select(cdr.c.id)
         .join(unbilled_cdr, unbilled_cdr.c.cdr_id == cdr.c.id)
         .join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
-        .where(cdr.c.transaction_id == transaction_id)
+        .where(cdr.c.transaction_id == transaction_id, stands(invoice_cdr))
     )
     return connection.execute(query).first() is not None
 
@@ -389,7 +389,7 @@ def _transactions(
             .outerjoin(last, _is_last(last))
             .outerjoin(cdr, cdr.c.transaction_id == t.c.id)
             .outerjoin(rating, rating.c.id == CURRENT_RATING)
-            .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+            .outerjoin(invoice_cdr, (invoice_cdr.c.cdr_id == cdr.c.id) & stands(invoice_cdr))
             .outerjoin(invoice, invoice.c.id == invoice_cdr.c.invoice_id)
         )
         .where(wanted)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import sqlite
 
 from backend.core.cdr import SignedValue
@@ -29,6 +29,7 @@ from backend.store.tables import (
     charging_transaction,
     customer,
     id_token,
+    invoice_cancellation,
     invoice_cdr,
     invoice_correction,
     meter_value,
@@ -58,13 +59,19 @@ CURRENT_RATING: ColumnElement[int] = func.coalesce(
 NO_REASON: ColumnElement[str] = literal_column("''")
 """As the index of what waits to be rated again has it: a bound value would not let it be used for sure."""
 
+
+def stands(link: Table) -> ColumnElement[bool]:
+    """Tell whether the document that a row of `link` names by `invoice_id` is not cancelled."""
+    return link.c.invoice_id.not_in(select(invoice_cancellation.c.invoice_id))
+
+
 BILLED_RATING: ColumnElement[int | None] = func.coalesce(
     select(func.max(invoice_correction.c.rating_id))
-    .where(invoice_correction.c.cdr_id == cdr.c.id)
+    .where(invoice_correction.c.cdr_id == cdr.c.id, stands(invoice_correction))
     .correlate(cdr)
     .scalar_subquery(),
     select(func.coalesce(invoice_cdr.c.rating_id, cdr.c.rating_id))
-    .where(invoice_cdr.c.cdr_id == cdr.c.id)
+    .where(invoice_cdr.c.cdr_id == cdr.c.id, stands(invoice_cdr))
     .correlate(cdr)
     .scalar_subquery(),
 )
@@ -234,7 +241,7 @@ def store_rating(connection: Connection, work: RatingToStore, now: datetime) -> 
             body=work.cdr,
         )
     )
-    _list_unbilled(connection, work.transaction_id)
+    list_unbilled(connection, work.transaction_id)
     return True
 
 
@@ -256,7 +263,7 @@ def store_correction(
             cdr_id=before.id, number=number, rating_id=rating_id, created_at=now, credit_body=credit, body=work.cdr
         )
     )
-    _list_unbilled(connection, work.transaction_id)
+    list_unbilled(connection, work.transaction_id)
     finish_rerating(connection, work.transaction_id, "")
     return True
 
@@ -360,8 +367,8 @@ def _insert_rating(connection: Connection, work: RatingToStore, now: datetime) -
     return number
 
 
-def _list_unbilled(connection: Connection, transaction_id: int) -> None:
-    """List a session to be billed if no invoice bears what it costs now, else take it off the list."""
+def list_unbilled(connection: Connection, transaction_id: int) -> None:
+    """List a session to be billed if no invoice that stands bears what it costs now, else take it off the list."""
     query = select(cdr.c.id, CURRENT_RATING.label("now"), BILLED_RATING.label("billed"))
     row = connection.execute(query.where(cdr.c.transaction_id == transaction_id)).one()
     if row.billed is None:

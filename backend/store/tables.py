@@ -49,12 +49,17 @@ APPEND_ONLY = (
     "invoice_fee",
     "invoice_draft",
     "invoice_document",
+    "invoice_cancellation",
+    "invoice_credit",
     "chain",
     "open_item",
     "bank_entry",
     "booking",
 )
 
+
+ONCE = ("invoice_cdr_once", "invoice_correction_once", "invoice_fee_once", "invoice_cancellation_once")
+"""Triggers that refuse to charge anything on two documents that stand, and to cancel a Storno."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -119,6 +124,7 @@ operator = Table(
     Column("legal_note", Text, nullable=False, server_default=""),
     Column("eichrecht_required", Boolean, nullable=False, server_default="0"),  # bill no energy that is not proved
     Column("creditor_id", Text, nullable=False, server_default=""),  # of direct debits; empty: it collects none
+    Column("series_prefixes", Text, nullable=False, server_default="{}"),  # JSON: by backend.core.document_kind.KINDS
 )
 
 # A group of contracts or users that shares a tariff and its quotas, for instance the employees of a company.
@@ -712,30 +718,51 @@ invoice = Table(
 invoice_cdr = Table(
     "invoice_cdr",
     metadata,
-    Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),  # a session is on one invoice
-    Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+    Column("cdr_id", ForeignKey("cdr.id"), primary_key=True),  # on one invoice that is not cancelled, see `ONCE`
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
     Column("rating_id", ForeignKey("rating.id")),  # that was billed; empty in rows of old: the CDR's
 )
 
 # An invoice that takes back what another one charged for a session, and charges what was rated since. No rating can be
-# taken back twice or charged twice; the first one of a session is charged by `invoice_cdr`.
+# taken back twice or charged twice by documents that stand (`ONCE`); `invoice_cdr` charges the first one of a session.
 invoice_correction = Table(
     "invoice_correction",
     metadata,
     Column("credited_rating_id", ForeignKey("rating.id"), primary_key=True),
-    Column("rating_id", ForeignKey("rating.id"), nullable=False, unique=True),
+    Column("rating_id", ForeignKey("rating.id"), nullable=False),
     Column("cdr_id", ForeignKey("cdr.id"), nullable=False),
-    Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
     CheckConstraint("rating_id > credited_rating_id", name="order"),
     Index(None, "cdr_id"),
     Index(None, "invoice_id"),
+    Index(None, "rating_id"),
 )
 
 invoice_fee = Table(
     "invoice_fee",
     metadata,
-    Column("fee_id", ForeignKey("fee.id"), primary_key=True),  # a fee is on one invoice
-    Column("invoice_id", ForeignKey("invoice.id"), nullable=False),
+    Column("fee_id", ForeignKey("fee.id"), primary_key=True),  # on one invoice that is not cancelled, see `ONCE`
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
+)
+
+# Which document was cancelled by which: a Storno, which can't be cancelled itself (`ONCE`).
+invoice_cancellation = Table(
+    "invoice_cancellation",
+    metadata,
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
+    Column("by_invoice_id", ForeignKey("invoice.id"), nullable=False, unique=True),
+)
+
+# What a credit note by hand gives back, by its line and that of the invoice.
+invoice_credit = Table(
+    "invoice_credit",
+    metadata,
+    Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("of_invoice_id", ForeignKey("invoice.id"), nullable=False),
+    Column("of_line", Integer, nullable=False),
+    Column("amount", Exact, nullable=False),  # in the invoice's price basis
+    Index(None, "of_invoice_id"),
 )
 
 # The e-invoice, written with its invoice. Invoices from before revision 0006 have none.

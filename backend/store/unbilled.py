@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, fu
 from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
 from backend.core.billing_profile import Grouping
 from backend.core.transaction import State
-from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON
+from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON, stands
 from backend.store.tables import (
     Exact,
     cdr,
@@ -69,7 +69,7 @@ def _unbilled_cdrs(connection: Connection) -> list[Unbilled]:
         .join(charging_transaction, _T.id == cdr.c.transaction_id)
         .join(charge_point, charge_point.c.id == _T.charge_point_id)
         .outerjoin(id_token, id_token.c.token == _T.id_token)
-        .outerjoin(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+        .outerjoin(invoice_cdr, (invoice_cdr.c.cdr_id == cdr.c.id) & stands(invoice_cdr))
         .order_by(unbilled_cdr.c.cdr_id)
     )
     found = []

@@ -20,6 +20,7 @@ from backend.core.invoice import (
     with_number,
 )
 from backend.core.invoice_check import problems
+from backend.core.reversal import credit_problems, draft_cancellation, draft_credit
 from tests.unit.backend.billing_example import (
     BUYER,
     DAY_NIGHT,
@@ -99,6 +100,25 @@ def rounded() -> Invoice:
     raise AssertionError("no such invoice")
 
 
+def reversed_by(original: Invoice) -> Invoice:
+    """The Storno of a document."""
+    draft = draft_cancellation(original, "falscher Empfänger", ISSUED.date())
+    assert problems(draft) == ()
+    return with_number(draft, "ST-2026-000001")
+
+
+def credited(original: Invoice) -> Invoice:
+    """A credit note of half of each line."""
+    amounts = {
+        i: round((line.net if line.gross is None else line.gross) / 2, 2) for i, line in enumerate(original.lines, 1)
+    }
+    amounts = {i: amount for i, amount in amounts.items() if amount}
+    assert credit_problems(original, amounts, {}) == []
+    draft = draft_credit(original, amounts, "Ladesäule gestört", ISSUED.date())
+    assert problems(draft) == ()
+    return with_number(draft, "RE-K-2026-000002")
+
+
 KINDS: dict[str, Callable[[Output], Invoice]] = {
     "gross prices": lambda output: make(Charges(sessions(3)), output=output),
     "gross prices with rounding": lambda output: replace(rounded(), output=output),
@@ -116,6 +136,14 @@ KINDS: dict[str, Callable[[Output], Invoice]] = {
     "credit note": lambda output: make(
         Charges(corrections=(correction(), correction(2, "RE-2026-000002"))), "RE-K-2026-000001", output=output
     ),
+    "Storno": lambda output: reversed_by(KINDS["sessions and base fee"](output)),
+    "Storno of base fees": lambda output: reversed_by(KINDS["base fee alone"](output)),
+    "Storno of a credit note": lambda output: reversed_by(KINDS["credit note"](output)),
+    "Storno with rounding": lambda output: reversed_by(KINDS["gross prices with rounding"](output)),
+    "Storno in English": lambda output: reversed_by(KINDS["English"](output)),
+    "credit of a part": lambda output: credited(KINDS["gross prices"](output)),
+    "credit of a part, net": lambda output: credited(KINDS["several rates, units and a minimum"](output)),
+    "credit of a base fee": lambda output: credited(KINDS["base fee alone"](output)),
     "English": lambda output: make(Charges(sessions(2), (correction(9),)), output=output, language="en"),
     "one session": lambda output: make(Charges(sessions(1)), output=output),
     "300 sessions": lambda output: make(Charges(sessions(300)), output=output),

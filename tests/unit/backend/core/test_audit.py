@@ -8,8 +8,9 @@ import pytest
 
 from backend.core.audit import Audit, Issued
 from backend.core.chain import COVERED, FIRST, ChainCheck, ChainKind, Entry, entry_hash, link_hash, row_content
+from backend.core.document_kind import CREDIT_NOTE
 from backend.core.einvoice import WRITER, write_einvoice
-from backend.core.invoice import CREDIT_NOTE, Invoice, Output
+from backend.core.invoice import Invoice, Output
 from backend.core.record import to_json
 from tests.unit.backend.einvoice_documents import KINDS
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.core.document_kind import format_number
 from backend.core.invoice import (
     Charges,
     Correction,
@@ -18,7 +19,6 @@ from backend.core.invoice import (
     RatedSession,
     draft_documents,
     draft_invoice,
-    format_number,
     with_number,
 )
 from backend.core.invoice_check import problems
@@ -113,7 +113,7 @@ def test_what_is_not_owed_in_sum_is_a_credit_note_and_new_sessions_have_their_in
     assert [(line.credited, line.quantity > 0) for line in note.lines] == [(True, True)] * 2 + [(False, False)] * 2
     assert (note.total_net + note.total_vat + note.rounding, note.sessions[0].preceding) == (note.due, BEFORE)
     assert (problems(note), problems(invoice)) == ((), ())
-    assert format_number("RE", 2026, 3, credit_note=True) == "RE-K-2026-000003"
+    assert format_number("RE-K", 2026, 3) == "RE-K-2026-000003"
     assert from_json(Invoice, to_json(with_number(note, "RE-K-2026-000003"))).owed == Decimal("-2.93")
 
 

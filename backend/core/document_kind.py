@@ -1,0 +1,64 @@
+"""The kinds of documents as data: a new kind is a row.
+
+Each has its own series of numbers per operator and year. The law asks for unique numbers and allows several series
+(§ 14 (4) No 4 UStG, UStAE 14.5 (10)); ours have no gap, so that none has to be explained.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+INVOICE = "380"
+CREDIT_NOTE = "381"
+CANCELLATION = "384"
+SELF_BILLED = "389"
+"""Type codes (UNTDID 1001)."""
+
+OWN_PREFIX = "{invoice}"
+"""In a prefix: the operator's prefix of invoices."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKind:
+    """A kind of document.
+
+    Args:
+        name: of its series.
+        type_code: see above.
+        prefix: of its numbers, unless the operator has another one.
+        sign: what the customer owes by a positive amount due: 1, or -1 where it gets something.
+        title: key of its title in the texts of paper.
+    """
+
+    name: str
+    type_code: str
+    prefix: str
+    sign: int
+    title: str
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        DocumentKind("invoice", INVOICE, OWN_PREFIX, 1, "invoice"),
+        DocumentKind("credit", CREDIT_NOTE, f"{OWN_PREFIX}-K", -1, "credit_note"),
+        DocumentKind("cancel", CANCELLATION, "ST", 1, "cancellation"),
+        DocumentKind("ad_hoc", INVOICE, "AH", 1, "invoice"),
+        DocumentKind("self", SELF_BILLED, "GS", -1, "self_billed"),
+    )
+}
+
+
+def kind_of(name: str, type_code: str) -> DocumentKind | None:
+    """Give a kind by name; of documents that don't tell theirs the usual one of their type. None: there is none."""
+    usual = next((kind for kind in KINDS.values() if kind.type_code == type_code), None)
+    return KINDS.get(name) if name else usual
+
+
+def prefixes_of(invoice_prefix: str, own: Mapping[str, str]) -> dict[str, str]:
+    """Give an operator's prefix of each kind; `own` are those it chose, by kind."""
+    return {kind.name: own.get(kind.name, kind.prefix).replace(OWN_PREFIX, invoice_prefix) for kind in KINDS.values()}
+
+
+def format_number(prefix: str, year: int, count: int) -> str:
+    """Write a number: `RE-2026-000001`."""
+    return f"{prefix}-{year}-{count:06}"
