@@ -13,6 +13,7 @@ from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.order_commands import COMMANDS as ORDER_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
+from backend.reversal_commands import COMMANDS as REVERSAL_COMMANDS
 from backend.settings import Settings, load_settings
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
 from backend.tariff_commands import Command, add_tariff_commands, run_tariff_command
@@ -247,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
         command.arguments(added)
         added.set_defaults(run_command=command)
     for name, about, group in (
-        ("invoice", "preview, issue and list invoices", INVOICE_COMMANDS),
+        ("invoice", "preview, issue, list, cancel and credit invoices", (*INVOICE_COMMANDS, *REVERSAL_COMMANDS)),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")
