@@ -10,6 +10,8 @@ from pathlib import Path
 
 from backend.errors import BackendError
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
+from backend.jobs.send_mail import open_templates
+from backend.mail_commands import add_mail_commands, run_mail_command
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.order_commands import COMMANDS as ORDER_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
@@ -71,6 +73,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         case "apply":
             _apply(settings, options.file)
         case "check-config":
+            open_templates(settings.mail)
             print(f"{options.config or 'the defaults'}: good")
         case "transactions":
             _transactions(settings, options)
@@ -80,6 +83,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return _audit(settings)
         case "ledger":
             return _import_ledger(settings, options)
+        case "mail":
+            return run_mail_command(options, settings)
         case "tariff":
             return run_tariff_command(options, settings)
         case _:
@@ -256,6 +261,7 @@ def _parser() -> argparse.ArgumentParser:
             added = below.add_parser(command.name, parents=[common], help=command.help)
             command.arguments(added)
             added.set_defaults(run_command=command)
+    add_mail_commands(commands.add_parser("mail", help="letters: list, show, resend, probe, preview"), common)
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
     add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS, *PROFILE_COMMANDS), common)
     return parser

@@ -18,6 +18,7 @@ from backend.csms.server import OcppServer
 from backend.errors import ListenError
 from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
+from backend.jobs.send_mail import open_templates
 from backend.settings import Settings
 from backend.store.backup import serving
 from backend.store.migrate import migrate
@@ -41,9 +42,11 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises:
         SchemaError: the database can't be used.
         StoreError: another program serves it.
+        MailError: a text of a letter can't be used.
         ListenError: an address can't be listened on.
     """
     with serving(settings.store.path):
+        open_templates(settings.mail)  # a text that can't be used is told now, not when it is needed
         done = migrate(settings.store.path)
         if done.before != done.after:
             log.info("database_migrated", path=settings.store.path, before=done.before or "nothing", after=done.after)

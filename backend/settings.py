@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.csms.server import OcppSettings
+from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
@@ -44,6 +45,7 @@ class Settings:
         LivePriceSettings, help="how stations are told what a transaction costs so far"
     )
     mail: MailSettings = table(MailSettings, help="the mail server that takes our mail")
+    bounces: BounceSettings = table(BounceSettings, help="where reports of failed delivery come in")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 
 

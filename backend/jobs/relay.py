@@ -108,7 +108,7 @@ async def open_relay(settings: MailSettings) -> AsyncIterator[Relay]:
     Raises:
         RelayError: it can't be reached, has no good certificate or refuses the login.
     """
-    client = make_client(settings)
+    client = _client(settings)
     try:
         await client.connect()
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
@@ -121,8 +121,60 @@ async def open_relay(settings: MailSettings) -> AsyncIterator[Relay]:
         await relay.close()
 
 
-def make_client(settings: MailSettings) -> aiosmtplib.SMTP:
-    """Build a client that is not connected yet.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a probe: `name` is connect, encrypt, login or send; `told` is what the server or the system said."""
+
+    name: str
+    good: bool
+    told: str
+
+
+async def probe(settings: MailSettings, message: EmailMessage, sender: str, recipient: str) -> AsyncIterator[Step]:
+    """Go through the steps of sending one mail and tell each; the first one that fails is the last one told.
+
+    Args:
+        settings: of the mail server.
+        message: to be sent.
+        sender: address.
+        recipient: address.
+    """
+    if not settings.host:
+        yield Step("connect", False, "mail.host is empty")
+        return
+    name = "connect"
+    try:
+        client = _client(settings, plain=True)
+        try:
+            answer = await client.connect()
+            yield Step(name, True, f"{settings.host}, port {settings.port}: {_line(answer.message)}")
+            name = "encrypt"
+            if settings.security == "starttls":
+                await client.starttls()
+            secure = "not encrypted: mail.security = none" if settings.security == "none" else _cipher(client)
+            yield Step(name, True, secure)
+            name = "login"
+            if settings.user:
+                answer = await client.login(settings.user, settings.password.value)
+                yield Step(name, True, f"{settings.user}: {_line(answer.message)}")
+            else:
+                yield Step(name, True, "none: mail.user is empty")
+            name = "send"
+            _, text = await client.send_message(message, sender=sender, recipients=[recipient])
+            yield Step(name, True, f"{recipient}: {_line(text)}")
+        finally:
+            client.close()
+    except (aiosmtplib.SMTPException, OSError, ValueError, RelayError) as error:
+        yield Step(name, False, one_line(error))
+
+
+def _cipher(client: aiosmtplib.SMTP) -> str:
+    found = client.get_transport_info("cipher")
+    return f"{found[1]}, {found[0]}" if found else "encrypted"
+
+
+def _client(settings: MailSettings, *, plain: bool = False) -> aiosmtplib.SMTP:
+    """Build a client that is not connected yet; a plain one encrypts and logs in only when told.
 
     Raises:
         RelayError: the file of certificates can't be used.
@@ -136,10 +188,10 @@ def make_client(settings: MailSettings) -> aiosmtplib.SMTP:
     return aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
-        username=settings.user or None,
-        password=settings.password.value or None,
+        username=(settings.user or None) if not plain else None,
+        password=(settings.password.value or None) if not plain else None,
         use_tls=settings.security == "tls",
-        start_tls=settings.security == "starttls",
+        start_tls=settings.security == "starttls" and not plain,
         tls_context=context,
         timeout=settings.timeout_s,
     )

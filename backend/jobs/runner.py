@@ -9,9 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core.rating import Policy
 from backend.errors import StoreError
+from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
 from backend.jobs.rate_ended import rate_ended
+from backend.jobs.read_bounces import BounceReader
 from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
@@ -39,6 +41,11 @@ class JobSettings(Protocol):
     @property
     def mail(self) -> MailSettings:
         """The mail server."""
+        ...
+
+    @property
+    def bounces(self) -> BounceSettings:
+        """Where reports of failed delivery come in."""
         ...
 
     @property
@@ -75,6 +82,7 @@ async def run_jobs(
     recomputer = Recomputer(store, clock)
     issuer = InvoiceIssuer(store, clock, settings.billing, sample=settings.clock.lapse_rate != 1.0)
     renderer = InvoiceRenderer(store, clock, settings.clock.lapse_rate)
+    bounces = BounceReader(store, clock, settings.bounces, settings.mail, settings.clock.lapse_rate)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
 
     async def rating() -> None:
@@ -90,6 +98,7 @@ async def run_jobs(
         ("issue_invoices", issuer.run),
         ("render_invoices", renderer.run),
         ("send_mail", mailer.run),
+        ("read_bounces", bounces.run),
         ("recompute_ratings", recomputer.run),
     )
     async with asyncio.TaskGroup() as tasks:

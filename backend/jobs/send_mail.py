@@ -16,13 +16,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from backend.core.letter import Blob, Letter, Outcome, Pace, Purpose, Reply, State, judge, pause
+from backend.core.letter import Blob, Letter, Outcome, Pace, Purpose, Reply, State, judge, message_id, pause
 from backend.documents.letter_templates import LetterTemplates
 from backend.documents.mail_message import compose
 from backend.errors import MailError
 from backend.jobs.relay import MailSettings, Relay, RelayError, open_relay
 from backend.store import outbox
-from backend.store.outbox import Posted
+from backend.store.outbox import Posted, Sender
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.log import Log
@@ -250,6 +250,24 @@ def write_message(
     return compose(order, written, files, message_id=posted.message_id, sender=sender, at=at)
 
 
+def write_probe(
+    templates: LetterTemplates, settings: MailSettings, who: tuple[str, Sender], recipient: str, at: datetime
+) -> EmailMessage:
+    """Write the mail that tries the mail server out; `who` is the operator's id and itself."""
+    operator_id, sender = who
+    order = Letter(operator_id=operator_id, purpose=Purpose.PROBE, document=f"{at:%Y%m%d%H%M%S}", to=(recipient,))
+    address = settings.sender or sender.email
+    written = templates.write(
+        operator_id,
+        settings.language,
+        "probe",
+        {"at": f"{at:%Y-%m-%d %H:%M:%S} UTC", "host": settings.host},
+        sender=asdict(sender),
+    )
+    name = message_id(order, address.rpartition("@")[2])
+    return compose(order, written, [], message_id=name, sender=(sender.name, address), at=at)
+
+
 def _sender(settings: MailSettings, posted: Posted) -> str:
     return settings.sender or posted.sender.email
 
@@ -272,7 +290,7 @@ def hand_over(
     alert = Letter(
         operator_id=order.operator_id,
         purpose=Purpose.ALERT,
-        document=f"letter {posted.id}",
+        document=f"letter {posted.id} {' '.join(sorted(refused))}".strip(),
         to=(posted.sender.email,),
         language=language,
         values={"title": title.format(document=order.document), "lines": [*lines, act.format(id=posted.id)]},

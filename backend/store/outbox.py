@@ -215,8 +215,10 @@ def mark_sent(
 def mark_bounced(
     connection: Connection, posted: Posted, now: datetime, reply: Reply, settled: Mapping[str, Reply]
 ) -> None:
-    """Note that it was refused for good."""
-    settle(connection, posted, State.BOUNCED, reply, settled)
+    """Note that it was refused for good, at once or afterwards; it stays sent if somebody else has taken it."""
+    everybody = {*posted.letter.to, *posted.letter.cc}
+    gone = all(address in settled and settled[address].final for address in everybody)
+    settle(connection, posted, State.BOUNCED if gone else posted.state, reply, settled)
     _chain(connection, posted, ChainKind.MAIL_BOUNCE, settled, now)
 
 
@@ -285,6 +287,19 @@ def find_bounced(connection: Connection, token: str, message: str) -> Posted | N
     wanted = _L.token == token if token else _L.message_id == message
     row = connection.execute(_posted().where(wanted).order_by(_L.id.desc()).limit(1)).one_or_none()
     return _read(row) if row else None
+
+
+def read_sender(connection: Connection, operator_id: str = "") -> tuple[str, Sender]:
+    """Read who sends: an operator, the first one if none is named.
+
+    Raises:
+        MailError: there is no such operator.
+    """
+    query = select(operator).order_by(operator.c.id).limit(1)
+    row = connection.execute(query.where(operator.c.id == operator_id) if operator_id else query).one_or_none()
+    if row is None:
+        raise MailError(f"there is no operator {operator_id}".rstrip() + "; emops-backend apply makes one")
+    return row.id, Sender(row.name, row.street, row.postcode, row.city, row.phone, row.email)
 
 
 def list_letters(

@@ -9,6 +9,7 @@ import pytest
 
 from backend.core.rating import Policy
 from backend.errors import NotConnectedError, StoreError
+from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
@@ -34,6 +35,7 @@ from tests.unit.backend.billing_store import (
 class Settings:
     mail: MailSettings
     billing: BillingSettings = field(default_factory=BillingSettings)
+    bounces: BounceSettings = field(default_factory=BounceSettings)
     live_price: LivePriceSettings = field(default_factory=LivePriceSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
 
