@@ -60,7 +60,9 @@ class LetterTemplates:
         self._folder = folder
         self._examples = tomllib.loads((_BUILT_IN / "values.toml").read_text("utf-8"))
         self._required = self._examples.pop("required")
-        for operator_id in self._operators():
+        self._environments: dict[tuple[str, str], SandboxedEnvironment] = {}
+        self._own = self._operators()
+        for operator_id in self._own:
             self._check(operator_id)
 
     @property
@@ -121,6 +123,13 @@ class LetterTemplates:
             raise MailError(f"mail.templates = {self._folder}: {error.strerror}") from error
 
     def _environment(self, operator_id: str, language: str) -> SandboxedEnvironment:
+        """Give the texts of an operator without own ones only once: they are parsed when they are first used."""
+        key = (operator_id if operator_id in self._own else "", language)
+        if key not in self._environments:
+            self._environments[key] = self._open(*key)
+        return self._environments[key]
+
+    def _open(self, operator_id: str, language: str) -> SandboxedEnvironment:
         loaders = [FileSystemLoader(_BUILT_IN / language), FileSystemLoader(_BUILT_IN)]
         if self._folder is not None and operator_id:
             loaders.insert(0, FileSystemLoader(self._folder / operator_id / language))

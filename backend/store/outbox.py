@@ -157,7 +157,7 @@ def resend(connection: Connection, letter_id: int, now: datetime, to: Sequence[s
     generation = int(connection.execute(last).scalar_one()) + 1
     if old.state is State.RETRY:  # the new one takes its place
         settle(connection, old, State.FAILED, Reply(0, f"sent again as generation {generation}"))
-    addresses = (*order.to, *order.cc)
+    addresses = [address.lower() for address in (*order.to, *order.cc)]
     known = bad_address.c
     connection.execute(delete(bad_address).where(known.operator_id == order.operator_id, known.address.in_(addresses)))
     files: list[InvoiceFile | Blob] = []
