@@ -335,6 +335,12 @@ def read_files(connection: Connection, letter_id: int) -> list[Blob]:
     return files
 
 
+def file_names(connection: Connection, letter_id: int) -> list[str]:
+    """Name the attachments."""
+    f = letter_file.c
+    return list(connection.scalars(select(f.name).where(f.letter_id == letter_id).order_by(f.position)))
+
+
 def _files_of(connection: Connection, letter_id: int) -> Sequence[Row[Any]]:
     query = select(letter_file).where(letter_file.c.letter_id == letter_id).order_by(letter_file.c.position)
     return connection.execute(query).all()

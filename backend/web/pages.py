@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from backend.api.invoice_run_routes import make_invoice_run_routes
+from backend.api.mail_routes import make_mail_routes
 from backend.api.order_routes import make_order_routes
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
@@ -30,6 +31,7 @@ from backend.jobs.live_price import LivePrices
 from backend.settings import Settings
 from backend.store.writer import Store
 from backend.web.invoice_run_pages import InvoiceRunPages
+from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
@@ -74,6 +76,7 @@ def make_web(
     app.include_router(make_routes(store, connections, site.live))
     app.include_router(make_rating_routes(store, clock, prices))
     app.include_router(make_tariff_routes())
+    app.include_router(make_mail_routes(store, clock))
     app.include_router(make_profile_routes(store, clock))
     sample = settings.clock.lapse_rate != 1.0
     app.include_router(make_invoice_run_routes(store, clock, settings.billing, sample=sample))
@@ -83,6 +86,7 @@ def make_web(
     _add_order_pages(app, OrderPages(site, orders))
     app.add_route("/reports", ReportPages(site).simulation)
     _add_tariff_pages(app, TariffPages(site))
+    _add_mail_pages(app, MailPages(site, settings.mail))
     _add_documentation(app, site)
     app.add_route("/healthz", _health(store))
     app.mount("/static", _Assets(directory=HERE / "static"))
@@ -131,6 +135,17 @@ def _add_order_pages(app: FastAPI, pages: OrderPages) -> None:
     app.add_route("/orders/new", pages.ask)
     app.add_route("/orders/new", pages.give, methods=["POST"])
     app.add_route("/orders/{id}/cancel", pages.cancel, methods=["POST"])
+
+
+def _add_mail_pages(app: FastAPI, pages: MailPages) -> None:
+    app.add_route("/mail", pages.letters)
+    app.add_route("/mail/texts", pages.preview)
+    app.add_route("/mail/texts/{name}/html", pages.preview_html)
+    app.add_route("/mail/probe", pages.ask_probe)
+    app.add_route("/mail/probe", pages.probe, methods=["POST"])
+    app.add_route("/mail/{id}", pages.letter)
+    app.add_route("/mail/{id}/html", pages.html)
+    app.add_route("/mail/{id}/resend", pages.resend, methods=["POST"])
 
 
 def _add_documentation(app: FastAPI, site: Site) -> None:

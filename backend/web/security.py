@@ -47,7 +47,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a page may be stricter or different where it says so
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

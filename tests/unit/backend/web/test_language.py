@@ -42,7 +42,15 @@ def test_every_key_that_templates_name_exists_and_no_text_is_left_over() -> None
     called = set(re.findall(r"""\bt\(\s*["']([a-z_.0-9]+)["']""", templates)) - {"state.", "problem.", "lang.", "try."}
     named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_0-9]+)?)["']""", templates))
     assert called - TEXTS["de"].texts.keys() == set()
-    composed = {"lang", "problem", "start", "stop", "try", *re.findall(r"""t\.word\(["']([a-z_]+)["']""", templates)}
+    composed = {
+        "again",
+        "lang",
+        "problem",
+        "start",
+        "stop",
+        "try",
+        *re.findall(r"""t\.word\(["']([a-z_]+)["']""", templates),
+    }
     left_over = {key for key in TEXTS["de"].texts if key not in named and key.split(".")[0] not in composed}
     assert left_over == set()
 
