@@ -4,7 +4,7 @@ The rules:
 
 - A contract (or group, as the tariff says) owes the fee for each span at any time of which the tariff is its own: the
   one that its user, contract, customer, group or partner, or else the operator, has assigned. Tariffs of places are
-  nobody's own.
+  nobody's own. A contract that is not valid at any time of the span owes nothing by itself.
 - A session that was priced by the tariff owes it as well, wherever the tariff came from.
 - The fee is for the whole span, once, in the version with which the span began, else in the first one of the span.
 - A group pays by that of its customers whose number comes first; who is in no group pays for the contract.
@@ -31,6 +31,12 @@ class Holder:
     group_id: str
     relationship: str
     facts: Facts
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    def holds_in(self, start: datetime, end: datetime) -> bool:
+        """Tell whether the contract is valid at any time of a span."""
+        return (self.valid_from is None or self.valid_from < end) and (self.valid_to is None or start < self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def owed_fees(agreed: Agreements, span: tuple[datetime, datetime], per: Span) ->
     found: dict[tuple[Scope, str, str], BaseFee] = {}
     targets = {t for t, ones in agreed.assignments.items() if any(one.tariff_id in agreed.fees for one in ones)}
     for holder in sorted(agreed.holders, key=lambda holder: (holder.customer_id, holder.contract_id)):
-        if targets.isdisjoint(holder.facts.values()):
+        if targets.isdisjoint(holder.facts.values()) or not holder.holds_in(*span):
             continue
         for tariff_id in sorted(own_tariffs(agreed, holder, span) & agreed.fees.keys()):
             version = version_of(agreed.fees[tariff_id], *span)

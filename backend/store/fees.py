@@ -100,14 +100,14 @@ def load_holders(connection: Connection, operator_id: str) -> list[Holder]:
     by_token = (
         select(c.id, k.user_id, func.coalesce(k.contract_id, c.id).label("contract"))
         .add_columns(func.coalesce(k.group_id, n.group_id, c.group_id, "").label("group"))
-        .add_columns(c.partner_id, c.relationship)
+        .add_columns(c.partner_id, c.relationship, n.valid_from, n.valid_to)
         .join_from(id_token, customer, c.id == k.customer_id)
         .outerjoin(contract, n.id == k.contract_id)
         .where(k.operator_id == operator_id)
     )
     by_contract = (
         select(c.id, literal(""), func.coalesce(n.id, c.id), func.coalesce(n.group_id, c.group_id, ""))
-        .add_columns(c.partner_id, c.relationship)
+        .add_columns(c.partner_id, c.relationship, n.valid_from, n.valid_to)
         .join_from(customer, contract, n.customer_id == c.id, isouter=True)
         .where(c.operator_id == operator_id)
     )
@@ -126,6 +126,8 @@ def load_holders(connection: Connection, operator_id: str) -> list[Holder]:
                 Assigned.ROAMING_PARTNER: row.partner_id,
                 Assigned.OPERATOR: operator_id,
             },
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
         )
         for row in rows
     ]

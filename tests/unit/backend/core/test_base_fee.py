@@ -143,3 +143,12 @@ def test_the_relationship_decides_on_the_tax() -> None:
         agreed([partner], assign(Assigned.CUSTOMER, "C-1"), fees=(fee_version(tariff),)), OCTOBER, Span.MONTH
     )
     assert (fee.rating.total_net, fee.rating.total_vat) == (Decimal("4.99"), Decimal("0.00"))
+
+
+def test_a_contract_owes_nothing_for_spans_after_its_end() -> None:
+    ended = replace(holder(contract="V-1"), valid_to=at("2026-10-15"))
+    book = agreed([ended], assign(Assigned.CONTRACT, "V-1"))
+    assert [row[1] for row in owed(book)] == ["V-1"]
+    assert owed(book, NOVEMBER) == []
+    begun = replace(holder(contract="V-1"), valid_from=NOVEMBER[0])
+    assert owed(agreed([begun], assign(Assigned.CONTRACT, "V-1"))) == []
