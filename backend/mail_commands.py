@@ -55,6 +55,8 @@ def add_mail_commands(parser: argparse.ArgumentParser, common: argparse.Argument
 
 def run_mail_command(options: argparse.Namespace, settings: Settings) -> int:
     """Run one and give the exit status."""
+    if options.part == "preview" and not options.name.isdigit():
+        return _preview_text(settings, options)
     migrate(settings.store.path)
 
     async def run() -> int:
@@ -104,13 +106,16 @@ async def _probe(store: Store, settings: Settings, options: argparse.Namespace) 
 
 async def _preview(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     templates = open_templates(settings.mail)
-    if options.name.isdigit():
-        posted = await _find(store, int(options.name))
-        mail = write_message(templates, settings.mail, posted, [], link="", at=posted.created_at)
-        body = mail.get_body(("html" if options.html else "plain",))
-        print(f"Subject: {mail['Subject']}\n\n{body.get_content() if body else ''}", end="")
-        return 0
-    written = templates.preview(options.operator, options.language, options.name)
+    posted = await _find(store, int(options.name))
+    mail = write_message(templates, settings.mail, posted, [], link="", at=posted.created_at)
+    body = mail.get_body(("html" if options.html else "plain",))
+    print(f"Subject: {mail['Subject']}\n\n{body.get_content() if body else ''}", end="")
+    return 0
+
+
+def _preview_text(settings: Settings, options: argparse.Namespace) -> int:
+    """Show a text with example values; needs no database."""
+    written = open_templates(settings.mail).preview(options.operator, options.language, options.name)
     print(written.html if options.html else f"Subject: {written.subject}\n\n{written.text}", end="")
     return 0
 
