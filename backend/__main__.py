@@ -17,6 +17,7 @@ from backend.order_commands import COMMANDS as ORDER_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.reversal_commands import COMMANDS as REVERSAL_COMMANDS
 from backend.settings import Settings, load_settings
+from backend.signed_commands import COMMANDS as SIGNED_COMMANDS
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
 from backend.tariff_commands import Command, add_tariff_commands, run_tariff_command
 from backend.tariff_reports import COMMANDS as TARIFF_REPORTS
@@ -41,7 +42,7 @@ examples:
   emops-backend send --config backend.toml CP-1 RemoteStopTransaction '{"transactionId": 12}'
 """
 
-_STATES = ("running", "ended", "rated", "held")
+_STATES = ("running", "ended", "rated", "held", "waived")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,7 +86,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return _import_ledger(settings, options)
         case "mail":
             return run_mail_command(options, settings)
-        case "tariff":
+        case "tariff" | "signed":
             return run_tariff_command(options, settings)
         case _:
             command: Command = options.run_command
@@ -248,6 +249,8 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
         help="prove invoices, their numbers, e-invoices and hash chain; keep the head it tells",
     )
+    signed = commands.add_parser("signed", help="what meters signed: proof, decisions, keys")
+    add_tariff_commands(signed, SIGNED_COMMANDS, common)
     for command in MAINTENANCE_COMMANDS:
         added = commands.add_parser(command.name, parents=[common], help=command.help)
         command.arguments(added)

@@ -34,6 +34,15 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedSettings:
+    """How what meters signed is handed out."""
+
+    link_days: int = setting(
+        90, unit="days", minimum=1, maximum=3650, help="how long a link to the proof of a session is good"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the backend."""
 
@@ -46,6 +55,7 @@ class Settings:
     )
     mail: MailSettings = table(MailSettings, help="the mail server that takes our mail")
     bounces: BounceSettings = table(BounceSettings, help="where reports of failed delivery come in")
+    signed: SignedSettings = table(SignedSettings, help="how what meters signed is handed out")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 
 

@@ -184,7 +184,9 @@ def _add_charge_points(router: APIRouter, store: Store, connections: Connections
 def _add_transactions(router: APIRouter, store: Store) -> None:
     @router.get("/transactions", tags=["transactions"])
     async def transactions(
-        state: Literal["running", "ended", "rated", "held"] | None = None, limit: Limit = 50, before: Before = None
+        state: Literal["running", "ended", "rated", "held", "waived"] | None = None,
+        limit: Limit = 50,
+        before: Before = None,
     ) -> list[TransactionOut]:
         """List transactions, the newest first."""
         rows = await store.read(lambda connection: queries.transactions(connection, limit, before, state or ""))

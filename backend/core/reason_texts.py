@@ -121,6 +121,58 @@ _SESSIONS = {
     "the operator's time zone {name} is not known": "die Zeitzone {name} des Betreibers ist nicht bekannt",
     "it was rated in {currency}, the tariff is in {other}": ("berechnet wurde in {currency}, der Tarif ist in {other}"),
 }
+_SIGNED = {
+    "no energy is billed without a verified pair of signed values: {reason}": (
+        "ohne geprüftes Paar signierter Messwerte wird keine Energie berechnet: {reason}"
+    ),
+    "no signed record came": "es kam kein signierter Messwert",
+    "no signed record tells the energy at begin or end": (
+        "kein signierter Messwert nennt die Energie zu Beginn oder Ende"
+    ),
+    "there is no signed begin": "der signierte Anfang fehlt",
+    "there is no signed end": "das signierte Ende fehlt",
+    "the signature does not belong to these bytes and this key": (
+        "die Signatur gehört nicht zu diesen Daten und diesem Schlüssel"
+    ),
+    "the key of the meter {serial} was never compared with the one on it": (
+        "der Schlüssel des Zählers {serial} wurde nie mit dem am Zähler verglichen"
+    ),
+    "the public key of the meter {serial} is not known": (
+        "der öffentliche Schlüssel des Zählers {serial} ist nicht bekannt"
+    ),
+    "it was waived": "er wurde erlassen",
+    "its tariff asks for more than a fixed fee even without energy ({more}): waive it": (
+        "sein Tarif verlangt auch ohne Energie mehr als einen Grundpreis ({more}): erlassen"
+    ),
+    "it can't be checked here: {format}": "hier nicht prüfbar: {format}",
+    "it is of the meter {other}, here is the meter {serial}": (
+        "er ist vom Zähler {other}, hier sitzt aber der Zähler {serial}"
+    ),
+    "the same signed record came for transaction {number} before": (
+        "derselbe signierte Messwert kam schon für Ladevorgang {number}"
+    ),
+    "its tariff has no fixed fee that could be billed: waive it": (
+        "sein Tarif hat keinen Grundpreis, der berechnet werden könnte: erlassen"
+    ),
+    "the station told {told} Wh, {signed} Wh were signed": "die Station nannte {told} Wh, signiert sind {signed} Wh",
+    "a key of the meter {serial} came for the first time: compare it": (
+        "ein Schlüssel des Zählers {serial} kam zum ersten Mal: vergleichen"
+    ),
+    "the station sends another key for the meter {serial} than the one that is known": (
+        "die Station sendet für den Zähler {serial} einen anderen Schlüssel als den bekannten"
+    ),
+    "meter {name}: pages {span} are missing": "Zähler {name}: die Seiten {span} fehlen",
+    "meter {name}: page {number} came after page {last}": "Zähler {name}: Seite {number} kam nach Seite {last}",
+    "meter {name}: page {number} came with more than one content": (
+        "Zähler {name}: Seite {number} kam mit mehr als einem Inhalt"
+    ),
+    "meter {name}: page {number}, which was missing, has come": (
+        "Zähler {name}: die fehlende Seite {number} ist gekommen"
+    ),
+    "meter {serial}: the key on the meter is another one than came": (
+        "Zähler {serial}: der Schlüssel am Zähler ist ein anderer als der, der kam"
+    ),
+}
 _TRANSACTIONS = {
     "nobody pays for the token {token}: add it to a customer": (
         "für das Token {token} zahlt niemand: es bei einem Kunden eintragen"
@@ -195,7 +247,7 @@ def _german(text: str) -> str | None:
 @cache
 def _rows() -> list[tuple[re.Pattern[str], str]]:
     """Give the table as patterns, sentences with most words of their own first."""
-    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _TRANSACTIONS | DRAFTS
+    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | _TRANSACTIONS | DRAFTS
     order = sorted(table, key=lambda english: len(_NAME.sub("", english)), reverse=True)
     return [(re.compile(_pattern(english), re.DOTALL), table[english]) for english in order]
 

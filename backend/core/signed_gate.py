@@ -99,7 +99,7 @@ def way_of(evidence: Evidence) -> Way:
     if evidence.status is Status.VERIFIED and evidence.begin_wh is not None and evidence.end_wh is not None:
         return Way.SIGNED
     if evidence.required:
-        raise UnratableError(f"{HELD}: {evidence.reason}")
+        raise UnratableError(f"no energy is billed without a verified pair of signed values: {evidence.reason}")
     return Way.REGISTERS
 
 

@@ -22,6 +22,7 @@ from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
 from backend.api.routes import make_routes
+from backend.api.signed_routes import make_signed_routes
 from backend.api.tariff_routes import make_tariff_routes
 from backend.core.rating import Policy
 from backend.csms.commands import Commands
@@ -36,6 +37,7 @@ from backend.web.order_pages import OrderPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
 from backend.web.security import HEADERS, Guard
+from backend.web.signed_pages import SignedPages
 from backend.web.site import HERE, Site
 from backend.web.tariff_pages import TariffPages
 from backend.web.views import Views
@@ -73,6 +75,7 @@ def make_web(
     app.state.live = site.live
     app.add_middleware(Guard, password=settings.server.web_password)
     prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
+    app.include_router(make_signed_routes(store, clock, settings.signed.link_days))
     app.include_router(make_routes(store, connections, site.live))
     app.include_router(make_rating_routes(store, clock, prices))
     app.include_router(make_tariff_routes())
@@ -82,6 +85,7 @@ def make_web(
     app.include_router(make_invoice_run_routes(store, clock, settings.billing, sample=sample))
     _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
     app.include_router(make_order_routes(store, orders))
+    _add_signed_pages(app, SignedPages(site, settings.signed.link_days))
     _add_pages(app, Views(site, prices), Remote(site))
     _add_order_pages(app, OrderPages(site, orders))
     app.add_route("/reports", ReportPages(site).simulation)
@@ -119,6 +123,17 @@ def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
     app.add_route("/invoice-run", pages.show)
     app.add_route("/invoice-run/issue", pages.ask)
     app.add_route("/invoice-run/issue", pages.issue, methods=["POST"])
+
+
+def _add_signed_pages(app: FastAPI, pages: SignedPages) -> None:
+    app.add_route("/signed", pages.review)
+    app.add_route("/signed/review/{id}", pages.decide, methods=["POST"])
+    app.add_route("/signed/keys", pages.pin, methods=["POST"])
+    app.add_route("/transactions/{id}/link", pages.link, methods=["POST"])
+    app.add_route("/transactions/{id}/messdaten.xml", pages.messdaten)
+    app.add_route("/invoices/{number:path}/messdaten.xml", pages.invoice_messdaten)
+    app.add_route("/p/{token}", pages.receipt)
+    app.add_route("/p/{token}/messdaten.xml", pages.receipt_messdaten)
 
 
 def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:

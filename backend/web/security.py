@@ -29,6 +29,8 @@ HEADERS = {
 """On every answer. Pages bring all their styles and scripts from here; nothing is inline."""
 
 _OPEN_PATHS = ("/healthz",)
+_OPEN_FOLDERS = ("/p/", "/static/")
+"""Receipts, whose address is the secret, and what they look like."""
 
 
 class Guard:
@@ -55,7 +57,7 @@ class Guard:
         await app(scope, receive, send_guarded)
 
     def _may_enter(self, scope: Scope) -> bool:
-        if not self._password or scope["path"] in _OPEN_PATHS:
+        if not self._password or scope["path"] in _OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
             return True
         scheme, _, credentials = Headers(scope=scope).get("Authorization", "").partition(" ")
         try:

@@ -20,6 +20,7 @@ from backend.jobs.live_price import LivePrices
 from backend.store import overview as queries
 from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID, EventRow, TransactionDetail
+from backend.store.signed import last_verdict
 from backend.store.tariffs import find_rule
 from backend.web.chart import chart
 from backend.web.formats import day_start
@@ -27,6 +28,7 @@ from backend.web.site import Reader, Site
 from shared.log import Log
 from shared.ocpp.session import loads
 from shared.ocpp.v16 import PayloadError, parse_timestamp
+from shared.public_key import groups
 from shared.units import Wh, kwh
 
 PAGE_LENGTH = 50
@@ -37,7 +39,7 @@ LATE_S = 300
 T = TypeVar("T")
 log = Log(__name__)
 
-_STATES = ("running", "ended", "rated", "held")
+_STATES = ("running", "ended", "rated", "held", "waived")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,12 @@ class Views:
         """Show one transaction."""
         number = parse_id(request.path_params["id"])
         reader = await self._site.reader(request)
-        detail, rule = await self._site.store.read(
-            lambda unit: (queries.find_transaction(unit, number), find_rule(unit, number))
+        detail, rule, verdict = await self._site.store.read(
+            lambda unit: (
+                queries.find_transaction(unit, number),
+                find_rule(unit, number),
+                last_verdict(unit, number),
+            )
         )
         if detail is None:
             raise HTTPException(404)
@@ -111,6 +117,8 @@ class Views:
             "events": [EventView(row, event_time(row.payload)) for row in detail.events],
             "live": live,
             "rating": live.rating if live else stored,
+            "verdict": verdict,
+            "key_groups": groups,
             "why_tariff": rule_text(rule, language) if rule else reason_text(detail.tariff_reason, language),
         }
         return self._site.page(request, reader, "transaction", values | _charts(detail, reader))

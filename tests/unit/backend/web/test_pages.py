@@ -233,7 +233,7 @@ def test_with_a_password_nothing_is_open_but_health_and_names_are_free(tmp_path:
         return {"Authorization": "Basic " + b64encode(f"anyone:{password}".encode()).decode()}
 
     with place.client() as client:
-        for path in (*PAGES, "/static/style.css", "/api/v1/transactions", "/api/v1/live", f"/invoices/{INVOICE}/pdf"):
+        for path in (*PAGES, "/signed", "/api/v1/transactions", "/api/v1/live", f"/invoices/{INVOICE}/pdf"):
             answer = client.get(path)
             assert answer.status_code == 401, path
             assert answer.headers["WWW-Authenticate"].startswith("Basic ")

@@ -1,0 +1,66 @@
+"""Links to the proof of one session, for drivers without login: random tokens that run out, kept as hashes."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+from sqlalchemy import Connection, insert, select
+
+from backend.store.ratings import StoredRating, current_rating
+from backend.store.signed import StoredVerdict, last_verdict
+from backend.store.tables import charging_transaction, proof_link
+
+_BYTES = 16
+"""128 bits: guessing is hopeless, so nothing else has to slow it down."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReceipt:
+    """What a driver may see of a session: times, registers, price and proof; nobody's name or token."""
+
+    transaction_id: int
+    started_at: datetime
+    ended_at: datetime | None
+    energy_wh: Decimal | None
+    rating: StoredRating | None
+    verdict: StoredVerdict | None
+
+
+def make_link(connection: Connection, transaction_id: int, now: datetime, days: int) -> str | None:
+    """Make a link and give its token, which is told this once; None if there is no such session."""
+    t = charging_transaction.c
+    if connection.scalar(select(t.id).where(t.id == transaction_id)) is None:
+        return None
+    token = secrets.token_urlsafe(_BYTES)
+    connection.execute(
+        insert(proof_link).values(
+            token_hash=_hash(token),
+            transaction_id=transaction_id,
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+    )
+    return token
+
+
+def follow_link(connection: Connection, token: str, now: datetime) -> SessionReceipt | None:
+    """Give the session of a token; None if there is none, or it has run out."""
+    link, t = proof_link.c, charging_transaction.c
+    found = select(link.transaction_id).where(link.token_hash == _hash(token), link.expires_at > now)
+    number = connection.scalar(found)
+    if number is None:
+        return None
+    row = connection.execute(select(t.id, t.started_at, t.ended_at, t.meter_start, t.meter_stop).where(t.id == number))
+    session, rating = row.one(), current_rating(connection, number)
+    told = None if session.meter_stop is None else Decimal(session.meter_stop - session.meter_start)
+    verdict = last_verdict(connection, number)
+    signed = verdict.judged.energy_wh if verdict and rating and verdict.judged.status == "verified" else None
+    return SessionReceipt(
+        number, session.started_at, session.ended_at, told if signed is None else Decimal(signed), rating, verdict
+    )
+
+
+def _hash(token: str) -> str:
+    return sha256(token.encode()).hexdigest()

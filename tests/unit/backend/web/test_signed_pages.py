@@ -1,0 +1,73 @@
+"""Pages about signed values, and the receipt that a driver sees without login."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+from sqlalchemy import insert
+
+from backend.core.transparency import read_transparency_xml
+from backend.jobs.verify_signed import verify_signed
+from backend.store.event_log import Received, store_signed_values
+from backend.store.tables import meter_key
+from shared.clock import ManualClock
+from shared.ids import ChargePointId, EvseId, MessageId
+from shared.metering import ReadingContext, SignedData, SignedReading
+from tests.unit.backend.signed_example import METER, Charge
+from tests.unit.backend.web.installation import Installation, Running, with_password
+from tests.unit.backend.web.seed import _RATED_AT, NOW, RATED
+
+TEXT = Charge(_RATED_AT, minutes=20).both
+
+
+def sign(running: Running, client: httpx.Client) -> None:
+    """Let signed values come for a session, and judge them."""
+    point = client.get(f"/api/v1/transactions/{RATED}").json()["charge_point_id"]
+
+    async def work() -> None:
+        signed = [SignedReading(NOW, ReadingContext.END, SignedData(TEXT, METER.key))]
+        received = Received(ChargePointId(point), MessageId("m"), NOW, "{}")
+        await running.store.write(lambda unit: store_signed_values(unit, RATED, EvseId(1), signed, received))
+        await verify_signed(running.store, ManualClock(NOW))
+
+    asyncio.run_coroutine_threadsafe(work(), running.loop).result(10)
+
+
+def test_a_receipt_needs_its_link_and_nothing_else(tmp_path: Path) -> None:
+    place = Installation(tmp_path / "emops.sqlite", with_password("geheim"))
+    with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
+        client.auth = ("anyone", "geheim")
+        sign(running, client)
+        path = client.post(f"/api/v1/transactions/{RATED}/proof-links").json()["path"]
+        page = client.get(f"/transactions/{RATED}").text
+        stranger = httpx.Client(base_url=running.url, timeout=10)
+        receipt = stranger.get(path)
+        file = stranger.get(f"{path}/messdaten.xml")
+        wrong = [stranger.get(one).status_code for one in ("/p/guessed", "/p/guessed/messdaten.xml", "/signed")]
+        stranger.close()
+    assert wrong == [404, 404, 401]
+    assert receipt.status_code == 200
+    assert "27,500" in receipt.text
+    assert METER.key[:4] in receipt.text
+    assert "Stadtwerke" not in receipt.text
+    assert "Muster" not in receipt.text, "nobody's name"
+    [value] = read_transparency_xml(file.content)
+    assert value.text == TEXT
+    assert "messdaten.xml" in page
+
+
+def test_a_key_is_pinned_only_if_it_is_the_one_that_came(tmp_path: Path) -> None:
+    place = Installation(tmp_path / "emops.sqlite")
+    with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
+        row = {"charge_point_id": "CP-RATHAUS", "evse_id": 1, "serial": METER.serial, "seen_key": METER.key}
+        work = running.store.write(lambda unit: unit.execute(insert(meter_key).values(row)).rowcount)
+        asyncio.run_coroutine_threadsafe(work, running.loop).result(10)
+        client.get("/signed")
+        form = {"csrf": client.cookies["emops_csrf"], "charge_point": "CP-RATHAUS", "evse": "1", "serial": METER.serial}
+        other = f"{METER.key[:-1]}{'0' if METER.key[-1] != '0' else '1'}"
+        refused = client.post("/signed/keys", data={**form, "key": other})
+        forged = client.post("/signed/keys", data={**form, "csrf": "x", "key": METER.key})
+        pinned = client.post("/signed/keys", data={**form, "key": METER.key.lower()}, follow_redirects=True)
+    assert (refused.status_code, forged.status_code, pinned.status_code) == (422, 403, 200)
+    assert "another one than came" in refused.text or "ein anderer als der" in refused.text
+    assert "badge good" in pinned.text
