@@ -14,6 +14,7 @@ from backend.jobs.send_mail import open_templates
 from backend.mail_commands import add_mail_commands, run_mail_command
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.order_commands import COMMANDS as ORDER_COMMANDS
+from backend.payment_commands import add_payment_commands, run_payment_command
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.reversal_commands import COMMANDS as REVERSAL_COMMANDS
 from backend.settings import Settings, load_settings
@@ -36,6 +37,7 @@ examples:
   emops-backend doctor --config backend.toml
   emops-backend transactions --config backend.toml --state held
   emops-backend invoice preview --config backend.toml
+  emops-backend payments import --config backend.toml statement.xml
   emops-backend tariff lint --power 150 tariff.json
   emops-backend ledger import --config backend.toml --trust CP-1.ledger.jsonl
   emops-backend order give --config backend.toml --wait Reset CP-1 CP-2 type=Soft
@@ -87,6 +89,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         case "mail":
             return run_mail_command(options, settings)
         case "tariff" | "signed":
+        case "payments":
+            return run_payment_command(options, settings)
+        case "tariff":
             return run_tariff_command(options, settings)
         case _:
             command: Command = options.run_command
@@ -265,6 +270,8 @@ def _parser() -> argparse.ArgumentParser:
             command.arguments(added)
             added.set_defaults(run_command=command)
     add_mail_commands(commands.add_parser("mail", help="letters: list, show, resend, probe, preview"), common)
+    payments = commands.add_parser("payments", help="open items, direct debits, files of the bank")
+    add_payment_commands(payments, common)
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")
     add_tariff_commands(tariff, (*TARIFF_COMMANDS, *TARIFF_REPORTS, *PROFILE_COMMANDS), common)
     return parser

@@ -432,13 +432,16 @@ def book_refund(connection: Connection, stored: StoredEntry, target: Target, now
     book(connection, target, posting, now)
 
 
-def by_number(connection: Connection, operator_id: str, number: str, amount: Decimal) -> Part:
-    """Make a part of a document named by a person.
+def part_named(connection: Connection, operator_id: str, name: str, amount: Decimal) -> Part:
+    """Make a part of what a person names: a document by its number, or a customer by their id.
 
     Raises:
-        BookingError: there is no such document.
+        BookingError: there is neither.
     """
-    item = find_item(connection, number, operator_id)
-    if item is None:
-        raise BookingError(f"there is no document {number!r}")
-    return Part(item.invoice_id, item.number, item.customer_id, amount)
+    item = find_item(connection, name, operator_id)
+    if item:
+        return Part(item.invoice_id, item.number, item.customer_id, amount)
+    try:
+        return Part(None, "", account_of(connection, name).customer_id, amount)
+    except BookingError:
+        raise BookingError(f"there is neither a document nor a customer {name!r}") from None

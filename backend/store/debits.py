@@ -22,7 +22,7 @@ _F = debit_batch.c
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An item that is due to be debited and is not, with a key of the texts `skip.*` and its detail."""
+    """An item that is due to be debited and is not, with a key of the texts `left_out.*` and its detail."""
 
     number: str
     customer: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -190,6 +191,15 @@ def _item(row: "Row[Any]") -> OpenItem:
         debited=bool(row.live),
         mandate=row.mandate,
     )
+
+
+def issue_days(connection: Connection, customer_id: str) -> dict[int, date]:
+    """Give the local days of issue of a customer's documents, by the ids of their rows."""
+    query = select(invoice.c.id, invoice.c.issued_at, operator.c.timezone).join(
+        operator, operator.c.id == invoice.c.operator_id
+    )
+    rows = connection.execute(query.where(invoice.c.customer_id == customer_id))
+    return {row.id: row.issued_at.astimezone(ZoneInfo(row.timezone)).date() for row in rows}
 
 
 def customer_credit(connection: Connection, customer_id: str, currency: str = "") -> Decimal:

@@ -18,6 +18,7 @@ from starlette.types import Scope
 from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.mail_routes import make_mail_routes
 from backend.api.order_routes import make_order_routes
+from backend.api.payment_routes import make_payment_routes
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
@@ -34,6 +35,7 @@ from backend.store.writer import Store
 from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
+from backend.web.payment_pages import PaymentPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
 from backend.web.security import HEADERS, Guard
@@ -86,11 +88,13 @@ def make_web(
     _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
     app.include_router(make_order_routes(store, orders))
     _add_signed_pages(app, SignedPages(site, settings.signed.link_days))
+    app.include_router(make_payment_routes(store, clock))
     _add_pages(app, Views(site, prices), Remote(site))
     _add_order_pages(app, OrderPages(site, orders))
     app.add_route("/reports", ReportPages(site).simulation)
     _add_tariff_pages(app, TariffPages(site))
     _add_mail_pages(app, MailPages(site, settings.mail))
+    _add_payment_pages(app, PaymentPages(site))
     _add_documentation(app, site)
     app.add_route("/healthz", _health(store))
     app.mount("/static", _Assets(directory=HERE / "static"))
@@ -123,6 +127,18 @@ def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
     app.add_route("/invoice-run", pages.show)
     app.add_route("/invoice-run/issue", pages.ask)
     app.add_route("/invoice-run/issue", pages.issue, methods=["POST"])
+def _add_payment_pages(app: FastAPI, pages: PaymentPages) -> None:
+    app.add_route("/payments", pages.open_items)
+    app.add_route("/payments/batches/{id}/file", pages.batch_file)
+    for path, show, act in (
+        ("/payments/customers/{id:path}", pages.account, pages.act_on_account),
+        ("/payments/bank", pages.bank, pages.upload),
+        ("/payments/bank/{id}", pages.bank, pages.decide),
+        ("/payments/batches", pages.batches, pages.collect),
+        ("/payments/batches/{id}", pages.batch, pages.act_on_batch),
+    ):
+        app.add_route(path, show)
+        app.add_route(path, act, methods=["POST"])
 
 
 def _add_signed_pages(app: FastAPI, pages: SignedPages) -> None:
