@@ -168,7 +168,7 @@ def statement(connection: Connection, customer_id: str) -> list[StatementLine]:
     """
     account_of(connection, customer_id)
     bookings = list_bookings(connection, customer_id=customer_id)
-    undone = {one.undoes for one in bookings}
+    undone = {one.undoes for one in bookings if one.undoes is not None}
     issued = issue_days(connection, customer_id)
     lines = [
         (issued[item.invoice_id], 0, item.invoice_id, "document", item.number, item.amount, "", None)

@@ -75,6 +75,7 @@ def test_a_file_of_the_bank_is_taken_in_and_the_rest_is_decided(place: Installat
         assert "Nichts zu klären" in read(client, "/payments/bank")
         account = read(client, "/payments/customers/K-2")
         assert "nur der Betrag" in account
+        assert "rückgängig gemacht" not in account
         client.post("/payments/customers/K-2", data={"verb": "undo", "booking": "2", "note": "falsch", "csrf": token})
         assert "rückgängig gemacht" in read(client, "/payments/customers/K-2")
         assert client.get("/payments/customers/none").status_code == 404
