@@ -16,6 +16,7 @@ from backend.store.issued import (
     read_operators,
     read_series,
 )
+from backend.store.open_items import read_chained as read_chained_bookings
 from backend.store.signed import read_chained
 
 
@@ -45,5 +46,6 @@ def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit
     yield from audit.finish()
     for number in lost_invoices(connection, operator_id):
         yield f"{number}: the chain has it, but it is gone"
-    for kept in chain_from(read_kept(connection, operator_id), read_chained(connection, operator_id)):
+    bookings = read_chained_bookings(connection, operator_id)
+    for kept in chain_from(read_kept(connection, operator_id), read_chained(connection, operator_id), bookings):
         yield from kept.problems()

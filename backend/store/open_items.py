@@ -4,7 +4,7 @@ A booking is never changed; `undo` books its opposite. All functions that write 
 `Store.write`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from backend.core.audit import Kept
 from backend.core.chain import ChainKind
 from backend.core.invoice_model import Invoice
 from backend.core.open_item import ZERO, BookingError, BookingKind, OpenItem, check_booking
 from backend.core.record import to_json
 from backend.store.chain import append
 from backend.store.payment_tables import Cents, booking, debit, open_item, open_item_mark
-from backend.store.tables import customer, invoice, operator
+from backend.store.tables import chain, customer, invoice, operator
 
 _B = booking.c
 _I = open_item.c
@@ -343,6 +344,14 @@ def _store(connection: Connection, target: Target, posting: Posting, undoes: int
 def booking_content(row: StoredBooking) -> bytes:
     """Give what the chain covers of a booking: all of it, as JSON."""
     return to_json(row).encode()
+
+
+def read_chained(connection: Connection, operator_id: str) -> Iterator[Kept]:
+    """Read an operator's bookings with what the chain has of them."""
+    mine = (chain.c.operator_id == operator_id) & (chain.c.kind == ChainKind.PAYMENT)
+    known = dict(connection.execute(select(chain.c.ref, chain.c.sha256).where(mine)).all())
+    for row in _bookings(connection, _B.operator_id == operator_id):
+        yield Kept(ChainKind.PAYMENT, str(row.id), booking_content(row), known.get(str(row.id)))
 
 
 def list_bookings(

@@ -127,6 +127,8 @@ def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
     app.add_route("/invoice-run", pages.show)
     app.add_route("/invoice-run/issue", pages.ask)
     app.add_route("/invoice-run/issue", pages.issue, methods=["POST"])
+
+
 def _add_payment_pages(app: FastAPI, pages: PaymentPages) -> None:
     app.add_route("/payments", pages.open_items)
     app.add_route("/payments/batches/{id}/file", pages.batch_file)

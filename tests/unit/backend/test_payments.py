@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from backend.audit import verify
 from backend.core.open_item import BookingError, BookingKind
 from backend.documents.sepa import read_batch
 from backend.errors import PaymentError
@@ -169,6 +170,19 @@ def test_bookings_can_not_be_changed(world: World) -> None:
         for statement in ("UPDATE booking SET amount = 5", "DELETE FROM booking", "DELETE FROM open_item"):
             with pytest.raises(IntegrityError, match="append-only"):
                 await store.write(lambda u, s=statement: u.execute(text(s)))  # type: ignore[misc]
+
+    world(story)
+
+
+def test_the_audit_knows_a_booking_that_somebody_changed(world: World) -> None:
+    async def story(store: Store) -> None:
+        await issue(store, "77.29")
+        await pay_number(store, 1, "1.00")
+        assert not [line for line in await store.read(lambda u: list(verify(u))) if "payment" in line[1]]
+        await store.write(lambda u: u.execute(text("DROP TRIGGER booking_refuses_update")))
+        await store.write(lambda u: u.execute(text("UPDATE booking SET amount = -7729")))
+        told = [line for _, line in await store.read(lambda u: list(verify(u)))]
+        assert "operator muster: payment 1 was changed: the chain has another content of it" in told
 
     world(story)
 
