@@ -88,10 +88,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return _import_ledger(settings, options)
         case "mail":
             return run_mail_command(options, settings)
-        case "tariff" | "signed":
         case "payments":
             return run_payment_command(options, settings)
-        case "tariff":
+        case "tariff" | "signed":
             return run_tariff_command(options, settings)
         case _:
             command: Command = options.run_command

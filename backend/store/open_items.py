@@ -80,19 +80,30 @@ class Target:
     invoice_id: int | None = None
 
 
-def add_item(connection: Connection, invoice_id: int, operator_id: str, customer_id: str, document: Invoice) -> None:
-    """Open the item of a document that was just stored; a credit note counts against what it corrects at once."""
+def add_item(connection: Connection, invoice_id: int, target: Target, document: Invoice, now: datetime) -> None:
+    """Open the item of a document that was just stored, and book what was paid by card before it was issued.
+
+    Args:
+        connection: of the unit of work.
+        invoice_id: of the document.
+        target: the account of the customer.
+        document: as it was stored.
+        now: world time.
+    """
     debited = document.direct_debit
     values = {
         "invoice_id": invoice_id,
-        "operator_id": operator_id,
-        "customer_id": customer_id,
+        "operator_id": target.operator_id,
+        "customer_id": target.customer_id,
         "due_on": document.due_on,
         "amount": document.owed,
         "currency": document.currency,
         "mandate": debited.mandate if debited else "",
     }
     connection.execute(insert(open_item).values(values))
+    if document.prepaid > 0:
+        paid = Posting(kind=BookingKind.PAYMENT, amount=-document.prepaid, booked_on=document.issued_on, note="prepaid")
+        book(connection, replace(target, invoice_id=invoice_id), paid, now)
 
 
 def settle_credit(connection: Connection, invoice_id: int, numbers: Sequence[str], now: datetime, today: date) -> None:

@@ -18,7 +18,7 @@ from backend.core.open_item import ZERO
 from backend.core.record import to_json
 from backend.master_data import parse_master_data
 from backend.store.migrate import migrate
-from backend.store.open_items import add_item, credits_by_customer, find_item, list_bookings, list_items
+from backend.store.open_items import Target, add_item, credits_by_customer, find_item, list_bookings, list_items
 from backend.store.tables import invoice
 from backend.store.writer import Store, open_store
 from tests.unit.backend.billing_example import account, session
@@ -74,7 +74,14 @@ async def open_payers(path: Path) -> AsyncIterator[Store]:
 
 
 def add_invoice(
-    unit: Connection, count: int, amount: str, customer: str = "K-1", *, debit: bool = False, due: str = "2026-11-01"
+    unit: Connection,
+    count: int,
+    amount: str,
+    customer: str = "K-1",
+    *,
+    debit: bool = False,
+    card: bool = False,
+    due: str = "2026-11-01",
 ) -> int:
     """Issue a document of an amount, negative for a credit note; with `debit` its collection is announced."""
     announced = DirectDebit("DE98ZZZ09999999999", {"K-1": "M-1", "K-2": "M-2"}[customer], ERIKA)
@@ -82,6 +89,8 @@ def add_invoice(
     document = _document(
         number, Decimal(amount), date.fromisoformat("2026-11-11" if debit else due), announced if debit else None
     )
+    if card:
+        document = replace(document, prepaid=document.due)
     row = {
         "operator_id": "muster",
         "customer_id": customer,
@@ -96,7 +105,7 @@ def add_invoice(
         "body": to_json(document),
     }
     invoice_id = unit.execute(insert(invoice).values(row).returning(invoice.c.id)).scalar_one()
-    add_item(unit, invoice_id, "muster", customer, document)
+    add_item(unit, invoice_id, Target("muster", customer, "EUR"), document, NOW)
     return int(invoice_id)
 
 

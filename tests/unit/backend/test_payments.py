@@ -174,6 +174,15 @@ def test_bookings_can_not_be_changed(world: World) -> None:
     world(story)
 
 
+def test_what_was_paid_by_card_is_settled_as_it_is_issued(world: World) -> None:
+    async def story(store: Store) -> None:
+        await store.write(lambda u: add_invoice(u, 1, "77.29", card=True))
+        assert await open_amounts(store) == {}
+        assert [b.note for b in await store.read(lambda u: list_bookings(u, invoice_id=1))] == ["prepaid"]
+
+    world(story)
+
+
 def test_the_audit_knows_a_booking_that_somebody_changed(world: World) -> None:
     async def story(store: Store) -> None:
         await issue(store, "77.29")
