@@ -3,6 +3,7 @@
 import asyncio
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
 
@@ -34,7 +35,10 @@ ROW = {
 def test_an_invoice_announces_the_debit_that_collects_it(tmp_path: Path) -> None:
     async def run() -> None:
         clock = ManualClock(EVENING + timedelta(days=2))
-        changes = {"operator": {"creditor_id": "DE98ZZZ09999999999"}, "customer": {"payment": "direct_debit"}}
+        changes: dict[str, Any] = {
+            "operator": {"creditor_id": "DE98ZZZ09999999999"},
+            "customer": {"payment": "direct_debit"},
+        }
         async with billing_store(tmp_path / "db", **changes) as store:
             await store.write(lambda unit: unit.execute(insert(mandate).values(ROW)))
             await add_transaction(store)
