@@ -29,6 +29,37 @@ _YEAR_S = 365 * 86400
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the site: its title, and its pages as (address, title), the first being the one that it opens."""
+
+    title: str
+    pages: tuple[tuple[str, str], ...]
+
+    def has(self, path: str) -> bool:
+        """Tell whether an address is in this part."""
+        return any(path == start or (start != "/" and path.startswith(f"{start}/")) for start, _ in self.pages)
+
+
+SECTIONS = (
+    Section("overview.title", (("/", "overview.title"),)),
+    Section("transactions.title", (("/transactions", "transactions.title"),)),
+    Section("orders.title", (("/orders", "orders.title"),)),
+    Section(
+        "billing.title",
+        (
+            ("/invoices", "invoices.title"),
+            ("/invoice-run", "invoice_run.title"),
+            ("/payments", "payments.title"),
+            ("/signed", "signed.title"),
+            ("/mail", "letters.title"),
+        ),
+    ),
+    Section("tariffs.title", (("/tariffs", "tariffs.title"),)),
+    Section("reports.title", (("/reports", "reports.title"),)),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Who reads a page, and how things are written for them."""
 
@@ -105,6 +136,8 @@ class Site:
             "languages": [(one, f"{root}{path}?{urlencode([*query, ('lang', one)])}") for one in LANGUAGES],
             "root": root,
             "path": path,
+            "sections": SECTIONS,
+            "here": next((section for section in SECTIONS if section.has(path)), None),
             "assets": self._assets,
             "lapse_rate": None if self._lapse_rate == 1 else reader.formats.number(round(self._lapse_rate)),
         }

@@ -40,7 +40,9 @@ def test_both_catalogues_have_the_same_keys_and_places_for_values() -> None:
 def test_every_key_that_templates_name_exists_and_no_text_is_left_over() -> None:
     templates = "".join(path.read_text("utf-8") for path in (HERE / "templates").rglob("*.html"))
     called = set(re.findall(r"""\bt\(\s*["']([a-z_.0-9]+)["']""", templates)) - {"state.", "problem.", "lang.", "try."}
-    named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_0-9]+)?)["']""", templates))
+    named = set(
+        re.findall(r"""["']([a-z_]+(?:\.[a-z_0-9]+)?)["']""", templates + (HERE / "site.py").read_text("utf-8"))
+    )
     assert called - TEXTS["de"].texts.keys() == set()
     composed = {
         "again",
