@@ -73,7 +73,7 @@ class CustomerEntry:
     relationship: str = setting("", help="names the tax rule in the tariffs' x_tax, for instance wholesale")
     output: str = setting(
         Output.HYBRID,
-        choices=tuple(Output),
+        choices=(Output.HYBRID, Output.XRECHNUNG, Output.PDF),
         help="what is mailed: a PDF with the e-invoice inside, the XRechnung of public bodies, or a PDF alone",
     )
     buyer_reference: str = setting("", help="Leitweg-ID of a public body, or another reference; else the id")
@@ -84,6 +84,9 @@ class CustomerEntry:
         help="why no VAT is charged; that of resellers rests on tax_evidence, without which the standard rate applies",
     )
     tax_reason: str = setting("", help="why no VAT is charged, in words; needed for the tax_case exempt")
+    ad_hoc: bool = setting(
+        False, help="stands for all who pay by card at the charge point: each session is a small invoice of its own"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,23 @@ def check_customer(entry: CustomerEntry, name: str) -> None:
         match(name, "card", entry.card, _CARD, "the last 4 to 6 digits of the card that pays")
     if amount_of(entry.threshold, f"{name}.threshold") and entry.grouping == Grouping.SESSION:
         raise ApplyError(f"{name}.threshold can't be used with grouping 'session': nothing would ever add up to it")
+    if entry.ad_hoc:
+        _check_ad_hoc(entry, name)
     if entry.cc_user and entry.grouping not in (Grouping.USER, Grouping.SESSION):
         raise ApplyError(f"{name}.cc_user needs grouping 'user' or 'session': else a user would see others' sessions")
+
+
+def _check_ad_hoc(entry: CustomerEntry, name: str) -> None:
+    """Refuse what a small invoice can't have: it has no buyer, and is issued and paid at once."""
+    for key, usual in (
+        ("tax_case", TaxStatus.STANDARD),
+        ("threshold", "0"),
+        ("recipients", ()),
+        ("cc_user", False),
+        ("payment", Payment.TRANSFER),
+    ):
+        if getattr(entry, key) != usual:
+            raise ApplyError(f"{name}.{key} can't be used with ad_hoc: such a customer stands for all who pay by card")
 
 
 def check_contract(entry: ContractEntry, name: str) -> None:

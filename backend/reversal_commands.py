@@ -55,6 +55,38 @@ def _credit(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _payer_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=int, help="number of the session")
+    for name, about in (
+        ("name", "name of the person or company"),
+        ("street", "street and number"),
+        ("postcode", "postcode"),
+        ("city", "city"),
+        ("email", "where the invoice is sent"),
+        ("card", "last 4 to 6 digits of the card that has paid"),
+    ):
+        parser.add_argument(f"--{name}", required=True, help=about)
+    parser.add_argument("--country", default="DE", help="ISO 3166 code of two letters")
+    parser.add_argument("--vat-id", default="", help="VAT identification number of a business")
+
+
+def _payer(options: argparse.Namespace, settings: Settings) -> int:
+    from dataclasses import fields
+
+    from backend.core.small_invoice import Payer
+    from backend.store.ad_hoc import keep_payer
+
+    payer = Payer(**{field.name: getattr(options, field.name) for field in fields(Payer)})
+
+    async def work(store: "Store") -> str:
+        return await store.write(lambda unit: keep_payer(unit, options.session, payer))
+
+    issued = with_store(settings, work)
+    told = f"cancel {issued}, which has been issued without a buyer" if issued else "it is issued by the next run"
+    print(f"session {options.session} is invoiced to {payer.name}: {told}")
+    return 0
+
+
 def _amount(text: str) -> tuple[int, Decimal]:
     line, _, amount = text.partition("=")
     try:
@@ -66,5 +98,6 @@ def _amount(text: str) -> tuple[int, Decimal]:
 COMMANDS = (
     Command("cancel", "issue the Storno of a document; what it charged is billed again", _by_hand, _cancel),
     Command("credit", "issue a credit note of a part of an invoice", _credit_arguments, _credit),
+    Command("payer", "tell who paid a session at the charge point: it is invoiced to them", _payer_arguments, _payer),
 )
 """Below `emops-backend invoice`."""

@@ -109,7 +109,7 @@ class Audit:
         else:
             if one.sha256 != sha256(row_content(one.row)).hexdigest():
                 yield "it was changed: the chain has another content of it"
-            if one.xml_sha256 != sha256(one.xml).hexdigest():
+            if one.xml_sha256 != (sha256(one.xml).hexdigest() if one.xml else None):
                 yield "its e-invoice was changed: the chain has another content of it"
 
     def _number(self, row: Mapping[str, str | int], document: Invoice | None) -> Iterator[str]:
@@ -135,6 +135,8 @@ def _content(one: Issued, document: Invoice) -> Iterator[str]:
         if row[name] != value:
             yield f"{name} is {row[name]!r} in its row and {value!r} in its document"
     yield from sum_problems(document)
+    if one.kind == ChainKind.INVOICE and document.small is (one.xml_sha256 is not None):
+        yield "it has an e-invoice, but no buyer" if document.small else "its e-invoice is missing"
     if one.writer == WRITER and one.xml != write_einvoice(document):
         yield "its e-invoice is not what its document gives"
     elif one.writer is not None:

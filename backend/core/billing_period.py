@@ -39,7 +39,8 @@ class Unbilled:
     """Something without an invoice: `id` is that of a CDR, or of a fee. Times aware; those of a fee are its end.
 
     `value` tells what it is grouped by: a user, a charge point ..., empty where all goes together. `amount` is what it
-    costs, VAT included, as far as somebody asks for it.
+    costs, VAT included, as far as somebody asks for it. `alone`: nothing can join it on its document, so nothing is
+    waited for.
     """
 
     source: Source
@@ -51,6 +52,7 @@ class Unbilled:
     ended_at: datetime
     value: str = ""
     amount: Decimal = Decimal(0)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def plan_invoices(
         first, close = close_of(sessions)
         waits = any(begin <= started_at < close for started_at in running.get((customer_id, value), ()))
         at = first + max(grace, hold) if waits else min(close + grace, first + max(grace, hold))
+        if sessions[0].alone:
+            at = close
         if now >= at:
             due.append(tuple(sorted(sessions, key=_order)))
         else:

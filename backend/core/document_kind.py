@@ -42,7 +42,7 @@ KINDS = {
         DocumentKind("invoice", INVOICE, OWN_PREFIX, 1, "invoice"),
         DocumentKind("credit", CREDIT_NOTE, f"{OWN_PREFIX}-K", -1, "credit_note"),
         DocumentKind("cancel", CANCELLATION, "ST", 1, "cancellation"),
-        DocumentKind("ad_hoc", INVOICE, "AH", 1, "invoice"),
+        DocumentKind("ad_hoc", INVOICE, "AH", 1, "receipt"),
         DocumentKind("self", SELF_BILLED, "GS", -1, "self_billed"),
     )
 }

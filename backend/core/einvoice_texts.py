@@ -26,8 +26,9 @@ WORDS: dict[str, dict[str, str]] = {
         "by_direct_debit": "Wir ziehen den Betrag am {date} per SEPA-Lastschrift ein: Mandat {mandate}, "
         "Gläubiger-Identifikationsnummer {creditor}.",
         "by_card": "Bezahlt mit der Karte, die auf {card} endet.",
+        "by_some_card": "Mit Karte bezahlt.",
         "by_payroll": "Der Betrag wird mit der nächsten Gehaltsabrechnung verrechnet, spätestens bis {date}.",
-        "refund_by": "Erstattung bis {date}.",
+        "refund_by": "Zu Ihren Gunsten: wird mit Offenem verrechnet, schon Bezahltes wird bis {date} erstattet.",
     },
     "en": {
         "sample": "MUSTER / SAMPLE: demonstration in accelerated time, not an invoice for tax purposes",
@@ -53,7 +54,8 @@ WORDS: dict[str, dict[str, str]] = {
         "by_direct_debit": "We collect the amount on {date} by SEPA direct debit: mandate {mandate}, "
         "creditor identifier {creditor}.",
         "by_card": "Paid with the card that ends in {card}.",
+        "by_some_card": "Paid by card.",
         "by_payroll": "The amount is settled with the next payroll, by {date} at the latest.",
-        "refund_by": "Refund by {date}.",
+        "refund_by": "In your favour: set off against what is open; what was paid is refunded by {date}.",
     },
 }

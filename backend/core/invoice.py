@@ -170,6 +170,7 @@ def draft_invoice(account: Account, charges: Charges, now: datetime) -> InvoiceD
         contract=_shared([one.contract for one in shown], charges.fees),
         place=account.place,
         equipment=account.equipment,
+        series=account.series,
     )
 
 
@@ -191,6 +192,7 @@ def _credit_note(draft: InvoiceDraft) -> InvoiceDraft:
     return replace(
         draft,
         type_code=CREDIT_NOTE,
+        series="",
         lines=tuple(lines),
         tax_lines=tuple(replace(tax, base=-tax.base, vat=-tax.vat) for tax in draft.tax_lines),
         total_net=-draft.total_net,

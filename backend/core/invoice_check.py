@@ -12,6 +12,7 @@ from backend.core.einvoice_check import einvoice_problems
 from backend.core.invoice import InvoiceDraft, InvoiceLine, Party
 from backend.core.rounding import Ratio, cents
 from backend.core.sepa_ids import is_iban
+from backend.core.small_invoice import small_problems
 from backend.core.tariff import PriceBasis
 from shared.money import CENT
 
@@ -44,7 +45,7 @@ def problems(draft: InvoiceDraft) -> tuple[str, ...]:
         *_about(draft),
         *(f"line {i}: {reason}" for i, line in enumerate(draft.lines, 1) for reason in _line(line, draft)),
         *sum_problems(draft),
-        *einvoice_problems(draft),
+        *(small_problems(draft) if draft.small else einvoice_problems(draft)),
     )
 
 
@@ -56,7 +57,8 @@ def is_printable(character: str) -> bool:
 
 def _parties(draft: InvoiceDraft) -> Iterator[str]:
     yield from _party("seller", draft.seller, ("vat_id", "phone"))
-    yield from _party("buyer", draft.buyer, ("id",))
+    if not draft.small:
+        yield from _party("buyer", draft.buyer, ("id",))
     for name in ("buyer_reference", "order_number"):
         yield from _unprintable(f"buyer: {name}", getattr(draft, name))
     for tax in draft.tax_lines:
@@ -76,7 +78,7 @@ def _payment(draft: InvoiceDraft) -> Iterator[str]:
     debit = draft.direct_debit
     if draft.payment is Payment.DIRECT_DEBIT and debit is None:
         yield "buyer: payment is direct_debit, but there is no mandate; enter one or choose another payment"
-    if (draft.payment is Payment.CARD) is not bool(_CARD.fullmatch(draft.card)):
+    if not draft.small and (draft.payment is Payment.CARD) is not bool(_CARD.fullmatch(draft.card)):
         yield "buyer: payment by card needs the last 4 to 6 digits of the card, and no other payment has them"
     if debit:
         if not is_iban(debit.iban):

@@ -16,11 +16,15 @@ from shared.units import Wh
 
 
 class Output(StrEnum):
-    """What a customer gets: a PDF with the e-invoice inside, the e-invoice of public bodies alone, or paper alone."""
+    """What a customer gets: a PDF with the e-invoice inside, the e-invoice of public bodies alone, or paper alone.
+
+    `RECEIPT` is paper without a buyer, see `backend.core.small_invoice`.
+    """
 
     HYBRID = "hybrid"
     XRECHNUNG = "xrechnung"
     PDF = "pdf"
+    RECEIPT = "receipt"
 
 
 class TaxCase(StrEnum):
@@ -151,6 +155,7 @@ class Account:
         place: where all of it was delivered to.
         equipment: the charge point that all of it is about (BT-18).
         standard_vat: per cent, charged on lines without VAT; None: they stay as they are.
+        series: see `InvoiceDraft`.
     """
 
     seller: Party
@@ -172,6 +177,7 @@ class Account:
     place: Place | None = None
     equipment: str = ""
     standard_vat: Decimal | None = None
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +337,11 @@ class InvoiceDraft:
     def owed(self) -> Decimal:
         """What the buyer owes by this document, paid or not: negative where it gets something back."""
         return self.kind.sign * self.due
+
+    @property
+    def small(self) -> bool:
+        """Whether it has no buyer, and so no e-invoice: see `backend.core.small_invoice`."""
+        return self.output is Output.RECEIPT
 
     @property
     def refunds(self) -> bool:

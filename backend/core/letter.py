@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from backend.core.document_kind import CANCELLATION
 from backend.core.invoice_model import Invoice, Output
 
 Value = str | int | bool | None | list["Value"] | dict[str, "Value"]
@@ -120,7 +121,7 @@ def message_id(letter: Letter, domain: str) -> str:
 def invoice_letter(
     operator_id: str, invoice_id: int, invoice: Invoice, to: tuple[str, ...], cc: tuple[str, ...] = ()
 ) -> Letter:
-    """Order the letter that brings an invoice or a credit note.
+    """Order the letter that brings an invoice, a credit note or a Storno, which has a text of its own.
 
     Args:
         operator_id: who issued it.
@@ -134,6 +135,7 @@ def invoice_letter(
         "number": invoice.number,
         "customer": invoice.buyer.name,
         "credit": invoice.refunds,
+        "paid": bool(invoice.prepaid),
         "sessions": bool(invoice.sessions),
         "preceding": [one.number for one in invoice.preceding],
         "amount": str(abs(invoice.due)),
@@ -142,6 +144,7 @@ def invoice_letter(
         "end": invoice.period_end.isoformat(),
         "due": invoice.due_on.isoformat(),
         "sample": invoice.sample,
+        "reason": invoice.reason,
     }
     return Letter(
         operator_id=operator_id,
@@ -151,6 +154,7 @@ def invoice_letter(
         addressee=invoice.buyer.name,
         cc=cc,
         language=invoice.language,
+        template="cancellation" if invoice.type_code == CANCELLATION else "",
         values=values,
         files=(InvoiceFile(invoice_id, kind, f"{invoice.number}.{kind}"), *_signed_values(invoice, invoice_id)),
     )

@@ -98,6 +98,8 @@ def _seller(invoice: Invoice) -> Json:
 
 def _address(invoice: Invoice) -> list[str]:
     buyer = invoice.buyer
+    if invoice.small:
+        return []
     country = [] if buyer.country == invoice.seller.country else [buyer.country]
     return [buyer.name, buyer.street, f"{buyer.postcode} {buyer.city}", *country]
 
@@ -107,7 +109,8 @@ def _info(invoice: Invoice) -> Iterator[list[str]]:
     credit = invoice.type_code in (CREDIT_NOTE, CANCELLATION)
     yield [words["credit_number" if credit else "number"], invoice.number]
     yield [words["credit_issued" if credit else "issued"], day_text(invoice.issued_on, language)]
-    yield [words["customer"], invoice.buyer.id]
+    if not invoice.small:
+        yield [words["customer"], invoice.buyer.id]
     if invoice.buyer_reference not in ("", invoice.buyer.id):
         yield [words["buyer_reference"], invoice.buyer_reference]
     if invoice.order_number:
@@ -116,7 +119,8 @@ def _info(invoice: Invoice) -> Iterator[list[str]]:
         yield [words["buyer_vat"], invoice.buyer.vat_id]
     start, end = day_text(invoice.period_start, language), day_text(invoice.period_end, language)
     yield [words["period"], start if start == end else f"{start} – {end}"]
-    yield [words["refund_by" if invoice.refunds else "due"], day_text(invoice.due_on, language)]
+    if invoice.due and not invoice.prepaid:
+        yield [words["refund_by" if invoice.refunds else "due"], day_text(invoice.due_on, language)]
 
 
 def _columns(invoice: Invoice) -> Iterator[str]:
@@ -178,13 +182,10 @@ def _totals(invoice: Invoice) -> Iterator[Json]:
         rows += [(words["net_of"].format(rate=rate), tax.base), (words["vat_of"].format(rate=rate), tax.vat)]
     if invoice.rounding:
         rows.append((words["rounding"], invoice.rounding))
-    rows.append((words["refunded" if invoice.type_code == CREDIT_NOTE else "payable"], invoice.due))
     for label, amount in rows:
-        yield {
-            "label": label,
-            "amount": money_text(amount, invoice.currency, language),
-            "strong": amount is invoice.due,
-        }
+        yield {"label": label, "amount": money_text(amount, invoice.currency, language), "strong": False}
+    label = "refunded" if invoice.refunds else "total" if invoice.prepaid else "payable"
+    yield {"label": words[label], "amount": money_text(abs(invoice.due), invoice.currency, language), "strong": True}
 
 
 def _payment(invoice: Invoice) -> Json:

@@ -17,8 +17,10 @@ from backend.core.direct_debit import announce
 from backend.core.invoice import Account, Charges, InvoiceDraft, draft_documents
 from backend.core.invoice_check import problems
 from backend.core.invoice_run import DraftKey, slot_of
+from backend.core.small_invoice import ad_hoc_account
 from backend.core.tariff import PriceBasis
 from backend.core.tax_evidence import Treatment, treatment
+from backend.store.ad_hoc import find_payer
 from backend.store.fees import load_fees
 from backend.store.invoices import Bearing, Debtor, issue, load_bearing, load_corrections, load_debtor
 from backend.store.rated_sessions import load_sessions
@@ -104,6 +106,9 @@ def draft_group(connection: Connection, group: Group, now: datetime, standard_va
     found = []
     for (currency, basis, case), part in _parts(connection, group, debtor).items():
         account = with_debit(_account(connection, debtor, group, part, standard_vat), debtor, now)
+        if debtor.ad_hoc:
+            payer = find_payer(connection, int(group[0].value)) if group[0].value else None
+            account = ad_hoc_account(account, payer, again=bool(part.charges.corrections))
         for draft, charges in draft_documents(account, part.charges, now):
             variant = "/".join((currency, basis, case, draft.type_code))
             slot = slot_of(group, variant)

@@ -14,7 +14,7 @@ from backend.store.tables import cdr, charging_transaction, customer, id_token, 
 def order_delivery(
     connection: Connection, invoice_id: int, document: Invoice, *, operator_id: str, customer_id: str, now: datetime
 ) -> None:
-    """Have an invoice rendered and mailed. Part of the unit of work that issues it.
+    """Have an invoice rendered, and mailed if it has a recipient. Part of the unit of work that issues it.
 
     Args:
         connection: of the unit of work.
@@ -25,10 +25,13 @@ def order_delivery(
         now: world time.
     """
     connection.execute(insert(invoice_pdf).values(invoice_id=invoice_id, next_at=now))
-    named, cc_user = connection.execute(
-        select(customer.c.recipients, customer.c.cc_user).where(customer.c.id == customer_id)
+    named, cc_user, ad_hoc = connection.execute(
+        select(customer.c.recipients, customer.c.cc_user, customer.c.ad_hoc).where(customer.c.id == customer_id)
     ).one()
-    to = tuple(json.loads(named)) or ((document.buyer.email,) if document.buyer.email else ())
+    to = () if ad_hoc else tuple(json.loads(named))
+    to = to or ((document.buyer.email,) if document.buyer.email else ())
+    if ad_hoc and not to:
+        return
     cc = tuple(one for one in _user(connection, invoice_id) if one not in to) if cc_user else ()
     outbox.queue(connection, invoice_letter(operator_id, invoice_id, document, to, cc), now)
 

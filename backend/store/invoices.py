@@ -59,7 +59,7 @@ _TICK = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Debtor:
-    """A customer of an operator, with what an invoice needs."""
+    """A customer of an operator, with what an invoice needs. `ad_hoc` stands for all who pay at the charge point."""
 
     operator_id: str
     customer_id: str
@@ -71,6 +71,7 @@ class Debtor:
     currency: str = "EUR"
     creditor_id: str = ""
     mandates: tuple[Mandate, ...] = ()
+    ad_hoc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
         currency=row.operator_currency,
         creditor_id=row.operator_creditor_id,
         mandates=tuple(customer_mandates(connection, customer_id)),
+        ad_hoc=row.customer_ad_hoc,
     )
 
 

@@ -30,16 +30,21 @@ _ROWS = (ChainKind.INVOICE.value, ChainKind.LINK.value)
 def store_document(connection: Connection, invoice_id: int, row: Mapping[str, Any], document: Invoice) -> None:
     """Write the e-invoice of an invoice that was just stored, and chain both. Part of the unit of work that issues.
 
+    A small invoice has none.
+
     Args:
         connection: of the unit of work.
         invoice_id: of the row.
         row: what was stored in it.
         document: the invoice.
     """
-    xml, operator_id, at = write_einvoice(document), row["operator_id"], row["issued_at"]
-    connection.execute(insert(invoice_document).values(invoice_id=invoice_id, writer=WRITER, xml=xml))
+    operator_id, at = row["operator_id"], row["issued_at"]
     kept = {name: _as_kept(name, row[name]) for name in COVERED}
     append(connection, operator_id, ChainKind.INVOICE, document.number, row_content(kept), at)
+    if document.small:
+        return
+    xml = write_einvoice(document)
+    connection.execute(insert(invoice_document).values(invoice_id=invoice_id, writer=WRITER, xml=xml))
     append(connection, operator_id, ChainKind.XML, document.number, xml, at)
 
 

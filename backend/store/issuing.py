@@ -10,6 +10,7 @@ from backend.core.invoice import Invoice, InvoiceDraft, with_number
 from backend.core.record import to_json
 from backend.store.issued import store_document
 from backend.store.open_items import Target, add_item, settle_credit
+from backend.store.prepaid import settle_prepaid
 from backend.store.tables import invoice, invoice_series, operator
 
 _TICK = timedelta(milliseconds=1)
@@ -40,7 +41,9 @@ def issue_document(
     row = _row(operator_id, customer_id, document, now)
     invoice_id = int(connection.execute(insert(invoice).values(row).returning(invoice.c.id)).scalar_one())
     store_document(connection, invoice_id, row, document)
-    add_item(connection, invoice_id, Target(operator_id, customer_id, document.currency), document, now)
+    target = Target(operator_id, customer_id, document.currency)
+    add_item(connection, invoice_id, target, document)
+    settle_prepaid(connection, invoice_id, target, document, now)
     if document.owed < 0:
         settle_credit(connection, invoice_id, [one.number for one in document.preceding], now, document.issued_on)
     return invoice_id, document

@@ -80,16 +80,8 @@ class Target:
     invoice_id: int | None = None
 
 
-def add_item(connection: Connection, invoice_id: int, target: Target, document: Invoice, now: datetime) -> None:
-    """Open the item of a document that was just stored, and book what was paid by card before it was issued.
-
-    Args:
-        connection: of the unit of work.
-        invoice_id: of the document.
-        target: the account of the customer.
-        document: as it was stored.
-        now: world time.
-    """
+def add_item(connection: Connection, invoice_id: int, target: Target, document: Invoice) -> None:
+    """Open the item of a document that was just stored."""
     debited = document.direct_debit
     values = {
         "invoice_id": invoice_id,
@@ -101,9 +93,6 @@ def add_item(connection: Connection, invoice_id: int, target: Target, document: 
         "mandate": debited.mandate if debited else "",
     }
     connection.execute(insert(open_item).values(values))
-    if document.prepaid > 0:
-        paid = Posting(kind=BookingKind.PAYMENT, amount=-document.prepaid, booked_on=document.issued_on, note="prepaid")
-        book(connection, replace(target, invoice_id=invoice_id), paid, now)
 
 
 def settle_credit(connection: Connection, invoice_id: int, numbers: Sequence[str], now: datetime, today: date) -> None:
@@ -143,6 +132,12 @@ def list_items(
         wanted &= _I.customer_id == customer_id
     items = _items(connection, wanted)
     return [item for item in items if item.open != 0 or not only_open]
+
+
+def list_credits(connection: Connection, target: Target) -> list[OpenItem]:
+    """List what a customer has to get in a currency, by document, the oldest first."""
+    mine = (_I.customer_id == target.customer_id) & (_I.currency == target.currency) & (_I.amount < ZERO)
+    return sorted((item for item in _items(connection, mine) if item.open < 0), key=lambda item: item.invoice_id)
 
 
 def find_item(connection: Connection, number: str, operator_id: str = "") -> OpenItem | None:

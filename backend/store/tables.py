@@ -169,6 +169,22 @@ customer = Table(
     Column(
         "cost_centre_rule", Text, nullable=False, server_default="none"
     ),  # see backend.core.billing_profile.CostCentre
+    Column("ad_hoc", Boolean, nullable=False, server_default="0"),  # stands for all who pay at the charge point
+)
+
+# Who paid a session at the charge point and wants an invoice in their name, see backend.core.small_invoice.Payer.
+ad_hoc_payer = Table(
+    "ad_hoc_payer",
+    metadata,
+    Column("transaction_id", ForeignKey("charging_transaction.id"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("street", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("vat_id", Text, nullable=False),
+    Column("card", Text, nullable=False),
 )
 
 # Who charges: a person of a customer. Tokens name it by `user_id`, also where there is no row.

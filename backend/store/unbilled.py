@@ -31,6 +31,7 @@ _T = charging_transaction.c
 _TICK = timedelta(milliseconds=1)
 _NO_THRESHOLD = "0"
 _VALUE: ColumnElement[str] = case(
+    (customer.c.ad_hoc, cast(_T.id, String)),
     (customer.c.grouping == Grouping.USER, func.coalesce(id_token.c.user_id, "")),
     (customer.c.grouping == Grouping.CHARGE_POINT, _T.charge_point_id),
     (
@@ -61,7 +62,7 @@ def _unbilled_cdrs(connection: Connection) -> list[Unbilled]:
     query = (
         select(cdr.c.id, cdr.c.customer_id, customer.c.cycle, operator.c.timezone, _T.started_at, cdr.c.ended_at)
         .add_columns(invoice_cdr.c.invoice_id, corrected.label("corrected_at"), _VALUE.label("value"))
-        .add_columns(_total(CURRENT_RATING).label("total"), _total(BILLED_RATING).label("billed"))
+        .add_columns(customer.c.ad_hoc, _total(CURRENT_RATING).label("total"), _total(BILLED_RATING).label("billed"))
         .select_from(unbilled_cdr)
         .join(cdr, cdr.c.id == unbilled_cdr.c.cdr_id)
         .join(customer, customer.c.id == cdr.c.customer_id)
@@ -80,12 +81,13 @@ def _unbilled_cdrs(connection: Connection) -> list[Unbilled]:
                 source=Source.CORRECTION if again else Source.SESSION,
                 id=row.id,
                 customer_id=row.customer_id,
-                cycle=Cycle(row.cycle),
+                cycle=Cycle.AT_ONCE if row.ad_hoc else Cycle(row.cycle),
                 zone=ZoneInfo(row.timezone),
                 started_at=row.corrected_at if again else row.started_at,
                 ended_at=row.corrected_at if again else row.ended_at,
                 value=row.value or "",
                 amount=_amount(row.total) - _amount(row.billed),
+                alone=row.ad_hoc,
             )
         )
     return found

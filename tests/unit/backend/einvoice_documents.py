@@ -21,6 +21,7 @@ from backend.core.invoice import (
 )
 from backend.core.invoice_check import problems
 from backend.core.reversal import credit_problems, draft_cancellation, draft_credit
+from backend.core.small_invoice import ad_hoc_account
 from tests.unit.backend.billing_example import (
     BUYER,
     DAY_NIGHT,
@@ -117,6 +118,14 @@ def credited(original: Invoice) -> Invoice:
     draft = draft_credit(original, amounts, "Ladesäule gestört", ISSUED.date())
     assert problems(draft) == ()
     return with_number(draft, "RE-K-2026-000002")
+
+
+def small(**changes: Any) -> Invoice:
+    """What somebody gets who has paid at the charge point."""
+    terms = ad_hoc_account(account(**changes), None)
+    ((draft, _),) = draft_documents(terms, Charges(sessions(1)), ISSUED)
+    assert problems(draft) == ()
+    return with_number(draft, "AH-2026-000001")
 
 
 KINDS: dict[str, Callable[[Output], Invoice]] = {

@@ -19,6 +19,7 @@ from backend.core.record import to_json
 from backend.master_data import parse_master_data
 from backend.store.migrate import migrate
 from backend.store.open_items import Target, add_item, credits_by_customer, find_item, list_bookings, list_items
+from backend.store.prepaid import settle_prepaid
 from backend.store.tables import invoice
 from backend.store.writer import Store, open_store
 from tests.unit.backend.billing_example import account, session
@@ -105,7 +106,9 @@ def add_invoice(
         "body": to_json(document),
     }
     invoice_id = unit.execute(insert(invoice).values(row).returning(invoice.c.id)).scalar_one()
-    add_item(unit, invoice_id, Target("muster", customer, "EUR"), document, NOW)
+    target = Target("muster", customer, "EUR")
+    add_item(unit, invoice_id, target, document)
+    settle_prepaid(unit, invoice_id, target, document, NOW)
     return int(invoice_id)
 
 

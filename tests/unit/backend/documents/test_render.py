@@ -14,6 +14,7 @@ from backend.core.letter import invoice_letter
 from backend.documents.letter_templates import LetterTemplates
 from backend.documents.render import RenderError, open_renderer
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
+from tests.unit.backend.einvoice_documents import reversed_by
 
 
 def invoice(count: int = 2, language: str = "de", *, net: bool = False) -> Invoice:
@@ -88,8 +89,8 @@ def test_credit_note_names_the_invoice_it_corrects_and_asks_for_no_money() -> No
         "Berichtigung der Rechnung RE-2026-000001 vom 17.10.2026",
         "Zurückgenommen: Ladestrom",
         "−10,833 kWh",
-        "Erstattungsbetrag",
-        "Wir erstatten Ihnen 2,93 €",
+        "Guthaben zu Ihren Gunsten",
+        "2,93 € zu Ihren Gunsten",
     ):
         assert text in first, text
     for text in ("Gutschrift", "überweisen", "Verzug"):  # in law, a Gutschrift is what a customer writes
@@ -115,19 +116,33 @@ def test_a_base_fee_alone_is_an_invoice_with_its_span_and_reason() -> None:
         assert why in second
 
 
-def test_mails_tell_a_credit_note_from_an_invoice() -> None:
-    def mail(invoice: Invoice) -> tuple[str, str]:
-        order = invoice_letter("acme", 1, invoice, ("erika@example.com",))
-        sender = {"name": invoice.seller.name, "street": "", "postcode": "", "city": "", "phone": "", "email": ""}
-        written = LetterTemplates().write("acme", order.language, "invoice", order.values, sender=sender)
-        return written.subject, written.text
+def mail(invoice: Invoice) -> tuple[str, str]:
+    order = invoice_letter("acme", 1, invoice, ("erika@example.com",))
+    sender = {"name": invoice.seller.name, "street": "", "postcode": "", "city": "", "phone": "", "email": ""}
+    name = order.template or "invoice"
+    written = LetterTemplates().write("acme", order.language, name, order.values, sender=sender)
+    return written.subject, written.text
 
+
+def test_mails_tell_a_credit_note_from_an_invoice() -> None:
     subject, body = mail(document("de", Charges(corrections=(corrected(),)), "RE-K-2026-000001"))
     assert subject == "Rechnungskorrektur RE-K-2026-000001 von Stadtlicht Laden GmbH"
-    assert "zu RE-2026-000001.\nWir erstatten Ihnen 2,93 €" in body
+    assert "zu RE-2026-000001.\n2,93 € zu Ihren Gunsten" in body
     subject, body = mail(document("en", Charges(fees=(base_fee(),)), "RE-2026-000008"))
     assert subject.startswith("Invoice RE-2026-000008")
     assert "for your tariff from 1 Oct 2026 to 31 Oct 2026" in body
+
+
+def test_the_mail_of_a_storno_says_so_whether_or_not_it_was_paid() -> None:
+    subject, body = mail(reversed_by(invoice()))
+    assert subject == "Stornorechnung ST-2026-000001 von Stadtlicht Laden GmbH"
+    assert "wir haben RE-2026-000042 im Ganzen storniert. Grund: falscher Empfänger" in body
+    assert "25,12 € zu Ihren Gunsten" in body
+    assert "noch offen ist, brauchen Sie nicht zu bezahlen" in body
+    credit = document("en", Charges(corrections=(corrected(),)), "RE-K-2026-000001")
+    subject, body = mail(reversed_by(credit))
+    assert subject.startswith("Cancellation invoice ST-2026-000001")
+    assert "So €2.93 are payable again" in body
 
 
 def test_demonstration_is_marked_on_every_page() -> None:
