@@ -64,7 +64,9 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
     """
     outcome = Outcome()
     for operator in data.operators:
-        _upsert(connection, tables.operator, ("id",), _columns(operator), outcome)
+        prefixes = {one.kind: one.prefix for one in operator.series}
+        row = _columns(operator) | {"series_prefixes": json.dumps(prefixes, sort_keys=True)}
+        _upsert(connection, tables.operator, ("id",), row, outcome)
     for group in data.groups:
         row = _columns(group) | {"operator_id": _operator(connection, group.operator, group.id)}
         _upsert(connection, tables.customer_group, ("id",), row, outcome)
@@ -352,7 +354,7 @@ def _count(created: bool | None, outcome: Outcome) -> None:
     outcome.unchanged += created is None
 
 
-_OTHER_NAMES = ("operator", "customer", "password", "group", "partner", "location", "recipients", "threshold")
+_OTHER_NAMES = ("operator", "customer", "password", "group", "partner", "location", "recipients", "threshold", "series")
 """Fields whose columns have another name, or none."""
 
 

@@ -17,6 +17,7 @@ from backend.store.issued import (
     read_series,
 )
 from backend.store.open_items import read_chained as read_chained_bookings
+from backend.store.reversal_audit import reversal_problems
 from backend.store.signed import read_chained
 
 
@@ -44,6 +45,7 @@ def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit
         for problem in audit.check(issued):
             yield f"{issued.row['number']}: {problem}"
     yield from audit.finish()
+    yield from reversal_problems(connection, operator_id)
     for number in lost_invoices(connection, operator_id):
         yield f"{number}: the chain has it, but it is gone"
     bookings = read_chained_bookings(connection, operator_id)

@@ -11,6 +11,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backend.core.assignment import Scope
+from backend.core.document_kind import KINDS, prefix_problems, prefixes_of
 from backend.core.profiles import PROFILES
 from backend.core.rating_model import VersionSwitch
 from backend.core.sepa_ids import is_creditor_id, is_iban
@@ -59,6 +60,14 @@ _PLACES = {Scope.EVSE: re.compile(r"[^/]+/\d+"), Scope.CONNECTOR: re.compile(r"[
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesEntry:
+    """A series of numbers that begins otherwise than usual: ST of Storno, AH of small invoices ..."""
+
+    kind: str = setting(choices=tuple(KINDS), help="of documents")
+    prefix: str = setting(help="first part of their numbers, for instance S")
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorEntry:
     """A legal person that runs charge points and sends invoices."""
 
@@ -84,6 +93,7 @@ class OperatorEntry:
         False, help="bill energy by verified signed values only; a charge point may differ by its own eichrecht"
     )
     creditor_id: str = setting("", help="creditor identifier of SEPA direct debits, for instance DE98ZZZ09999999999")
+    series: tuple[SeriesEntry, ...] = setting((), help="series of numbers that begin otherwise than usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +263,11 @@ def _check_operator(entry: OperatorEntry, name: str) -> None:
         raise ApplyError(f"{name}.iban = {entry.iban!r} is no IBAN, or mistyped: its check digits don't fit")
     if entry.creditor_id and not is_creditor_id(entry.creditor_id):
         raise ApplyError(f"{name}.creditor_id = {entry.creditor_id!r} is none: shape or check digits don't fit")
+    own = {one.kind: one.prefix for one in entry.series}
+    if len(own) < len(entry.series):
+        raise ApplyError(f"{name}.series: each kind may have one prefix")
+    if problem := next(prefix_problems(prefixes_of(entry.invoice_prefix, own)), ""):
+        raise ApplyError(f"{name}.series: {problem}")
     try:
         ZoneInfo(entry.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -4,7 +4,9 @@ Each has its own series of numbers per operator and year. The law asks for uniqu
 (§ 14 (4) No 4 UStG, UStAE 14.5 (10)); ours have no gap, so that none has to be explained.
 """
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 INVOICE = "380"
@@ -57,6 +59,30 @@ def kind_of(name: str, type_code: str) -> DocumentKind | None:
 def prefixes_of(invoice_prefix: str, own: Mapping[str, str]) -> dict[str, str]:
     """Give an operator's prefix of each kind; `own` are those it chose, by kind."""
     return {kind.name: own.get(kind.name, kind.prefix).replace(OWN_PREFIX, invoice_prefix) for kind in KINDS.values()}
+
+
+BELEGFELD = re.compile(r"[A-Za-z0-9$%&*+/-]*")
+"""What a number may consist of (DATEV Belegfeld 1, which takes 36 characters)."""
+LONGEST_PREFIX = 20
+
+
+def prefix_problems(prefixes: Mapping[str, str]) -> Iterator[str]:
+    """Tell why prefixes can't be used.
+
+    Args:
+        prefixes: of each kind, from `prefixes_of`.
+    """
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for kind, prefix in prefixes.items():
+        kinds[prefix.upper()].append(kind)
+        if not BELEGFELD.fullmatch(prefix) or len(prefix) > LONGEST_PREFIX:
+            yield (
+                f"the prefix {prefix!r} of kind {kind} must be at most {LONGEST_PREFIX} of the characters that DATEV "
+                "takes: letters A to Z, digits and $ % & * + - /"
+            )
+    for same in kinds.values():
+        if len(same) > 1:
+            yield f"kinds {' and '.join(same)} would have the same numbers: give them different prefixes"
 
 
 def format_number(prefix: str, year: int, count: int) -> str:

@@ -85,6 +85,54 @@ DRAFTS = {
     "less than {threshold}: carried forward, at the latest until {day}": (
         "weniger als {threshold}: vorgetragen, längstens bis {day}"
     ),
+    "session {id} was rated again, but {numbers} gave back {amount} of it by hand: cancel {again}, and it is corrected "
+    "by itself": (
+        "Ladevorgang {id} wurde neu berechnet, aber {numbers} hat davon {amount} von Hand zurückgegeben: {again} "
+        "stornieren, dann wird er von selbst berichtigt"
+    ),
+    "name who paid (emops-backend invoice payer SESSION ...), then it is an invoice to them": (
+        "eintragen, wer bezahlt hat (emops-backend invoice payer SESSION ...), dann wird es eine Rechnung an diesen"
+    ),
+    "an invoice in {currency} needs a buyer (§ 33 UStDV): {reason}": (
+        "eine Rechnung in {currency} braucht einen Empfänger (§ 33 UStDV): {reason}"
+    ),
+    "{amount} EUR is more than the {limit} EUR up to which no buyer is needed (§ 33 UStDV): {reason}": (
+        "{amount} EUR sind mehr als die {limit} EUR, bis zu denen kein Empfänger nötig ist (§ 33 UStDV): {reason}"
+    ),
+    "without a buyer there is no exemption from VAT (§ 33 UStDV): see the customer's tax_case": (
+        "ohne Empfänger gibt es keine Befreiung von der Umsatzsteuer (§ 33 UStDV): tax_case des Kunden prüfen"
+    ),
+    "nobody owes a base fee at the charge point: give ad-hoc payers a tariff without one": (
+        "am Ladepunkt schuldet niemand eine Grundgebühr: Ad-hoc-Zahlern einen Tarif ohne Grundgebühr geben"
+    ),
+    "a session paid by card was rated again; {amount} more can't be taken: {reason}": (
+        "ein mit Karte bezahlter Ladevorgang wurde neu berechnet; {amount} mehr können nicht abgebucht werden: {reason}"
+    ),
+    "give the reason: it stands on the document": "Bitte den Grund angeben: er steht auf dem Dokument",
+    "there is no document {number}": "es gibt kein Dokument {number}",
+    "{number} is a Storno itself: what it took back is billed again by the next run": (
+        "{number} ist selbst ein Storno: was sie zurücknahm, berechnet der nächste Lauf neu"
+    ),
+    "{number} was cancelled by {other} already": "{number} wurde schon durch {other} storniert",
+    "{number} was corrected by {others}: that would be given back twice; cancel {again} first, the latest first": (
+        "{number} wurde durch {others} berichtigt, das würde doppelt zurückgegeben: zuerst {again} stornieren, "
+        "das späteste zuerst"
+    ),
+    "{number} is no invoice: only what an invoice charged can be given back in part": (
+        "{number} ist keine Rechnung: nur was eine Rechnung berechnet hat, kann in Teilen zurückgegeben werden"
+    ),
+    "{number} was credited meanwhile: look at what is left": (
+        "von {number} wurde inzwischen etwas gutgebracht: bitte ansehen, was übrig ist"
+    ),
+    "name the lines and amounts that are given back": "Bitte Positionen und Beträge angeben, die zurückgegeben werden",
+    "there are lines 1 to {last}": "es gibt die Positionen 1 bis {last}",
+    "{amount} is no amount in cents above 0": "{amount} ist kein Betrag in Cent über 0",
+    "{amount} is more than the {left} that are left of the {charged} it charged": (
+        "{amount} ist mehr als die {left}, die von den berechneten {charged} noch übrig sind"
+    ),
+    "{number} has put it right since; give it back there": (
+        "{number} hat sie inzwischen berichtigt; bitte dort zurückgeben"
+    ),
     "the draft is blocked: {reason}": "der Entwurf ist gesperrt: {reason}",
     "there is no such draft: what it charged was billed or has changed; look at the preview again": (
         "den Entwurf gibt es nicht mehr: sein Inhalt ist berechnet oder geändert; bitte die Vorschau neu ansehen"

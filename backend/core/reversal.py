@@ -5,7 +5,7 @@ be charged again. A credit note of a part states positive amounts for lines of t
 charged in sum. Both name number and date of the invoice (§ 31 (5) UStDV, EN 16931 BG-3) and the reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
@@ -130,6 +130,25 @@ def credit_problems(original: Invoice, amounts: Mapping[int, Decimal], given: Ma
         elif amount > left:
             found.append(f"line {i}: {amount} is more than the {left} that are left of the {charged} it charged")
     return found
+
+
+def cancellation_problems(original: Invoice, storno: Invoice) -> Iterator[str]:
+    """Tell in what a Storno is not the whole of its document with the opposite sign, as both were issued."""
+    if storno.type_code != CANCELLATION:
+        yield f"it cancels {original.number}, but is no Storno"
+    if storno.preceding != (Preceding(original.number, original.issued_on),):
+        yield f"it cancels {original.number}, but names another document"
+    turn = -original.kind.sign
+    for name in ("total_net", "total_vat", "total_gross", "rounding", "due"):
+        told, wanted = getattr(storno, name), turn * getattr(original, name)
+        if told != wanted:
+            yield f"{name} is {told}, that of {original.number} taken back would be {wanted}"
+    if [_amounts(line, 1) for line in storno.lines] != [_amounts(line, turn) for line in original.lines]:
+        yield f"its lines are not those of {original.number} taken back"
+
+
+def _amounts(line: InvoiceLine, turn: int) -> tuple[Decimal | None, ...]:
+    return turn * line.quantity, turn * line.net, None if line.gross is None else turn * line.gross, line.vat
 
 
 def _draft_of(original: Invoice) -> InvoiceDraft:

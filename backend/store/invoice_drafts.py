@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from backend.core.billing_period import Group, Source
 from backend.core.billing_profile import Grouping, Payment, Place
 from backend.core.direct_debit import announce
-from backend.core.invoice import Account, Charges, InvoiceDraft, draft_documents
+from backend.core.invoice import Account, Charges, Correction, InvoiceDraft, draft_documents
 from backend.core.invoice_check import problems
 from backend.core.invoice_run import DraftKey, slot_of
 from backend.core.small_invoice import ad_hoc_account
@@ -22,6 +22,7 @@ from backend.core.tariff import PriceBasis
 from backend.core.tax_evidence import Treatment, treatment
 from backend.store.ad_hoc import find_payer
 from backend.store.fees import load_fees
+from backend.store.hand_credits import hand_credits
 from backend.store.invoices import Bearing, Debtor, issue, load_bearing, load_corrections, load_debtor
 from backend.store.rated_sessions import load_sessions
 from backend.store.tables import (
@@ -86,11 +87,12 @@ class Waiting:
 
 @dataclass(slots=True)
 class _Part:
-    """What goes on one document, with the ids of its fees and how it is taxed."""
+    """What goes on one document, with the ids of its fees, how it is taxed, and what a person must decide first."""
 
     treatment: Treatment
     charges: Charges
     fees: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def draft_group(connection: Connection, group: Group, now: datetime, standard_vat: Decimal) -> list[DueDraft]:
@@ -104,13 +106,13 @@ def draft_group(connection: Connection, group: Group, now: datetime, standard_va
     """
     debtor = load_debtor(connection, group[0].customer_id)
     found = []
-    for (currency, basis, case), part in _parts(connection, group, debtor).items():
+    for names, part in _parts(connection, group, debtor).items():
         account = with_debit(_account(connection, debtor, group, part, standard_vat), debtor, now)
         if debtor.ad_hoc:
             payer = find_payer(connection, int(group[0].value)) if group[0].value else None
             account = ad_hoc_account(account, payer, again=bool(part.charges.corrections))
         for draft, charges in draft_documents(account, part.charges, now):
-            variant = "/".join((currency, basis, case, draft.type_code))
+            variant = "/".join((*names, draft.type_code))
             slot = slot_of(group, variant)
             bears = load_bearing(
                 connection,
@@ -125,7 +127,7 @@ def draft_group(connection: Connection, group: Group, now: datetime, standard_va
                     debtor=debtor,
                     draft=draft,
                     bears=bears,
-                    problems=(*problems(draft), *_untaxed(draft, lapsed)),
+                    problems=(*problems(draft), *_untaxed(draft, lapsed), *part.problems),
                     notes=(f"{lapsed}: {standard_vat} % VAT is charged",) if lapsed else (),
                 )
             )
@@ -145,26 +147,40 @@ def _untaxed(draft: InvoiceDraft, lapsed: str) -> Iterable[str]:
         yield f"{lapsed}, and gross prices without VAT can't have it added: enter the evidence, or net prices"
 
 
-def _parts(connection: Connection, group: Group, debtor: Debtor) -> Mapping[tuple[str, PriceBasis, str], _Part]:
-    """Divide what is charged into documents."""
+def _parts(connection: Connection, group: Group, debtor: Debtor) -> Mapping[tuple[str, ...], _Part]:
+    """Divide what is charged into documents, by what tells them apart."""
     ids = {source: [one.id for one in group if one.source is source] for source in Source}
-    found: dict[tuple[str, PriceBasis, str], _Part] = {}
+    found: dict[tuple[str, ...], _Part] = {}
 
-    def part(currency: str, basis: PriceBasis, at: datetime) -> _Part:
+    def part(currency: str, basis: PriceBasis, at: datetime, *apart: str) -> _Part:
         how = treatment(debtor.tax_status, debtor.evidence, at.astimezone(debtor.account.zone).date())
-        return found.setdefault((currency, basis, how.case), _Part(how, Charges()))
+        return found.setdefault((currency, basis, how.case, *apart), _Part(how, Charges()))
 
     for session in load_sessions(connection, ids[Source.SESSION]):
         one = part(session.rating.currency, session.rating.basis, session.started_at)
         one.charges = replace(one.charges, sessions=(*one.charges.sessions, session))
+    by_hand = hand_credits(connection, ids[Source.CORRECTION])
     for correction in load_corrections(connection, ids[Source.CORRECTION]):
-        one = part(correction.before.currency, correction.before.basis, correction.session.started_at)
+        given = by_hand.get(correction.session.cdr_id, {})
+        apart = ("by hand",) if given else ()  # so that it keeps nothing else back
+        one = part(correction.before.currency, correction.before.basis, correction.session.started_at, *apart)
         one.charges = replace(one.charges, corrections=(*one.charges.corrections, correction))
+        one.problems += tuple(_given_back(correction, given))
     for fee_id, fee in load_fees(connection, ids[Source.FEE]):
         one = part(fee.rating.currency, fee.rating.basis, fee.end - _TICK)
         one.charges = replace(one.charges, fees=(*one.charges.fees, fee))
         one.fees = (*one.fees, fee_id)
     return found
+
+
+def _given_back(correction: Correction, given: Mapping[str, Decimal]) -> Iterable[str]:
+    """Leave it to a person whether what was given back by hand is already what the new rating takes back."""
+    if given:
+        numbers, amount = ", ".join(sorted(given)), sum(given.values(), Decimal(0))
+        yield (
+            f"session {correction.session.transaction_id} was rated again, but {numbers} gave back {amount} "
+            f"{correction.before.currency} of it by hand: cancel {numbers}, and it is corrected by itself"
+        )
 
 
 def _account(connection: Connection, debtor: Debtor, group: Group, part: _Part, standard_vat: Decimal) -> Account:

@@ -125,6 +125,9 @@ _GERMAN: dict[str, Callable[[Reader], bool]] = {
             and not x.find(".//ram:CreditorReferenceID")
         )
     ),
+    "BR-DE-26": lambda x: (
+        x.text(".//rsm:ExchangedDocument/ram:TypeCode") != "384" or bool(x.find(".//ram:InvoiceReferencedDocument"))
+    ),
     "BR-DE-27": lambda x: len(re.findall(r"\d", x.text(f"{_SELLER}//ram:CompleteNumber"))) >= 3,
     "BR-DE-28": lambda x: bool(
         re.fullmatch(

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from backend.core.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
+from backend.store.reversals import ByHand, cancel, credit
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING
 from tests.unit.backend.billing_store import add_transaction, billing_store, invoices
@@ -137,3 +139,45 @@ def test_an_empty_database_has_nothing_to_prove(tmp_path: Path, capsys: pytest.C
     (tmp_path / "backend.toml").write_text(f'[store]\npath = "{tmp_path}/db"\n')
     assert verify(tmp_path / "db") == 0
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def with_storno(database: Path) -> Path:
+    """The second of the invoices was cancelled, and a part of the first given back."""
+
+    async def work() -> None:
+        now = EVENING + timedelta(days=5)
+        async with billing_store(database) as store:
+            await store.write(lambda unit: cancel(unit, ByHand("RE-2026-000002", "Probe"), now))
+            await store.write(lambda unit: credit(unit, ByHand("RE-2026-000001", "gestört"), {1: Decimal(1)}, now))
+
+    asyncio.run(work())
+    return database
+
+
+def test_storno_and_credit_notes_are_proved_too(with_storno: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(with_storno) == 0
+    tamper(with_storno, *without_triggers("invoice_cancellation", "DELETE FROM invoice_cancellation"))
+    tamper(with_storno, *without_triggers("invoice_credit", "DELETE FROM invoice_credit"))
+    assert verify(with_storno) == 1
+    told = capsys.readouterr().err
+    assert "ST-2026-000001: it is a Storno, but the database knows no document that it cancels" in told
+    assert "RE-K-2026-000001: it is a credit note by hand, but the database knows no line" in told
+
+
+def test_a_storno_of_another_document_is_found(with_storno: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tamper(with_storno, *without_triggers("invoice_cancellation", "UPDATE invoice_cancellation SET invoice_id = 1"))
+    assert verify(with_storno) == 1
+    assert "ST-2026-000001: it cancels RE-2026-000001, but names another document" in capsys.readouterr().err
+
+
+def test_what_stands_on_two_documents_is_found(with_storno: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tamper(
+        with_storno,
+        "DROP TRIGGER invoice_cdr_once",
+        "INSERT INTO invoice_cdr (cdr_id, invoice_id, rating_id) VALUES (1, 3, 1)",
+    )
+    assert verify(with_storno) == 1
+    told = capsys.readouterr().err
+    assert "session (CDR) 1 stands on RE-2026-000001, RE-2026-000003, none of which is cancelled" in told
+    assert "invoice_cdr_once" in told

@@ -16,6 +16,17 @@ from tests.unit.backend.world import MASTER
         ("DE123456789", "DE12345678", r"operator\[0\].vat_id"),
         ('id = "muster"', 'id = "muster"\ntimezone = "Europe/Bärlin"', r"operator\[0\].timezone"),
         (
+            'id = "muster"',
+            'id = "muster"\nseries = [{ kind = "cancel", prefix = "S_1" }]',
+            "'S_1' of kind cancel must be",
+        ),
+        (
+            'id = "muster"',
+            'id = "muster"\nseries = [{ kind = "cancel", prefix = "ah" }]',
+            "cancel and ad_hoc would have",
+        ),
+        ('id = "muster"', 'id = "muster"\nseries = [{ kind = "storno", prefix = "S" }]', "storno"),
+        (
             'holder = "Erika"',
             'holdr = "Erika"',
             r"unknown key id_token\[0\].holdr; the nearest is id_token\[0\].holder",

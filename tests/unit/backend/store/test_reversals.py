@@ -14,11 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from backend.audit import verify
 from backend.core.invoice import Invoice
 from backend.core.rating import Policy
+from backend.core.reason_texts import reason_text
 from backend.core.record import from_json
 from backend.errors import InvoiceError
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.reports import rate_again
+from backend.store.invoice_drafts import read_waiting
 from backend.store.overview import find_transaction
 from backend.store.reversals import ByHand, cancel, credit
 from backend.store.tables import (
@@ -185,6 +187,28 @@ def test_a_part_is_given_back_but_never_more_than_was_charged(tmp_path: Path) ->
         await credited(store, "RE-2026-000001", {1: "5.41"})
         await bill(store)
         assert len(await invoices(store)) == 6  # nothing was billed again
+
+    with_bill(tmp_path, check)
+
+
+def test_a_session_that_was_credited_by_hand_is_corrected_only_when_a_person_says_so(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        await credited(store, "RE-2026-000001", {1: "5.00"})
+        await add_transaction(store, start=EVENING + timedelta(hours=8))
+        await correct_end(store, 1_009_500)
+        assert await numbers(store) == ["RE-2026-000001", "RE-K-2026-000001", "RE-2026-000002"]  # the rest went out
+        (waiting,) = await store.read(read_waiting)
+        (why,) = waiting.reasons
+        assert "session 1 was rated again, but RE-K-2026-000001 gave back 5.00 EUR of it by hand: cancel" in why
+        assert "Ladevorgang 1 wurde neu berechnet" in reason_text(why, "de")
+        await cancelled(store, "RE-K-2026-000001")
+        await bill(store)
+        assert (await numbers(store))[-2:] == ["ST-2026-000001", "RE-K-2026-000002"]
+        assert await store.read(read_waiting) == []
+        first = from_json(Invoice, (await invoices(store))[0].body)
+        sessions = [line.gross or 0 for line in first.lines if line.session == 0]
+        given = sum(-row.total_gross for row in await invoices(store) if row.type_code in ("381", "384"))
+        assert 0 < given < sum(sessions)
 
     with_bill(tmp_path, check)
 
