@@ -6,21 +6,11 @@ import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
-from backend.core.invoice import Invoice, Output
-from backend.core.transparency import FILE_NAME, MEDIA_TYPE
-from backend.documents.hybrid import Embedded, einvoice_file
-from backend.documents.invoice_view import invoice_view
 from backend.errors import BackendError
 
 _TIMEOUT_S = 120.0
 """An invoice of some 600 lines takes about 1.5 s on a small server."""
-_EMBEDDED = {Output.HYBRID: ("factur-x.xml", "EN 16931"), Output.XRECHNUNG: ("xrechnung.xml", "XRECHNUNG")}
-"""Name of the file inside the PDF, and its profile as the PDF tells it."""
-
-
-_SIGNED = "signed meter values, to be checked by the transparency software"
 
 
 class RenderError(BackendError):
@@ -33,35 +23,33 @@ class Renderer:
     def __init__(self) -> None:
         self._worker: asyncio.subprocess.Process | None = None
 
-    async def render(self, invoice: Invoice, xml: bytes | None, signed: bytes | None = None) -> bytes:
+    async def render(self, number: str, body: str, xml: bytes | None, signed: bytes | None = None) -> bytes:
         """Render an invoice; equal invoices give equal files. Cancelling ends the worker.
 
         Args:
-            invoice: the frozen document.
+            number: of the invoice, for errors.
+            body: the frozen document as it is stored. The worker reads it: that takes longer than a station may wait.
             xml: its e-invoice, which goes into the PDF if the customer gets one; None if there is none.
             signed: the signed values of its sessions, see `backend.core.transparency`; None if there are none.
 
         Raises:
             RenderError: the worker failed or took too long.
         """
-        name, level = _EMBEDDED.get(invoice.output, ("", ""))
-        files = [einvoice_file(name, xml)] if xml and name else []
-        inside = [{**asdict(one), "content": b64encode(one.content).decode()} for one in files + _supplement(signed)]
-        job = {"view": invoice_view(invoice), "files": inside, "level": level if files else ""}
+        job = {"invoice": body, "xml": b64encode(xml or b"").decode(), "signed": b64encode(signed or b"").decode()}
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 answer, pdf = await self._ask(json.dumps(job).encode() + b"\n")
         except TimeoutError as error:
             await self.close()
-            raise RenderError(f"invoice {invoice.number}: no PDF within {_TIMEOUT_S:.0f} s") from error
+            raise RenderError(f"invoice {number}: no PDF within {_TIMEOUT_S:.0f} s") from error
         except (EOFError, OSError, ValueError) as error:  # it ended, or said what is no answer
             status = await self.close()
-            raise RenderError(f"invoice {invoice.number}: no PDF, exit status {status}") from error
+            raise RenderError(f"invoice {number}: no PDF, exit status {status}") from error
         except BaseException:
             await self.close()
             raise
         if not pdf.startswith(b"%PDF"):
-            raise RenderError(f"invoice {invoice.number}: no PDF: {answer.get('error')}")
+            raise RenderError(f"invoice {number}: no PDF: {answer.get('error')}")
         return pdf
 
     async def close(self) -> int | None:
@@ -94,10 +82,6 @@ class Renderer:
         answer: dict[str, object] = json.loads(await stdout.readuntil())
         size = answer.get("size", 0)
         return answer, await stdout.readexactly(size) if isinstance(size, int) else b""
-
-
-def _supplement(signed: bytes | None) -> list[Embedded]:
-    return [Embedded(FILE_NAME, MEDIA_TYPE, "Supplement", _SIGNED, signed)] if signed else []
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
-"""Render invoices until standard input ends: a process of its own, so that its memory is not the server's.
+"""Render invoices until standard input ends: a process of its own, whose memory and work are not the server's.
 
-Each line of standard input is a job, JSON: `view` is what the template lays out, `files` are embedded: the fields of
-`hybrid.Embedded`, their `content` in Base64; `level` is the profile of the first, empty if it is no e-invoice. Each
-answer on standard output is a line of JSON: `size`, with so many bytes of PDF after it, or `error`.
+Each line of standard input is a job, JSON: `invoice` is the frozen document as it is stored, `xml` its e-invoice and
+`signed` the signed values of its sessions, both in Base64 and empty if there are none. Each answer on standard output
+is a line of JSON: `size`, with so many bytes of PDF after it, or `error`.
 
     python -m backend.documents.worker
 """
@@ -17,11 +17,20 @@ from typing import Any
 
 import typst
 
-from backend.documents.hybrid import Embedded, XmpError, embed
+from backend.core.invoice import Invoice, Output
+from backend.core.record import RecordError, from_json
+from backend.core.transparency import FILE_NAME, MEDIA_TYPE
+from backend.documents.hybrid import Embedded, XmpError, einvoice_file, embed
+from backend.documents.invoice_view import invoice_view
 
 TEMPLATE = Path(__file__).parent / "invoice.typ"
 _NICE = 10
 """Stations are answered first: an invoice may take its time."""
+
+_EMBEDDED = {Output.HYBRID: ("factur-x.xml", "EN 16931"), Output.XRECHNUNG: ("xrechnung.xml", "XRECHNUNG")}
+"""Name of the e-invoice inside the PDF, and its profile as the PDF tells it."""
+
+_SIGNED = "signed meter values, to be checked by the transparency software"
 
 
 def main() -> int:
@@ -31,21 +40,25 @@ def main() -> int:
     for line in sys.stdin.buffer:
         try:
             pdf = _render(compiler, json.loads(line))
-        except (typst.TypstError, XmpError) as error:
+        except (typst.TypstError, XmpError, RecordError) as error:
             _answer({"error": str(error).splitlines()[0]}, b"")
         else:
             _answer({"size": len(pdf)}, pdf)
     return 0
 
 
-# Any: typst has no types, and a job is JSON that render.py wrote.
-def _render(compiler: Any, job: dict[str, Any]) -> bytes:
-    view = job["view"]
-    at = datetime.fromisoformat(view["date"]).replace(tzinfo=UTC)
+# Any: typst has no types.
+def _render(compiler: Any, job: dict[str, str]) -> bytes:
+    document = from_json(Invoice, job["invoice"])
+    view = invoice_view(document)
+    at = datetime.fromisoformat(str(view["date"])).replace(tzinfo=UTC)
     pdf = compiler.compile(sys_inputs={"view": json.dumps(view)}, pdf_standards=["a-3b"], timestamp=at)
     assert isinstance(pdf, bytes)  # noqa: S101  one PDF, not a list of pictures
-    files = [Embedded(**{**file, "content": b64decode(file["content"])}) for file in job["files"]]
-    return embed(pdf, files, job["level"], at) if files else pdf
+    name, level = _EMBEDDED.get(document.output, ("", "")) if job["xml"] else ("", "")
+    files = [einvoice_file(name, b64decode(job["xml"]))] if name else []
+    if job["signed"]:
+        files.append(Embedded(FILE_NAME, MEDIA_TYPE, "Supplement", _SIGNED, b64decode(job["signed"])))
+    return embed(pdf, files, level, at) if files else pdf
 
 
 def _answer(head: dict[str, object], pdf: bytes) -> None:

@@ -39,11 +39,11 @@ class InvoiceRenderer:
 
     async def _render(self, one: Rendering, renderer: Renderer) -> None:
         try:
-            pdf = await renderer.render(one.invoice, one.xml, one.signed)
+            pdf = await renderer.render(one.number, one.body, one.xml, one.signed)
         except RenderError as error:
             reason = str(error)
             if one.tries == 0:
-                log.error("invoice_not_rendered", number=one.invoice.number, reason=reason)
+                log.error("invoice_not_rendered", number=one.number, reason=reason)
             until = self._clock.utc() + self._pause(one.tries)
 
             def postpone(connection: Connection) -> None:
@@ -52,7 +52,7 @@ class InvoiceRenderer:
             await self._store.write(postpone)
         else:
             if one.tries:
-                log.info("invoice_rendered_after_all", number=one.invoice.number)
+                log.info("invoice_rendered_after_all", number=one.number)
             now = self._clock.utc()
             await self._store.write(lambda unit: invoice_files.keep_pdf(unit, one.invoice_id, pdf, now))
 

@@ -24,6 +24,7 @@ from backend.core.base_fee import BaseFee
 from backend.core.einvoice import write_einvoice
 from backend.core.invoice import Charges, Invoice, Output, draft_invoice, with_number
 from backend.core.invoice_check import problems
+from backend.core.record import to_json
 from backend.documents.render import open_renderer
 from backend.store.invoices import Bearing, issue, load_debtor
 from backend.store.tables import fee, invoice, tariff_version, unbilled_fee
@@ -64,7 +65,7 @@ async def render(invoices: list[Invoice], xmls: list[bytes], sizes: list[int]) -
     for first in range(0, len(invoices), 100):
         async with open_renderer() as renderer:
             for one, xml in zip(invoices[first : first + 100], xmls[first : first + 100], strict=True):
-                sizes.append(len(await renderer.render(one, xml)))
+                sizes.append(len(await renderer.render(one.number, to_json(one), xml)))
 
 
 def measure_documents(count: int) -> None:
@@ -94,14 +95,14 @@ def measure_documents(count: int) -> None:
     print(f"  bytes per file: PDF {sum(sizes) // count}, e-invoice inside {sum(map(len, xmls)) // count}")
 
 
-async def owe_fees(store: Store, fees: list[BaseFee]) -> list[int]:
+async def owe_fees(store: Store, fees: list[BaseFee], operator: str = "acme", customer: str = BUYER.id) -> list[int]:
     """Store base fees that are to be billed, an invoice each."""
 
     def work(connection: Connection) -> list[int]:
         version = connection.execute(select(tariff_version.c.id).limit(1)).scalar_one()
         ids = []
         for i, one in enumerate(fees):
-            values = {"operator_id": "acme", "customer_id": BUYER.id, "scope": "contract", "target": f"K-{i}"}
+            values = {"operator_id": operator, "customer_id": customer, "scope": "contract", "target": f"K-{i}"}
             times = {"span_start": one.start, "span_end": one.end, "created_at": NOW, "body": "{}"}
             row = values | times | {"tariff_id": one.tariff_id, "tariff_version_id": version}
             ids.append(connection.execute(insert(fee).values(row).returning(fee.c.id)).scalar_one())

@@ -33,7 +33,7 @@ Json = dict[str, Any]  # Any: JSON
 class Load:
     """What the stations do. With `after_outage` they connect when told to begin, else before that.
 
-    With `drives` it is one station alone, which authorizes a driver over and over.
+    With `drives` it is one station alone, which authorizes a driver over and over. `pause_s` follows each reading.
     """
 
     port: int
@@ -44,6 +44,7 @@ class Load:
     drives: bool = False
     first: int = 0
     sessions: int = 1
+    pause_s: float = 0.0
 
 
 @dataclass
@@ -158,6 +159,7 @@ class Station:
             for step in range(first + 1, last):
                 payload = {"connectorId": 1, "transactionId": number, "meterValue": [_values16(step)]}
                 await self.call("MeterValues", payload, times)
+                await asyncio.sleep(self._load.pause_s)
             end = {"meterStop": 1_000_010 + last * 183, "timestamp": at(last), "transactionId": number, "idTag": TAG}
             await self.call("StopTransaction", end, times)
             return
@@ -166,6 +168,7 @@ class Station:
         await self.call(*_event("Started", 0, key, first, evse=evse, idToken=token), times)
         for step in range(first + 1, last):
             await self.call(*_event("Updated", step - first, key, step), times)
+            await asyncio.sleep(self._load.pause_s)
         await self.call(*_event("Ended", last - first, key, last), times)
 
     async def authorize(self) -> None:
@@ -190,14 +193,15 @@ async def _play(load: Load) -> None:
     await asyncio.to_thread(sys.stdin.readline)
     begin = perf_counter()
 
-    async def run(station: Station) -> None:
+    async def run(number: int, station: Station) -> None:
+        await asyncio.sleep(load.pause_s * number / load.count)  # in turn, not all at once
         if load.after_outage:
             await station.connect()
             await station.report()
         for session in range(load.sessions):
             await station.charge(session)
 
-    await asyncio.gather(*(run(station) for station in stations))
+    await asyncio.gather(*(run(number, station) for number, station in enumerate(stations)))
     seen.seconds = perf_counter() - begin
     print(json.dumps(vars(seen)), flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from backend.core.invoice import Charges, Correction, Invoice, Preceding, draft_documents, draft_invoice, with_number
 from backend.core.invoice_check import is_printable, problems
 from backend.core.letter import invoice_letter
+from backend.core.record import to_json
 from backend.documents.letter_templates import LetterTemplates
 from backend.documents.render import RenderError, open_renderer
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING, account, base_fee, session
@@ -27,7 +28,7 @@ def invoice(count: int = 2, language: str = "de", *, net: bool = False) -> Invoi
 def render(document: Invoice, xml: bytes | None = None) -> bytes:
     async def run() -> bytes:
         async with open_renderer() as renderer:
-            return await renderer.render(document, xml)
+            return await renderer.render(document.number, to_json(document), xml)
 
     return asyncio.run(run())
 
