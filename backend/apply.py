@@ -26,6 +26,7 @@ from backend.customer_entries import (
     TaxEvidenceEntry,
     UserEntry,
 )
+from backend.dunning_data import apply_base_rate, apply_dunning
 from backend.entry_checks import amount_of, time_of
 from backend.errors import ApplyError
 from backend.mandate_data import apply_mandate
@@ -87,6 +88,10 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
         apply_assignment(connection, assignment, outcome)
     for mandate in data.mandates:
         _count(apply_mandate(connection, mandate), outcome)
+    for policy in data.dunning:
+        _count(apply_dunning(connection, policy), outcome)
+    for rate in data.base_rates:
+        _count(apply_base_rate(connection, rate), outcome)
     outcome.released = release_held(connection)
     return outcome
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from backend.core.audit import Audit
 from backend.core.chain import ChainCheck
 from backend.store.chain import read_chain
+from backend.store.dunning import read_chained as read_chained_dunning
 from backend.store.issued import (
     lost_invoices,
     missing_triggers,
@@ -48,6 +49,6 @@ def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit
     yield from reversal_problems(connection, operator_id)
     for number in lost_invoices(connection, operator_id):
         yield f"{number}: the chain has it, but it is gone"
-    bookings = read_chained_bookings(connection, operator_id)
-    for kept in chain_from(read_kept(connection, operator_id), read_chained(connection, operator_id), bookings):
+    readers = (read_kept, read_chained, read_chained_bookings, read_chained_dunning)
+    for kept in chain_from.from_iterable(read(connection, operator_id) for read in readers):
         yield from kept.problems()

@@ -10,6 +10,7 @@ BackendError
  +-- InvoiceError          an invoice can't be cancelled, credited or issued by hand; nothing was changed
  +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
  +-- PaymentError          a payment can't be booked, collected or imported as asked; nothing was changed
+ +-- DunningError          dunning can't be done, stopped or lifted as asked; nothing was changed
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
       +-- CommandTimeoutError  no answer in time; the charge point may have acted
@@ -58,6 +59,10 @@ class ReportError(BackendError):
 
 class PaymentError(BackendError):
     """A payment can't be booked, collected or imported as asked. Nothing was changed."""
+
+
+class DunningError(BackendError):
+    """Dunning can't be done, stopped or lifted as asked. Nothing was changed."""
 
 
 class CommandError(BackendError):

@@ -30,6 +30,7 @@ from backend.customer_entries import (
     check_tax_evidence,
     check_user,
 )
+from backend.dunning_data import BaseRateEntry, DunningEntry, check_base_rate, check_dunning
 from backend.entry_checks import (
     COUNTRY,
     COUNTRY_SHAPE,
@@ -137,6 +138,8 @@ class _File:
     meter: tuple[MeterEntry, ...] = setting((), help="meters")
     assignment: tuple[AssignmentEntry, ...] = setting((), help="which tariff applies to whom")
     mandate: tuple[MandateEntry, ...] = setting((), help="mandates of direct debits")
+    dunning: tuple[DunningEntry, ...] = setting((), help="how operators dun, and what differs for customers")
+    base_rate: tuple[BaseRateEntry, ...] = setting((), help="base rates of interest (§ 247 BGB)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,8 @@ class MasterData:
     evses: tuple[EvseEntry, ...]
     meters: tuple[MeterEntry, ...]
     mandates: tuple[MandateEntry, ...] = ()
+    dunning: tuple[DunningEntry, ...] = ()
+    base_rates: tuple[BaseRateEntry, ...] = ()
 
 
 def read_master_data(path: Path) -> MasterData:
@@ -204,6 +209,8 @@ def parse_master_data(text: str, source: str = "master data") -> MasterData:
             file.evse,
             file.meter,
             file.mandate,
+            file.dunning,
+            file.base_rate,
         )
     except tomllib.TOMLDecodeError as error:
         raise ApplyError(f"{source} is not valid TOML: {error}") from error
@@ -227,6 +234,8 @@ def _check_entries(file: _File) -> None:
         ("meter", file.meter, check_meter),
         ("assignment", file.assignment, check_assignment),
         ("mandate", file.mandate, check_mandate),
+        ("dunning", file.dunning, check_dunning),
+        ("base_rate", file.base_rate, check_base_rate),
     )
     check_groups(file.group)
     for name, entries, check in checks:

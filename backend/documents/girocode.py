@@ -11,20 +11,35 @@ from backend.core.invoice import Invoice
 _QUIET = 4
 """Width of the white border in modules (ISO/IEC 18004)."""
 _LONGEST_NAME = 70
+_LONGEST_TEXT = 140
 _LARGEST = Decimal("999999999.99")
 
 
 def girocode(invoice: Invoice) -> str:
     """Draw the code as SVG, border included; empty where there is nothing to transfer in EUR."""
-    payable = invoice.currency == "EUR" and 0 < invoice.due <= _LARGEST
-    if not payable or invoice.refunds or invoice.sample:
+    if invoice.currency != "EUR" or invoice.refunds or invoice.sample:
+        return ""
+    return transfer_code(invoice.seller.name, invoice.iban, invoice.bic, invoice.due, invoice.number)
+
+
+def transfer_code(name: str, iban: str, bic: str, amount: Decimal, text: str) -> str:
+    """Draw the code of a transfer in EUR; empty for an amount that can't be transferred.
+
+    Args:
+        name: of the payee, cut to what fits.
+        iban: of the payee.
+        bic: may be empty.
+        amount: in EUR.
+        text: the reference, at most 140 characters.
+    """
+    if not 0 < amount <= _LARGEST:
         return ""
     code = make_epc_qr(
-        name=invoice.seller.name[:_LONGEST_NAME],
-        iban=invoice.iban.replace(" ", ""),
-        bic=invoice.bic or None,
-        amount=invoice.due,
-        text=invoice.number,
+        name=name[:_LONGEST_NAME],
+        iban=iban.replace(" ", ""),
+        bic=bic or None,
+        amount=amount,
+        text=text[:_LONGEST_TEXT],
         encoding="utf-8",
     )
     rows = [bytes(row) for row in code.matrix]

@@ -2,18 +2,49 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Protocol
 
 from backend.core.billing_profile import Payment
 from backend.core.document_kind import CANCELLATION, CREDIT_NOTE
 from backend.core.einvoice import payment_terms
 from backend.core.explain import day_text, number_text
 from backend.core.invoice import FeeProof, Invoice, InvoiceLine, SessionProof
+from backend.core.invoice_model import Party
 from backend.core.tariff import PriceBasis
 from backend.documents.girocode import girocode
 from backend.documents.texts import UNITS, WORDS, moment_text, money_text
 from shared.units import Wh, kwh
 
 Json = dict[str, object]
+
+
+class Headed(Protocol):
+    """A paper with our letterhead and a customer's address."""
+
+    @property
+    def seller(self) -> Party:
+        """Who writes."""
+        ...
+
+    @property
+    def buyer(self) -> Party:
+        """Who reads."""
+        ...
+
+    @property
+    def iban(self) -> str:
+        """Account of the seller."""
+        ...
+
+    @property
+    def bic(self) -> str:
+        """Of the account, may be empty."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """`de` or `en`."""
+        ...
 
 
 def invoice_view(invoice: Invoice) -> Json:
@@ -25,8 +56,8 @@ def invoice_view(invoice: Invoice) -> Json:
         "title": f"{words[invoice.kind.title]} {invoice.number}",
         "sample": words["sample"] if invoice.sample else "",
         "sample_note": words["sample_note"] if invoice.sample else "",
-        "seller": _seller(invoice),
-        "buyer": _address(invoice),
+        "seller": seller_view(invoice),
+        "buyer": [] if invoice.small else address_view(invoice),
         "info": list(_info(invoice)),
         "greeting": words["greeting"],
         "intro": _intro(invoice),
@@ -76,8 +107,9 @@ def _closing(invoice: Invoice) -> Iterator[str]:
     yield words["thanks"]
 
 
-def _seller(invoice: Invoice) -> Json:
-    seller, words = invoice.seller, WORDS[invoice.language]
+def seller_view(paper: Headed) -> Json:
+    """Give letterhead and foot."""
+    seller, words = paper.seller, WORDS[paper.language]
     place = f"{seller.postcode} {seller.city}"
     return {
         "name": seller.name,
@@ -90,17 +122,16 @@ def _seller(invoice: Invoice) -> Json:
                 f"{words['vat_id']} {seller.vat_id}",
                 *([f"{words['tax_number']} {seller.tax_number}"] if seller.tax_number else []),
             ],
-            [f"IBAN {_in_fours(invoice.iban)}", *([f"BIC {invoice.bic}"] if invoice.bic else [])],
+            [f"IBAN {in_fours(paper.iban)}", *([f"BIC {paper.bic}"] if paper.bic else [])],
         ],
         "legal": " · ".join(text for text in (seller.register_id, seller.legal_note) if text),
     }
 
 
-def _address(invoice: Invoice) -> list[str]:
-    buyer = invoice.buyer
-    if invoice.small:
-        return []
-    country = [] if buyer.country == invoice.seller.country else [buyer.country]
+def address_view(paper: Headed) -> list[str]:
+    """Give the lines of the address window."""
+    buyer = paper.buyer
+    country = [] if buyer.country == paper.seller.country else [buyer.country]
     return [buyer.name, buyer.street, f"{buyer.postcode} {buyer.city}", *country]
 
 
@@ -201,7 +232,7 @@ def _payment(invoice: Invoice) -> Json:
         "text": words["payment"].format(amount=amount, due=due),
         "rows": [
             [words["account_of"], invoice.seller.name],
-            ["IBAN", _in_fours(invoice.iban)],
+            ["IBAN", in_fours(invoice.iban)],
             *([["BIC", invoice.bic]] if invoice.bic else []),
             [words["reference"], invoice.number],
         ],
@@ -277,6 +308,7 @@ def _fee(proof: FeeProof, language: str) -> Json:
     }
 
 
-def _in_fours(iban: str) -> str:
+def in_fours(iban: str) -> str:
+    """Write an IBAN as people read it."""
     plain = iban.replace(" ", "")
     return " ".join(plain[i : i + 4] for i in range(0, len(plain), 4))

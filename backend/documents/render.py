@@ -1,4 +1,4 @@
-"""Render invoices to PDF/A-3b, with their e-invoices inside, in a worker process that ends with the batch."""
+"""Render papers to PDF/A-3b, invoices with their e-invoices inside, in a worker process that ends with the batch."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from backend.documents.invoice_view import Json
 from backend.errors import BackendError
 
 _TIMEOUT_S = 120.0
@@ -18,7 +19,7 @@ class RenderError(BackendError):
 
 
 class Renderer:
-    """Renders one invoice after the other; its worker starts with the first and is replaced when it fails."""
+    """Renders one paper after the other; its worker starts with the first and is replaced when it fails."""
 
     def __init__(self) -> None:
         self._worker: asyncio.subprocess.Process | None = None
@@ -35,21 +36,41 @@ class Renderer:
         Raises:
             RenderError: the worker failed or took too long.
         """
-        job = {"invoice": body, "xml": b64encode(xml or b"").decode(), "signed": b64encode(signed or b"").decode()}
+        job: Json = {
+            "invoice": body,
+            "xml": b64encode(xml or b"").decode(),
+            "signed": b64encode(signed or b"").decode(),
+        }
+        return await self._render(job, f"invoice {number}")
+
+    async def render_view(self, template: str, view: Json, name: str) -> bytes:
+        """Render a paper without files inside; equal views give equal files. Cancelling ends the worker.
+
+        Args:
+            template: name of the layout.
+            view: its texts; `date` is that of the file.
+            name: of the paper, for errors.
+
+        Raises:
+            RenderError: the worker failed or took too long.
+        """
+        return await self._render({"template": template, "view": view}, name)
+
+    async def _render(self, job: Json, name: str) -> bytes:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 answer, pdf = await self._ask(json.dumps(job).encode() + b"\n")
         except TimeoutError as error:
             await self.close()
-            raise RenderError(f"invoice {number}: no PDF within {_TIMEOUT_S:.0f} s") from error
+            raise RenderError(f"{name}: no PDF within {_TIMEOUT_S:.0f} s") from error
         except (EOFError, OSError, ValueError) as error:  # it ended, or said what is no answer
             status = await self.close()
-            raise RenderError(f"invoice {number}: no PDF, exit status {status}") from error
+            raise RenderError(f"{name}: no PDF, exit status {status}") from error
         except BaseException:
             await self.close()
             raise
         if not pdf.startswith(b"%PDF"):
-            raise RenderError(f"invoice {number}: no PDF: {answer.get('error')}")
+            raise RenderError(f"{name}: no PDF: {answer.get('error')}")
         return pdf
 
     async def close(self) -> int | None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.core.rating import Policy
 from backend.errors import StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
+from backend.jobs.dun import Dunner
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
 from backend.jobs.rate_ended import rate_ended
@@ -97,6 +98,7 @@ async def run_jobs(
         ("live_price", teller.run),
         ("issue_invoices", issuer.run),
         ("render_invoices", renderer.run),
+        ("dun", Dunner(store, clock).run),
         ("send_mail", mailer.run),
         ("read_bounces", bounces.run),
         ("recompute_ratings", recomputer.run),

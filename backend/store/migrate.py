@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+import backend.store.dunning_tables
 import backend.store.payment_tables  # noqa: F401  its tables belong to the schema
 from backend.errors import SchemaError
 from backend.store.writer import set_up

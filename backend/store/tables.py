@@ -55,6 +55,8 @@ APPEND_ONLY = (
     "open_item",
     "bank_entry",
     "booking",
+    "dunning_letter",
+    "dunning_step",
 )
 
 

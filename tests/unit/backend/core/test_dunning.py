@@ -22,6 +22,7 @@ from backend.core.dunning import (
 )
 from backend.core.late_interest import PUBLISHED
 
+ZERO = Decimal(0)
 DUE = date(2026, 3, 2)
 POLICY = Policy()
 CONSUMER, BUSINESS = Account(), Account(business=True)
@@ -59,7 +60,7 @@ def test_reminder_costs_nothing() -> None:
 def test_the_letter_that_causes_default_bears_no_fee() -> None:
     reminded = claim(level=1, level_on=date(2026, 3, 9))
     first = demand([reminded], date(2026, 3, 23))
-    assert (first.level, first.fee, first.interest) == (Level.DUNNING_1, 0, 0)
+    assert (first.level, first.fee, first.interest) == (2, ZERO, ZERO)
     dunned = replace(reminded, level=2, level_on=first.day, warned_on=first.day)
     second = demand([dunned], date(2026, 4, 6))
     # In default since 24 March: 13 days of 6.27 %.
@@ -72,10 +73,10 @@ def test_businesses_owe_nine_points_and_a_lump_sum_once() -> None:
     late = claim(level=1, level_on=date(2026, 4, 10))
     found = demand([late], date(2026, 4, 24), BUSINESS)
     # In default 31 days after 2 March: 22 days of 10.27 %.
-    assert (found.fee, found.lump_sum, found.interest) == (0, Decimal("40.00"), Decimal("0.62"))
+    assert (found.fee, found.lump_sum, found.interest) == (ZERO, Decimal("40.00"), Decimal("0.62"))
     again = replace(late, level=2, level_on=found.day, lump_sum=True, interest_until=found.items[0].interest_until)
     second = demand([again], date(2026, 5, 8), BUSINESS)
-    assert (second.lump_sum, second.interest) == (0, Decimal("0.39"))
+    assert (second.lump_sum, second.interest) == (ZERO, Decimal("0.39"))
 
 
 def test_default() -> None:
@@ -137,9 +138,8 @@ def test_one_letter_asks_for_all() -> None:
     found = demand([old, new, fresh], day, Account(balance=Decimal("-2.50")))
     assert [(item.number[-1], item.level, item.raised) for item in found.items] == [("1", 3, True), ("2", 1, True)]
     assert (found.level, found.earlier) == (Level.DUNNING_2, Decimal("2.50"))
-    assert plan([old], day, Account(last_letter_on=date(2026, 4, 1))).held == (
-        plan([old], day, Account(last_letter_on=date(2026, 4, 1))).held[0],
-    )
+    waits = plan([old], day, Account(last_letter_on=date(2026, 4, 1)))
+    assert (waits.demand, waits.held[0].reason) == (None, "pause")
 
 
 def test_handed_over_when_letters_did_not_help() -> None:
