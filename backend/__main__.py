@@ -11,6 +11,7 @@ from pathlib import Path
 from backend.errors import BackendError
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.jobs.send_mail import open_templates
+from backend.look_commands import COMMANDS as LOOK_COMMANDS
 from backend.mail_commands import add_mail_commands, run_mail_command
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.order_commands import COMMANDS as ORDER_COMMANDS
@@ -260,7 +261,11 @@ def _parser() -> argparse.ArgumentParser:
         command.arguments(added)
         added.set_defaults(run_command=command)
     for name, about, group in (
-        ("invoice", "preview, issue, list, cancel and credit invoices", (*INVOICE_COMMANDS, *REVERSAL_COMMANDS)),
+        (
+            "invoice",
+            "preview, issue, list, cancel and credit invoices",
+            (*INVOICE_COMMANDS, *REVERSAL_COMMANDS, *LOOK_COMMANDS),
+        ),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")

@@ -15,6 +15,7 @@ from backend.csms.connections import Connections
 from backend.csms.control import control_path, listen_for_commands
 from backend.csms.orders import Orders
 from backend.csms.server import OcppServer
+from backend.documents.look import read_looks
 from backend.errors import ListenError
 from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
@@ -42,9 +43,11 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises:
         SchemaError: the database can't be used.
         StoreError: another program serves it.
+        LookError: the look of an operator's papers can't be used.
         MailError: a text of a letter can't be used.
         ListenError: an address can't be listened on.
     """
+    read_looks(settings.billing.looks_folder)  # better now than when the first invoice is due
     with serving(settings.store.path):
         open_templates(settings.mail)  # a text that can't be used is told now, not when it is needed
         done = migrate(settings.store.path)

@@ -7,6 +7,7 @@ BackendError
  +-- ListenError           an address can't be listened on: taken, forbidden or not of this machine
  +-- ApplyError            the file of settings to apply is wrong; nothing was changed
  +-- MailError             a letter can't be made or sent again; the text says why
+ +-- LookError             the look of an operator's papers can't be used
  +-- InvoiceError          an invoice can't be cancelled, credited or issued by hand; nothing was changed
  +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
  +-- PaymentError          a payment can't be booked, collected or imported as asked; nothing was changed
@@ -63,6 +64,10 @@ class PaymentError(BackendError):
 
 class DunningError(BackendError):
     """Dunning can't be done, stopped or lifted as asked. Nothing was changed."""
+
+
+class LookError(BackendError):
+    """The look of an operator's papers can't be used. The text names the file and what to do."""
 
 
 class CommandError(BackendError):

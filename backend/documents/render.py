@@ -6,6 +6,7 @@ import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from backend.documents.invoice_view import Json
 from backend.errors import BackendError
@@ -21,14 +22,18 @@ class RenderError(BackendError):
 class Renderer:
     """Renders one paper after the other; its worker starts with the first and is replaced when it fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, looks: Path | None = None) -> None:
+        self._looks = looks
         self._worker: asyncio.subprocess.Process | None = None
 
-    async def render(self, number: str, body: str, xml: bytes | None, signed: bytes | None = None) -> bytes:
+    async def render(
+        self, number: str, body: str, xml: bytes | None, signed: bytes | None = None, *, operator: str = ""
+    ) -> bytes:
         """Render an invoice; equal invoices give equal files. Cancelling ends the worker.
 
         Args:
             number: of the invoice, for errors.
+            operator: whose look it has; empty = what is built in.
             body: the frozen document as it is stored. The worker reads it: that takes longer than a station may wait.
             xml: its e-invoice, which goes into the PDF if the customer gets one; None if there is none.
             signed: the signed values of its sessions, see `backend.core.transparency`; None if there are none.
@@ -37,24 +42,26 @@ class Renderer:
             RenderError: the worker failed or took too long.
         """
         job: Json = {
+            "operator": operator,
             "invoice": body,
             "xml": b64encode(xml or b"").decode(),
             "signed": b64encode(signed or b"").decode(),
         }
         return await self._render(job, f"invoice {number}")
 
-    async def render_view(self, template: str, view: Json, name: str) -> bytes:
+    async def render_view(self, template: str, view: Json, name: str, *, operator: str = "") -> bytes:
         """Render a paper without files inside; equal views give equal files. Cancelling ends the worker.
 
         Args:
             template: name of the layout.
             view: its texts; `date` is that of the file.
             name: of the paper, for errors.
+            operator: whose look it has; empty = what is built in.
 
         Raises:
             RenderError: the worker failed or took too long.
         """
-        return await self._render({"template": template, "view": view}, name)
+        return await self._render({"operator": operator, "template": template, "view": view}, name)
 
     async def _render(self, job: Json, name: str) -> bytes:
         try:
@@ -92,9 +99,9 @@ class Renderer:
 
     async def _ask(self, job: bytes) -> tuple[dict[str, object], bytes]:
         if self._worker is None:
-            pipe = asyncio.subprocess.PIPE
+            pipe, looks = asyncio.subprocess.PIPE, [str(self._looks)] if self._looks else []
             self._worker = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "backend.documents.worker", stdin=pipe, stdout=pipe
+                sys.executable, "-m", "backend.documents.worker", *looks, stdin=pipe, stdout=pipe
             )
         stdin, stdout = self._worker.stdin, self._worker.stdout
         assert stdin is not None and stdout is not None  # noqa: S101, PT018  both are pipes
@@ -106,9 +113,13 @@ class Renderer:
 
 
 @asynccontextmanager
-async def open_renderer() -> AsyncIterator[Renderer]:
-    """Give a renderer whose worker ends with the block."""
-    renderer = Renderer()
+async def open_renderer(looks: Path | None = None) -> AsyncIterator[Renderer]:
+    """Give a renderer whose worker ends with the block.
+
+    Args:
+        looks: folder of the operators' own looks, see `backend.documents.look`.
+    """
+    renderer = Renderer(looks)
     try:
         yield renderer
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -56,6 +57,13 @@ class BillingSettings:
         19, unit="%", minimum=0, maximum=30, help="VAT where a customer's evidence of another tax case is missing"
     )
     flat_needs_energy: bool = setting(True, help="waive the start fee of a session in which no energy flowed")
+
+    looks: str = setting("", help="folder of the operators' own logos, colours, texts and templates; empty = built in")
+
+    @property
+    def looks_folder(self) -> Path | None:
+        """The folder of looks, None if there is none."""
+        return Path(self.looks) if self.looks else None
 
     @property
     def standard_vat(self) -> Decimal:

@@ -1,6 +1,7 @@
 """Job: render issued invoices, once each; their letters wait for it."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -21,8 +22,8 @@ _FIRST_PAUSE_S = 60.0
 class InvoiceRenderer:
     """Renders what is issued. A rendering that fails is told once and tried again, with growing pauses."""
 
-    def __init__(self, store: Store, clock: Clock, lapse_rate: float) -> None:
-        self._store, self._clock, self._lapse_rate = store, clock, lapse_rate
+    def __init__(self, store: Store, clock: Clock, lapse_rate: float, looks: Path | None = None) -> None:
+        self._store, self._clock, self._lapse_rate, self._looks = store, clock, lapse_rate, looks
 
     async def run(self) -> datetime | None:
         """Render what is due, and tell when the next one is. Cancelling is safe: it is rendered again."""
@@ -30,7 +31,7 @@ class InvoiceRenderer:
             waiting = await self._store.read(self._due)
             if not waiting:
                 return await self._store.read(invoice_files.next_rendering)
-            async with open_renderer() as renderer:
+            async with open_renderer(self._looks) as renderer:
                 for one in waiting:
                     await self._render(one, renderer)
 
@@ -39,7 +40,7 @@ class InvoiceRenderer:
 
     async def _render(self, one: Rendering, renderer: Renderer) -> None:
         try:
-            pdf = await renderer.render(one.number, one.body, one.xml, one.signed)
+            pdf = await renderer.render(one.number, one.body, one.xml, one.signed, operator=one.operator_id)
         except RenderError as error:
             reason = str(error)
             if one.tries == 0:

@@ -82,7 +82,7 @@ async def run_jobs(
     teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
     recomputer = Recomputer(store, clock)
     issuer = InvoiceIssuer(store, clock, settings.billing, sample=settings.clock.lapse_rate != 1.0)
-    renderer = InvoiceRenderer(store, clock, settings.clock.lapse_rate)
+    renderer = InvoiceRenderer(store, clock, settings.clock.lapse_rate, settings.billing.looks_folder)
     bounces = BounceReader(store, clock, settings.bounces, settings.mail, settings.clock.lapse_rate)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
 

@@ -35,6 +35,7 @@ class Rendering:
     """
 
     invoice_id: int
+    operator_id: str
     number: str
     body: str
     xml: bytes | None
@@ -75,7 +76,7 @@ def read_content(connection: Connection, invoice_id: int, kind: str) -> bytes | 
 def unrendered(connection: Connection, now: datetime, limit: int = 20) -> list[Rendering]:
     """List the invoices whose rendering is due, in the order in which they were issued."""
     query = (
-        select(_P.invoice_id, _P.tries, invoice.c.number, invoice.c.body, invoice_document.c.xml)
+        select(_P.invoice_id, _P.tries, invoice.c.operator_id, invoice.c.number, invoice.c.body, invoice_document.c.xml)
         .join(invoice, invoice.c.id == _P.invoice_id)
         .outerjoin(invoice_document, invoice_document.c.invoice_id == _P.invoice_id)
         .where(_P.content.is_(None), _P.next_at <= now)
@@ -83,7 +84,15 @@ def unrendered(connection: Connection, now: datetime, limit: int = 20) -> list[R
         .limit(limit)
     )
     return [
-        Rendering(row.invoice_id, row.number, row.body, row.xml, row.tries, _signed_xml(connection, row.body))
+        Rendering(
+            row.invoice_id,
+            row.operator_id,
+            row.number,
+            row.body,
+            row.xml,
+            row.tries,
+            _signed_xml(connection, row.body),
+        )
         for row in connection.execute(query)
     ]
 

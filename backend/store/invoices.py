@@ -57,6 +57,9 @@ _T = charging_transaction.c
 _TICK = timedelta(milliseconds=1)
 
 
+_OF_SELLERS = ("phone", "tax_number", "register_id", "contact", "legal_note")
+
+
 @dataclass(frozen=True, slots=True)
 class Debtor:
     """A customer of an operator, with what an invoice needs. `ad_hoc` stands for all who pay at the charge point."""
@@ -96,7 +99,7 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
     row = connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)).one()
     status = TaxStatus(row.customer_tax_case)
     account = Account(
-        seller=_party(row, "operator", ("phone", "tax_number", "register_id", "contact", "legal_note")),
+        seller=_party(row, "operator", _OF_SELLERS),
         buyer=_party(row, "customer"),
         iban=row.operator_iban,
         bic=row.operator_bic,
@@ -126,6 +129,25 @@ def load_debtor(connection: Connection, customer_id: str) -> Debtor:
         mandates=tuple(customer_mandates(connection, customer_id)),
         ad_hoc=row.customer_ad_hoc,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """An operator as its papers show it."""
+
+    party: Party
+    iban: str
+    bic: str
+    timezone: str
+
+
+def read_seller(connection: Connection, operator_id: str) -> Seller | None:
+    """Read who sells, None if there is no such operator."""
+    query = select(operator).where(operator.c.id == operator_id)
+    row = connection.execute(query.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)).one_or_none()
+    if row is None:
+        return None
+    return Seller(_party(row, "operator", _OF_SELLERS), row.operator_iban, row.operator_bic, row.operator_timezone)
 
 
 def load_evidence(connection: Connection, operator_id: str, customer_id: str) -> tuple[Evidence, ...]:
