@@ -1,8 +1,8 @@
 """Render papers until standard input ends: a process of its own, whose memory and work are not the server's.
 
 Each line of standard input is a job, JSON, whose `operator` names the look. For an invoice: `invoice` is the frozen
-document as it is stored, `xml` its e-invoice and `signed` the signed values of its sessions, both in Base64 and empty if
-there are none. For another paper: `template` names the layout, `view` is what it lays out. Each answer on standard
+document as it is stored, `xml` its e-invoice and `signed` the signed values of its sessions, both in Base64 and empty
+if there are none. For another paper: `template` names the layout, `view` is what it lays out. Each answer on standard
 output is a line of JSON: `size`, with so many bytes of PDF after it, or `error`.
 
     python -m backend.documents.worker [FOLDER_OF_LOOKS]

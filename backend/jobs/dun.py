@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -58,12 +59,13 @@ class Paper(Protocol):
 
 
 @asynccontextmanager
-async def open_paper() -> AsyncIterator[Paper]:
-    """Give what renders letters; its worker ends with the block."""
-    async with open_renderer() as renderer:
+async def open_paper(looks: Path | None = None) -> AsyncIterator[Paper]:
+    """Give what renders letters, with the operators' own looks; its worker ends with the block."""
+    async with open_renderer(looks) as renderer:
 
         async def render(letter: DunningLetter) -> bytes:
-            return await renderer.render_view("dunning", dunning_view(letter), f"dunning letter {letter.number}")
+            view, name = dunning_view(letter), f"dunning letter {letter.number}"
+            return await renderer.render_view("dunning", view, name, operator=letter.operator_id)
 
         yield render
 
@@ -71,8 +73,8 @@ async def open_paper() -> AsyncIterator[Paper]:
 class Dunner:
     """Duns by schedule."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, looks: Path | None = None) -> None:
+        self._store, self._clock, self._looks = store, clock, looks
 
     async def run(self) -> datetime | None:
         """Do what is due, and tell when to look again by time alone. Cancelling is safe: a letter is one commit."""
@@ -81,7 +83,7 @@ class Dunner:
         turns = await self._store.read(partial(_turns, now=now))
         for turn in turns:
             if turn.at <= now:
-                async with open_paper() as paper:
+                async with open_paper(self._looks) as paper:
                     await dun(self._store, turn.operator_id, now, paper=paper)
                 await self._store.write(partial(_close_day, operator_id=turn.operator_id, day=turn.day))
         later = [turn.at for turn in turns if turn.at > now]

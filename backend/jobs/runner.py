@@ -98,7 +98,7 @@ async def run_jobs(
         ("live_price", teller.run),
         ("issue_invoices", issuer.run),
         ("render_invoices", renderer.run),
-        ("dun", Dunner(store, clock).run),
+        ("dun", Dunner(store, clock, settings.billing.looks_folder).run),
         ("send_mail", mailer.run),
         ("read_bounces", bounces.run),
         ("recompute_ratings", recomputer.run),
