@@ -43,6 +43,7 @@ from backend.entry_checks import (
     match,
 )
 from backend.errors import ApplyError
+from backend.host_data import AgreementEntry, HostEntry, check_agreement, check_host
 from backend.mandate_data import MandateEntry, check_mandate
 from backend.place_entries import (
     ChargePointEntry,
@@ -140,6 +141,8 @@ class _File:
     mandate: tuple[MandateEntry, ...] = setting((), help="mandates of direct debits")
     dunning: tuple[DunningEntry, ...] = setting((), help="how operators dun, and what differs for customers")
     base_rate: tuple[BaseRateEntry, ...] = setting((), help="base rates of interest (§ 247 BGB)")
+    host: tuple[HostEntry, ...] = setting((), help="owners of sites")
+    host_agreement: tuple[AgreementEntry, ...] = setting((), help="what owners of sites are paid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,8 @@ class MasterData:
     mandates: tuple[MandateEntry, ...] = ()
     dunning: tuple[DunningEntry, ...] = ()
     base_rates: tuple[BaseRateEntry, ...] = ()
+    hosts: tuple[HostEntry, ...] = ()
+    host_agreements: tuple[AgreementEntry, ...] = ()
 
 
 def read_master_data(path: Path) -> MasterData:
@@ -211,6 +216,8 @@ def parse_master_data(text: str, source: str = "master data") -> MasterData:
             file.mandate,
             file.dunning,
             file.base_rate,
+            file.host,
+            file.host_agreement,
         )
     except tomllib.TOMLDecodeError as error:
         raise ApplyError(f"{source} is not valid TOML: {error}") from error
@@ -236,6 +243,8 @@ def _check_entries(file: _File) -> None:
         ("mandate", file.mandate, check_mandate),
         ("dunning", file.dunning, check_dunning),
         ("base_rate", file.base_rate, check_base_rate),
+        ("host", file.host, check_host),
+        ("host_agreement", file.host_agreement, check_agreement),
     )
     check_groups(file.group)
     for name, entries, check in checks:

@@ -7,6 +7,7 @@ from pathlib import Path
 from backend.csms.server import OcppSettings
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
+from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
@@ -50,6 +51,7 @@ class Settings:
     store: StoreSettings = table(StoreSettings, help="where the data is")
     ocpp: OcppSettings = table(OcppSettings, help="how stations are spoken to")
     billing: BillingSettings = table(BillingSettings, help="when invoices are issued")
+    hosts: HostSettings = table(HostSettings, help="when owners of sites get their statements")
     live_price: LivePriceSettings = table(
         LivePriceSettings, help="how stations are told what a transaction costs so far"
     )

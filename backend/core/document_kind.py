@@ -29,6 +29,7 @@ class DocumentKind:
         prefix: of its numbers, unless the operator has another one.
         sign: what the customer owes by a positive amount due: 1, or -1 where it gets something.
         title: key of its title in the texts of paper.
+        self_billed: written in the seller's name by the buyer, who issues it and sends it to the seller.
     """
 
     name: str
@@ -36,6 +37,7 @@ class DocumentKind:
     prefix: str
     sign: int
     title: str
+    self_billed: bool = False
 
 
 KINDS = {
@@ -45,7 +47,8 @@ KINDS = {
         DocumentKind("credit", CREDIT_NOTE, f"{OWN_PREFIX}-K", -1, "credit_note"),
         DocumentKind("cancel", CANCELLATION, "ST", 1, "cancellation"),
         DocumentKind("ad_hoc", INVOICE, "AH", 1, "receipt"),
-        DocumentKind("self", SELF_BILLED, "GS", -1, "self_billed"),
+        DocumentKind("self", SELF_BILLED, "GS", -1, "self_billed", self_billed=True),
+        DocumentKind("self_void", CANCELLATION, "GS-ST", -1, "self_void", self_billed=True),
     )
 }
 

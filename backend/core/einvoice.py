@@ -91,7 +91,10 @@ def _notes(document: Invoice) -> Iterator[str]:
     if document.sample:
         yield words["sample"]
     key = "corrects"
-    if document.type_code == CANCELLATION:
+    if document.kind.self_billed:
+        yield words["self_billed"]
+        key = "cancels_self"
+    elif document.type_code == CANCELLATION:
         key = "cancels" if document.due < 0 else "cancels_credit"
     for one in document.preceding:
         yield words[key].format(number=one.number, date=day_text(one.issued_on, document.language))
@@ -113,7 +116,7 @@ def _add_line(transaction: Element, number: int, line: InvoiceLine, document: In
     _add(product, "ram:SellerAssignedID", f"{about.tariff_id}@{about.tariff_version[:12]}")
     _add(product, "ram:Name", item_name(line.item, document.language))
     _add(product, "ram:Description", line.text)
-    for name, value in _attributes(about, document.language):
+    for name, value in _attributes(about, document):
         attribute = _add(product, "ram:ApplicableProductCharacteristic")
         _add(attribute, "ram:Description", name)
         _add(attribute, "ram:Value", value)
@@ -146,11 +149,13 @@ def _add_line_settlement(item: Element, line: InvoiceLine, about: SessionProof |
             _add(settlement, "ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID", about.cost_centre)
 
 
-def _attributes(about: SessionProof | FeeProof, language: str) -> Iterator[tuple[str, str]]:
+def _attributes(about: SessionProof | FeeProof, document: Invoice) -> Iterator[tuple[str, str]]:
     """Give what is known of what was charged (BG-32), each with its name."""
-    words = WORDS[language]
+    words = WORDS[document.language]
     if isinstance(about, FeeProof):
-        yield words["fee_of"], about.target
+        yield words["basis" if document.kind.self_billed else "fee_of"], about.target
+        if document.kind.self_billed:
+            yield words["reckoning"], about.reason
         return
     facts = (
         ("charge_point", about.charge_point),
@@ -175,7 +180,7 @@ def _add_agreement(transaction: Element, document: Invoice) -> None:
     agreement = _add(transaction, "ram:ApplicableHeaderTradeAgreement")
     _add(agreement, "ram:BuyerReference", document.buyer_reference or document.buyer.id)
     untaxed = any(tax.category == _OUTSIDE_SCOPE for tax in document.tax_lines)
-    _add_seller(agreement, document.seller, untaxed=untaxed)
+    _add_seller(agreement, document.seller, untaxed=untaxed, numbered=document.kind.self_billed)
     _add_buyer(agreement, document.buyer, untaxed=untaxed)
     if document.order_number:
         _add(agreement, "ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID", document.order_number)
@@ -198,8 +203,11 @@ def _add_place(delivery: Element, place: Place) -> None:
     _add_address(party, place.postcode, place.street, place.city, place.country)
 
 
-def _add_seller(agreement: Element, seller: Party, *, untaxed: bool) -> None:
+def _add_seller(agreement: Element, seller: Party, *, untaxed: bool, numbered: bool) -> None:
+    """Write the seller, if `numbered` with our number of it (BT-29): not each has another identifier (BR-CO-26)."""
     party = _add(agreement, "ram:SellerTradeParty")
+    if numbered:
+        _add(party, "ram:ID", seller.id)
     _add(party, "ram:Name", seller.name)
     if seller.legal_note:
         _add(party, "ram:Description", seller.legal_note)
@@ -207,10 +215,11 @@ def _add_seller(agreement: Element, seller: Party, *, untaxed: bool) -> None:
         _add(party, "ram:SpecifiedLegalOrganization/ram:ID", seller.register_id)
     contact = _add(party, "ram:DefinedTradeContact")
     _add(contact, "ram:PersonName", seller.contact or seller.name)
-    _add(contact, "ram:TelephoneUniversalCommunication/ram:CompleteNumber", seller.phone)
+    if seller.phone:
+        _add(contact, "ram:TelephoneUniversalCommunication/ram:CompleteNumber", seller.phone)
     _add(contact, "ram:EmailURIUniversalCommunication/ram:URIID", seller.email)
     _add_addresses(party, seller)
-    if not untaxed:
+    if seller.vat_id and not untaxed:
         _add(party, "ram:SpecifiedTaxRegistration/ram:ID", seller.vat_id, schemeID="VA")
     if seller.tax_number:
         _add(party, "ram:SpecifiedTaxRegistration/ram:ID", seller.tax_number, schemeID="FC")
@@ -270,6 +279,8 @@ def payment_terms(document: InvoiceDraft) -> str:
         return words["refund_by"].format(date=date_text)
     if document.small:
         return words["by_some_card"]
+    if document.kind.self_billed:
+        return words["by_us"].format(date=date_text)
     debit = document.direct_debit
     return words[f"by_{document.payment}"].format(
         date=date_text,

@@ -54,5 +54,5 @@ def _taxes(draft: InvoiceDraft) -> Iterator[str]:
         yield f"VAT categories {', '.join(sorted(categories))} can't stand on one invoice"
     if "AE" in categories and not draft.buyer.vat_id:
         yield "buyer: reverse charge needs the customer's vat_id (BR-AE-02)"
-    if "O" in categories and not draft.seller.register_id:
+    if "O" in categories and not (draft.seller.register_id or draft.kind.self_billed):
         yield "seller: an invoice outside the scope of VAT bears no VAT id; give the operator's register_id (BR-CO-26)"

@@ -24,6 +24,10 @@ _ITEMS = {
     "RESERVATION_TIME": ("Reservierung", "Reservation"),
     "CAP": ("Nachlass auf den Höchstbetrag", "Reduction to the cap"),
     "BASE_FEE": ("Grundgebühr", "Base fee"),
+    "HOST_SHARE": ("Umsatzbeteiligung", "Share of revenue"),
+    "HOST_ENERGY": ("Vergütung je kWh", "Payment per kWh"),
+    "HOST_REFUND": ("Stromkostenerstattung", "Refund of energy"),
+    "HOST_BASE": ("Grundvergütung", "Monthly payment"),
     "MIN_PRICE": ("Ausgleich auf den Mindestpreis", "Increase to the minimum price"),
     "MAX_PRICE": ("Nachlass auf den Höchstpreis", "Reduction to the maximum price"),
 }

@@ -56,21 +56,27 @@ def is_printable(character: str) -> bool:
 
 
 def _parties(draft: InvoiceDraft) -> Iterator[str]:
-    yield from _party("seller", draft.seller, ("vat_id", "phone"))
+    yield from _party("seller", draft.seller, () if draft.kind.self_billed else ("vat_id", "phone"))
     if not draft.small:
         yield from _party("buyer", draft.buyer, ("id",))
     for name in ("buyer_reference", "order_number"):
         yield from _unprintable(f"buyer: {name}", getattr(draft, name))
     for tax in draft.tax_lines:
         yield from _unprintable("tax_reason", tax.reason)
-    if sum(c.isdigit() for c in draft.seller.phone) < 3:
+    if sum(c.isdigit() for c in draft.seller.phone) < 3 and (draft.seller.phone or not draft.kind.self_billed):
         yield "seller: the phone number has fewer than three digits"
+    if draft.kind.self_billed and not _untaxed(draft) and not (draft.seller.vat_id or draft.seller.tax_number):
+        yield "seller: neither vat_id nor tax_number is known; an entrepreneur's document must bear one (§ 14 UStG)"
     if not is_iban(draft.iban.replace(" ", "")):
         yield f"seller: the IBAN {draft.iban!r} is not valid"
     if draft.language not in ("de", "en"):
         yield f"the language {draft.language!r} is not one of de, en"
     if draft.due_on < draft.issued_on:
         yield "it is due before it is issued"
+
+
+def _untaxed(draft: InvoiceDraft) -> bool:
+    return all(tax.category == "O" for tax in draft.tax_lines)
 
 
 def _payment(draft: InvoiceDraft) -> Iterator[str]:
@@ -152,7 +158,7 @@ def _fees(draft: InvoiceDraft) -> Iterator[str]:
     for fee in draft.fees:
         if not draft.period_start <= fee.first <= fee.last <= draft.period_end:
             yield f"the base fee of {fee.target} from {fee.first} to {fee.last} lies outside the period"
-        for text in (fee.target, fee.tariff_id):
+        for text in (fee.target, fee.tariff_id, *fee.details):
             yield from _unprintable(f"base fee: {text!a}", text)
 
 

@@ -267,7 +267,17 @@ class SessionProof:
 
 @dataclass(frozen=True, slots=True)
 class FeeProof:
-    """What lets the buyer check a base fee: for what contract or group, local first and last day, and the reason."""
+    """What lets the reader check a base fee, or what an owner of a site is paid: local first and last day, the reason.
+
+    Args:
+        target: contract, group or agreement.
+        first: local day.
+        last: local day.
+        tariff_id: of the tariff or the agreement.
+        tariff_version: of the tariff; the model of an agreement.
+        reason: in words.
+        details: sessions that it rests on, a line each.
+    """
 
     target: str
     first: date
@@ -275,6 +285,7 @@ class FeeProof:
     tariff_id: str
     tariff_version: str
     reason: str
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +343,11 @@ class InvoiceDraft:
         if kind is None:
             raise ValueError(f"there is no document of kind {self.series!r} and type {self.type_code!r}")
         return kind
+
+    @property
+    def recipient(self) -> Party:
+        """Who gets it: the buyer, or the seller in whose name we bill ourselves."""
+        return self.seller if self.kind.self_billed else self.buyer
 
     @property
     def owed(self) -> Decimal:

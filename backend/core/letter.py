@@ -160,6 +160,29 @@ def invoice_letter(
     )
 
 
+def statement_letter(operator_id: str, invoice_id: int, document: Invoice, to: tuple[str, ...]) -> Letter:
+    """Order the letter that brings an owner of a site a statement, or its Storno. For the arguments see above."""
+    title = {
+        "de": {"self": "Gutschrift {}", "self_void": "Storno {} einer Gutschrift"},
+        "en": {"self": "Self-billed invoice (Gutschrift) {}", "self_void": "Cancellation {} of a self-billed invoice"},
+    }[document.language][document.kind.name]
+    return Letter(
+        operator_id=operator_id,
+        purpose=Purpose.STATEMENT,
+        document=document.number,
+        to=to,
+        addressee=document.recipient.name,
+        language=document.language,
+        values={
+            "customer": document.recipient.name,
+            "title": title.format(document.number),
+            "start": document.period_start.isoformat(),
+            "end": document.period_end.isoformat(),
+        },
+        files=(InvoiceFile(invoice_id, "pdf", f"{document.number}.pdf"),),
+    )
+
+
 def _signed_values(invoice: Invoice, invoice_id: int) -> Iterator[InvoiceFile]:
     if any(session.signature for session in invoice.sessions):
         yield InvoiceFile(invoice_id, SIGNED, f"{invoice.number}.messdaten.xml")

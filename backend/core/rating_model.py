@@ -20,7 +20,7 @@ class RatingError(HeldError):
 
 
 class Item(StrEnum):
-    """What a line charges for: the dimensions, time of a reservation, and what a limit adds or takes."""
+    """What a line charges for: the dimensions, a limit, a base fee, and what owners of sites are paid for."""
 
     __hash__ = str.__hash__
 
@@ -33,6 +33,10 @@ class Item(StrEnum):
     MIN_PRICE = "MIN_PRICE"
     MAX_PRICE = "MAX_PRICE"
     BASE_FEE = "BASE_FEE"
+    HOST_SHARE = "HOST_SHARE"
+    HOST_ENERGY = "HOST_ENERGY"
+    HOST_REFUND = "HOST_REFUND"
+    HOST_BASE = "HOST_BASE"
 
 
 class VersionSwitch(StrEnum):

@@ -28,12 +28,13 @@ def draft_cancellation(original: Invoice, reason: str, issued_on: date) -> Invoi
         reason: in words.
         issued_on: local date.
     """
-    turn = -original.kind.sign
+    self_billed = original.kind.self_billed
+    turn = -1 if self_billed else -original.kind.sign
     preceding = Preceding(original.number, original.issued_on)
     return replace(
         _draft_of(original),
         type_code=CANCELLATION,
-        series="",
+        series="self_void" if self_billed else "",
         issued_on=issued_on,
         due_on=issued_on + (original.due_on - original.issued_on),
         lines=tuple(_times(line, turn) for line in original.lines),

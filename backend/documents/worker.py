@@ -27,6 +27,7 @@ from backend.documents.hybrid import Embedded, XmpError, einvoice_file, embed
 from backend.documents.invoice_view import Json, invoice_view
 from backend.documents.look import BUILT_IN, Look, read_look
 from backend.errors import LookError
+from backend.documents.statement_view import statement_view
 
 _NICE = 10
 """Stations are answered first: an invoice may take its time."""
@@ -93,7 +94,7 @@ class _Press:
 
 def _render_invoice(press: _Press, job: dict[str, str]) -> bytes:
     document = from_json(Invoice, job["invoice"])
-    view = invoice_view(document)
+    view = statement_view(document) if document.kind.self_billed else invoice_view(document)
     pdf = press.print(job["operator"], "invoice", view)
     name, level = _EMBEDDED.get(document.output, ("", "")) if job["xml"] else ("", "")
     files = [einvoice_file(name, b64decode(job["xml"]))] if name else []

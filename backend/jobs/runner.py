@@ -12,6 +12,7 @@ from backend.errors import StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.dun import Dunner
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
+from backend.jobs.issue_statements import HostSettings, StatementIssuer
 from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.read_bounces import BounceReader
@@ -55,6 +56,11 @@ class JobSettings(Protocol):
         ...
 
     @property
+    def hosts(self) -> HostSettings:
+        """When owners of sites get their statements."""
+        ...
+
+    @property
     def live_price(self) -> LivePriceSettings:
         """How stations are told the cost so far."""
         ...
@@ -82,6 +88,9 @@ async def run_jobs(
     teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
     recomputer = Recomputer(store, clock)
     issuer = InvoiceIssuer(store, clock, settings.billing, sample=settings.clock.lapse_rate != 1.0)
+    statements = StatementIssuer(
+        store, clock, settings.hosts, settings.billing.standard_vat, sample=settings.clock.lapse_rate != 1.0
+    )
     renderer = InvoiceRenderer(store, clock, settings.clock.lapse_rate, settings.billing.looks_folder)
     bounces = BounceReader(store, clock, settings.bounces, settings.mail, settings.clock.lapse_rate)
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
@@ -97,6 +106,7 @@ async def run_jobs(
         ("rate_ended", rating),
         ("live_price", teller.run),
         ("issue_invoices", issuer.run),
+        ("issue_statements", statements.run),
         ("render_invoices", renderer.run),
         ("dun", Dunner(store, clock, settings.billing.looks_folder).run),
         ("send_mail", mailer.run),

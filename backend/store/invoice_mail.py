@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from backend.core.invoice import Invoice
-from backend.core.letter import invoice_letter
+from backend.core.letter import invoice_letter, statement_letter
 from backend.store import outbox
 from backend.store.tables import cdr, charging_transaction, customer, id_token, invoice_cdr, invoice_pdf, person
 
@@ -29,8 +29,10 @@ def order_delivery(
         select(customer.c.recipients, customer.c.cc_user, customer.c.ad_hoc).where(customer.c.id == customer_id)
     ).one()
     to = () if ad_hoc else tuple(json.loads(named))
-    to = to or ((document.buyer.email,) if document.buyer.email else ())
-    if ad_hoc and not to:
+    to = to or ((document.recipient.email,) if document.recipient.email else ())
+    if document.kind.self_billed:
+        outbox.queue(connection, statement_letter(operator_id, invoice_id, document, to), now)
+    if document.kind.self_billed or (ad_hoc and not to):
         return
     cc = tuple(one for one in _user(connection, invoice_id) if one not in to) if cc_user else ()
     outbox.queue(connection, invoice_letter(operator_id, invoice_id, document, to, cc), now)

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
-from backend.core.document_kind import format_number, prefixes_of
+from backend.core.document_kind import CANCELLATION, format_number, prefixes_of
 from backend.core.invoice import Invoice, InvoiceDraft, with_number
 from backend.core.record import to_json
 from backend.store.issued import store_document
-from backend.store.open_items import Target, add_item, settle_credit
+from backend.store.open_items import Target, add_item, settle_cancelled, settle_credit
 from backend.store.prepaid import settle_prepaid
 from backend.store.tables import invoice, invoice_series, operator
 
@@ -46,6 +46,8 @@ def issue_document(
     settle_prepaid(connection, invoice_id, target, document, now)
     if document.owed < 0:
         settle_credit(connection, invoice_id, [one.number for one in document.preceding], now, document.issued_on)
+    elif document.type_code == CANCELLATION:
+        settle_cancelled(connection, invoice_id, [one.number for one in document.preceding], now, document.issued_on)
     return invoice_id, document
 
 

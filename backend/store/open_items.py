@@ -114,6 +114,19 @@ def settle_credit(connection: Connection, invoice_id: int, numbers: Sequence[str
             credit = _one(connection, _I.invoice_id == invoice_id)
 
 
+def settle_cancelled(
+    connection: Connection, invoice_id: int, numbers: Sequence[str], now: datetime, today: date
+) -> None:
+    """Let the Storno of what we owed count against it, as far as that was not paid out. For the arguments see above."""
+    storno = item_of(connection, invoice_id)
+    for number in numbers:
+        item = find_item(connection, number, storno.operator_id)
+        if item and item.customer_id == storno.customer_id and item.open < 0 < storno.open:
+            amount = min(-item.open, storno.open)
+            allocate(connection, target_of(item), target_of(storno), amount, day=today, now=now, note="cancelled")
+            storno = item_of(connection, invoice_id)
+
+
 def list_items(
     connection: Connection, *, operator_id: str = "", customer_id: str = "", only_open: bool = True
 ) -> list[OpenItem]:

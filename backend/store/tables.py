@@ -57,6 +57,8 @@ APPEND_ONLY = (
     "booking",
     "dunning_letter",
     "dunning_step",
+    "host_share",
+    "host_session",
 )
 
 

@@ -7,6 +7,19 @@ from decimal import Decimal
 from typing import Any
 
 from backend.core.billing_profile import DirectDebit, Payment, Place
+from backend.core.host import (
+    TAX_CASES,
+    Change,
+    HostTax,
+    Model,
+    Month,
+    Reckoning,
+    Sums,
+    Term,
+    amount_of,
+    draft_statement,
+    tax_reason,
+)
 from backend.core.invoice import (
     Charges,
     Correction,
@@ -108,6 +121,41 @@ def reversed_by(original: Invoice) -> Invoice:
     return with_number(draft, "ST-2026-000001")
 
 
+def self_billed(tax: HostTax = HostTax.UST, language: str = "de", **changes: Any) -> Invoice:
+    """The statement of a host: share, refund and base of October, and a session of September that counts otherwise."""
+    terms = (
+        Term(Model.SHARE, Decimal("12.5"), maximum=Decimal("250.00")),
+        Term(Model.REFUND, Decimal("0.3175")),
+        Term(Model.BASE, Decimal("25.00")),
+    )
+    ours = account()
+    host = replace(BUYER, id="H-1", name="Rathausgarage Potsdam GmbH", tax_number="046/123/45678", phone="+49 331 2890")
+    who = account(
+        seller=replace(host, **changes),
+        buyer=ours.seller,
+        language=language,
+        output=Output.PDF if tax is HostTax.PRIVATE else Output.HYBRID,
+        tax_case=TAX_CASES[tax],
+        tax_reason=tax_reason(tax, language),
+    )
+    new = [
+        Change(i, i, EVENING + timedelta(hours=9 * i), "Parkhaus Mitte/1", Sums(27_500 + 97 * i, Decimal("12.557")))
+        for i in range(1, 24)
+    ]
+    again = Change(
+        99, 7, EVENING - timedelta(days=25), "Parkhaus Mitte/2", Sums(9_000, Decimal(4)), Sums(9_500, Decimal(5))
+    )
+    before = tuple(amount_of(term, Sums(105_000, Decimal(60))) for term in terms)
+    reckonings = (
+        Reckoning("SV-2026-7", terms, Month(2026, 10), 0, Sums(), (Decimal("0.00"),) * 3, tuple(new)),
+        Reckoning("SV-2026-7", terms, Month(2026, 9), 4, Sums(105_000, Decimal(60)), before, (again,)),
+    )
+    draft = draft_statement(who, tax, reckonings, Decimal(19), ISSUED)
+    assert draft is not None
+    assert problems(draft) == ()
+    return with_number(draft, "GS-2026-000001")
+
+
 def credited(original: Invoice) -> Invoice:
     """A credit note of half of each line."""
     amounts = {
@@ -153,6 +201,13 @@ KINDS: dict[str, Callable[[Output], Invoice]] = {
     "credit of a part": lambda output: credited(KINDS["gross prices"](output)),
     "credit of a part, net": lambda output: credited(KINDS["several rates, units and a minimum"](output)),
     "credit of a base fee": lambda output: credited(KINDS["base fee alone"](output)),
+    "self-billed": lambda output: replace(self_billed(), output=output),
+    "self-billed, small business": lambda output: replace(self_billed(HostTax.KLEIN), output=output),
+    "self-billed, in English": lambda output: replace(self_billed(language="en", vat_id="DE987654321"), output=output),
+    "Storno, self-billed": lambda output: replace(reversed_by(self_billed()), output=output),
+    "private host": lambda output: replace(
+        self_billed(HostTax.PRIVATE, tax_number="", name="Erika Mustermann"), output=output
+    ),
     "English": lambda output: make(Charges(sessions(2), (correction(9),)), output=output, language="en"),
     "one session": lambda output: make(Charges(sessions(1)), output=output),
     "300 sessions": lambda output: make(Charges(sessions(300)), output=output),

@@ -11,6 +11,7 @@ from backend.core.rating import Policy
 from backend.errors import NotConnectedError, StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
+from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.runner import run_jobs
@@ -35,6 +36,7 @@ from tests.unit.backend.billing_store import (
 class Settings:
     mail: MailSettings
     billing: BillingSettings = field(default_factory=BillingSettings)
+    hosts: HostSettings = field(default_factory=HostSettings)
     bounces: BounceSettings = field(default_factory=BounceSettings)
     live_price: LivePriceSettings = field(default_factory=LivePriceSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
