@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backend.errors import BackendError
+from backend.host_commands import COMMANDS as HOST_COMMANDS
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.jobs.send_mail import open_templates
 from backend.look_commands import COMMANDS as LOOK_COMMANDS
@@ -266,6 +267,7 @@ def _parser() -> argparse.ArgumentParser:
             "preview, issue, list, cancel and credit invoices",
             (*INVOICE_COMMANDS, *REVERSAL_COMMANDS, *LOOK_COMMANDS),
         ),
+        ("host", "state what owners of sites are owed, and pay it out", HOST_COMMANDS),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")

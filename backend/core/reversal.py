@@ -28,13 +28,12 @@ def draft_cancellation(original: Invoice, reason: str, issued_on: date) -> Invoi
         reason: in words.
         issued_on: local date.
     """
-    self_billed = original.kind.self_billed
-    turn = -1 if self_billed else -original.kind.sign
+    turn = _turn(original)
     preceding = Preceding(original.number, original.issued_on)
     return replace(
         _draft_of(original),
         type_code=CANCELLATION,
-        series="self_void" if self_billed else "",
+        series="self_void" if original.kind.self_billed else "",
         issued_on=issued_on,
         due_on=issued_on + (original.due_on - original.issued_on),
         lines=tuple(_times(line, turn) for line in original.lines),
@@ -139,7 +138,7 @@ def cancellation_problems(original: Invoice, storno: Invoice) -> Iterator[str]:
         yield f"it cancels {original.number}, but is no Storno"
     if storno.preceding != (Preceding(original.number, original.issued_on),):
         yield f"it cancels {original.number}, but names another document"
-    turn = -original.kind.sign
+    turn = _turn(original)
     for name in ("total_net", "total_vat", "total_gross", "rounding", "due"):
         told, wanted = getattr(storno, name), turn * getattr(original, name)
         if told != wanted:
@@ -150,6 +149,11 @@ def cancellation_problems(original: Invoice, storno: Invoice) -> Iterator[str]:
 
 def _amounts(line: InvoiceLine, turn: int) -> tuple[Decimal | None, ...]:
     return turn * line.quantity, turn * line.net, None if line.gross is None else turn * line.gross, line.vat
+
+
+def _turn(original: Invoice) -> int:
+    """Give the sign of a Storno: a credit note is stated without signs, a document in another's name is not."""
+    return -1 if original.kind.self_billed else -original.kind.sign
 
 
 def _draft_of(original: Invoice) -> InvoiceDraft:

@@ -1,4 +1,4 @@
-"""The file of a batch of direct debits (pain.008.001.08), written by sepaxml, which no other module knows."""
+"""Files for the bank, written by sepaxml, which no other module knows: direct debits and transfers."""
 
 import re
 from collections.abc import Mapping
@@ -7,14 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from xml.etree import ElementTree  # reads only what was written here
 
-from sepaxml import SepaDD
+from sepaxml import SepaDD, SepaTransfer
 from sepaxml.validation import ValidationError, try_valid_xml
 
 from backend.core.direct_debit import Batch, Debit
+from backend.core.payout import Payout, PayoutBatch
 from backend.core.sepa_ids import spell
 from backend.errors import BackendError
 
 SCHEMA = "pain.008.001.08"
+TRANSFER_SCHEMA = "pain.001.001.09"
 
 _NAME, _TEXT = 70, 140
 """Most characters of a name and of a purpose."""
@@ -61,14 +63,68 @@ def write_batch(batch: Batch, now: datetime) -> bytes:
     file = SepaDD(config, schema=SCHEMA, clean=True)
     for debit in batch.debits:
         file.add_payment(_payment(debit, batch))
-    xml = _named(file.export(validate=False), batch, now)
-    try:
-        try_valid_xml(xml, SCHEMA)
-    except ValidationError as error:
-        reason = str(getattr(error.__cause__, "reason", "") or error)
-        raise SepaFileError(f"the file of debits is not valid: {reason}") from error
+    xml = _named(file.export(validate=False), batch.message_id, now)
+    _check(xml, SCHEMA)
     _compare(batch, xml)
     return xml
+
+
+def write_transfers(batch: PayoutBatch, now: datetime) -> bytes:
+    """Write the file of transfers (SEPA credit transfer); as `write_batch`.
+
+    Raises:
+        SepaFileError: the file is not valid, or tells other amounts than the batch.
+    """
+    config = {
+        "name": spell(batch.name),
+        "IBAN": batch.iban,
+        "batch": True,
+        "currency": "EUR",
+        **({"BIC": batch.bic} if batch.bic else {}),
+    }
+    file = SepaTransfer(config, schema=TRANSFER_SCHEMA, clean=True)
+    for one in batch.payouts:
+        file.add_payment(_transfer(one, batch))
+    xml = _named(file.export(validate=False), batch.message_id, now)
+    _check(xml, TRANSFER_SCHEMA)
+    wanted = [(one.number, one.amount, one.iban) for one in batch.payouts]
+    if sorted(read_transfers(xml)) != sorted(wanted):
+        raise SepaFileError("the file of transfers does not tell what was to be paid")
+    return xml
+
+
+def read_transfers(xml: bytes) -> list[tuple[str, Decimal, str]]:
+    """Read number, amount and account of each transfer of a file that `write_transfers` wrote."""
+    space = f"{{urn:iso:std:iso:20022:tech:xsd:{TRANSFER_SCHEMA}}}"
+    root = ElementTree.fromstring(xml)  # noqa: S314  written here
+
+    def text(element: ElementTree.Element, path: str) -> str:
+        return element.findtext("/".join(space + name for name in path.split("/"))) or ""
+
+    return [
+        (text(one, "PmtId/EndToEndId"), Decimal(text(one, "Amt/InstdAmt")), text(one, "CdtrAcct/Id/IBAN"))
+        for one in root.iter(f"{space}CdtTrfTxInf")
+    ]
+
+
+def _transfer(one: Payout, batch: PayoutBatch) -> dict[str, object]:
+    return {
+        "name": spell(one.name)[:_NAME],
+        "IBAN": one.iban,
+        "amount": int(one.amount * 100),
+        "execution_date": batch.pay_on,
+        "description": spell(f"{one.number} {batch.name}")[:_TEXT],
+        "endtoend_id": one.number,
+        **({"BIC": one.bic} if one.bic else {}),
+    }
+
+
+def _check(xml: bytes, schema: str) -> None:
+    try:
+        try_valid_xml(xml, schema)
+    except ValidationError as error:
+        reason = str(getattr(error.__cause__, "reason", "") or error)
+        raise SepaFileError(f"the file is not valid by {schema}: {reason}") from error
 
 
 def _payment(debit: Debit, batch: Batch) -> dict[str, object]:
@@ -87,20 +143,20 @@ def _payment(debit: Debit, batch: Batch) -> dict[str, object]:
     }
 
 
-def _named(xml: bytes, batch: Batch, now: datetime) -> bytes:
+def _named(xml: bytes, message_id: str, now: datetime) -> bytes:
     """Put our own names and time in place of the package's, which are random and by the machine's clock."""
-    changes: Mapping[str, str] = {"MsgId": batch.message_id, "CreDtTm": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    changes: Mapping[str, str] = {"MsgId": message_id, "CreDtTm": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
     for name, value in changes.items():
         xml, count = re.subn(rf"<{name}>[^<]*</{name}>".encode(), f"<{name}>{value}</{name}>".encode(), xml)
         if count != 1:
-            raise SepaFileError(f"the file of debits has {count} elements {name}, must have one")
+            raise SepaFileError(f"the file has {count} elements {name}, must have one")
     number = 0
 
     def name_payment(_found: "re.Match[bytes]") -> bytes:
         nonlocal number
         number += 1
         # The bank tells it with the money: of one block it is the name of the file.
-        name = batch.message_id if number == 1 else f"{batch.message_id}-{number}"
+        name = message_id if number == 1 else f"{message_id}-{number}"
         return f"<PmtInfId>{name}</PmtInfId>".encode()
 
     return re.sub(rb"<PmtInfId>[^<]*</PmtInfId>", name_payment, xml)

@@ -26,8 +26,8 @@ from backend.core.transparency import FILE_NAME, MEDIA_TYPE
 from backend.documents.hybrid import Embedded, XmpError, einvoice_file, embed
 from backend.documents.invoice_view import Json, invoice_view
 from backend.documents.look import BUILT_IN, Look, read_look
-from backend.errors import LookError
 from backend.documents.statement_view import statement_view
+from backend.errors import LookError
 
 _NICE = 10
 """Stations are answered first: an invoice may take its time."""
