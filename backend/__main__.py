@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from backend.dunning_commands import add_dunning_commands
 from backend.errors import BackendError
 from backend.host_commands import COMMANDS as HOST_COMMANDS
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
@@ -276,6 +277,8 @@ def _parser() -> argparse.ArgumentParser:
             command.arguments(added)
             added.set_defaults(run_command=command)
     add_mail_commands(commands.add_parser("mail", help="letters: list, show, resend, probe, preview"), common)
+    dunning = commands.add_parser("dunning", help="reminders and dunning letters, suspended cards")
+    add_dunning_commands(dunning, common)
     payments = commands.add_parser("payments", help="open items, direct debits, files of the bank")
     add_payment_commands(payments, common)
     tariff = commands.add_parser("tariff", help="rate, check, show and exchange tariffs")

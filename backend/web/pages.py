@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from backend.api.dunning_routes import make_dunning_routes
 from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.mail_routes import make_mail_routes
 from backend.api.order_routes import make_order_routes
@@ -32,6 +33,7 @@ from backend.csms.orders import Orders
 from backend.jobs.live_price import LivePrices
 from backend.settings import Settings
 from backend.store.writer import Store
+from backend.web.dunning_pages import DunningPages
 from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
@@ -95,6 +97,8 @@ def make_web(
     _add_tariff_pages(app, TariffPages(site))
     _add_mail_pages(app, MailPages(site, settings.mail))
     _add_payment_pages(app, PaymentPages(site))
+    app.include_router(make_dunning_routes(store, clock))
+    _add_dunning_pages(app, DunningPages(site))
     _add_documentation(app, site)
     app.add_route("/healthz", _health(store))
     app.mount("/static", _Assets(directory=HERE / "static"))
@@ -127,6 +131,13 @@ def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
     app.add_route("/invoice-run", pages.show)
     app.add_route("/invoice-run/issue", pages.ask)
     app.add_route("/invoice-run/issue", pages.issue, methods=["POST"])
+
+
+def _add_dunning_pages(app: FastAPI, pages: DunningPages) -> None:
+    app.add_route("/dunning", pages.show)
+    app.add_route("/dunning", pages.act, methods=["POST"])
+    app.add_route("/dunning/letters/{id}", pages.pdf)
+    app.add_route("/dunning/preview/{id:path}", pages.preview)
 
 
 def _add_payment_pages(app: FastAPI, pages: PaymentPages) -> None:

@@ -68,7 +68,7 @@ class PaymentPages:
             "debtors": debtors,
             "all": ages(items, sum(credit.values(), ZERO), today),
             "today": today,
-            "day": _day_writer(reader),
+            "day": day_writer(reader),
         }
         return self._site.page(request, reader, "payments", values)
 
@@ -123,7 +123,7 @@ class PaymentPages:
             "credit": credit,
             "problem": problem,
             "today": _today(reader),
-            "day": _day_writer(reader),
+            "day": day_writer(reader),
             "mask": mask_iban,
             "reason_words": lambda code: reason_words(code, reader.texts.language),
         }
@@ -176,7 +176,7 @@ class PaymentPages:
             "entries": entries,
             "problem": problem,
             "done": done,
-            "day": _day_writer(reader),
+            "day": day_writer(reader),
             "mask": mask_iban,
             "reason_words": lambda code: reason_words(code, reader.texts.language),
         }
@@ -210,7 +210,7 @@ class PaymentPages:
             "problem": problem,
             "done": done,
             "next_day": next_banking_day(date.fromordinal(_today(reader).toordinal() + 2)),
-            "day": _day_writer(reader),
+            "day": day_writer(reader),
         }
         return self._site.page(request, reader, "payment_batches", values, status)
 
@@ -250,7 +250,7 @@ class PaymentPages:
             "batch": batch,
             "debits": debits,
             "problem": problem,
-            "day": _day_writer(reader),
+            "day": day_writer(reader),
             "reason_words": lambda code: reason_words(code, reader.texts.language),
         }
         return self._site.page(request, reader, "payment_batch", values, status)
@@ -287,7 +287,7 @@ def _today(reader: Reader) -> date:
     return reader.now.astimezone(ZoneInfo(reader.operator.timezone)).date()
 
 
-def _day_writer(reader: Reader) -> Callable[[date], str]:
+def day_writer(reader: Reader) -> Callable[[date], str]:
     """Give what writes a date as the reader's language does; noon is on that day in any zone."""
     return lambda day: reader.formats.day(datetime.combine(day, time(12), UTC))
 

@@ -50,6 +50,7 @@ SECTIONS = (
             ("/invoices", "invoices.title"),
             ("/invoice-run", "invoice_run.title"),
             ("/payments", "payments.title"),
+            ("/dunning", "dunning.title"),
             ("/signed", "signed.title"),
             ("/mail", "letters.title"),
         ),
