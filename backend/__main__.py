@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from backend.audit_commands import COMMANDS as AUDIT_COMMANDS
 from backend.dunning_commands import add_dunning_commands
 from backend.errors import BackendError
 from backend.host_commands import COMMANDS as HOST_COMMANDS
@@ -85,8 +85,6 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             _transactions(settings, options)
         case "send":
             _send(settings, options)
-        case "audit":
-            return _audit(settings)
         case "ledger":
             return _import_ledger(settings, options)
         case "mail":
@@ -151,28 +149,6 @@ def _transactions(settings: Settings, options: argparse.Namespace) -> None:
             print(json.dumps(fields, ensure_ascii=False) if options.json else text)
 
     asyncio.run(run())
-
-
-def _audit(settings: Settings) -> int:
-    """Give 0 if all is well, 1 if anything is wrong."""
-    from backend.audit import verify
-    from backend.store.migrate import migrate
-    from backend.store.writer import open_store
-
-    migrate(settings.store.path)
-
-    def tell(findings: Iterable[tuple[bool, str]]) -> bool:
-        well = True
-        for good, line in findings:
-            print(line, file=sys.stdout if good else sys.stderr)
-            well = well and good
-        return well
-
-    async def run() -> bool:
-        async with open_store(settings.store.path) as store:
-            return await store.read(lambda connection: tell(verify(connection)))
-
-    return 0 if asyncio.run(run()) else 1
 
 
 def _import_ledger(settings: Settings, options: argparse.Namespace) -> int:
@@ -249,13 +225,6 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("action", help="name of the call, for instance Reset")
     send.add_argument("payload", nargs="?", default="{}", help="JSON object")
     send.add_argument("--unchecked", action="store_true", help="send it even if the specification has no such call")
-    audit = commands.add_parser("audit", help="prove what was issued")
-    parts = audit.add_subparsers(dest="part", required=True, metavar="PART")
-    parts.add_parser(
-        "verify",
-        parents=[common],
-        help="prove invoices, their numbers, e-invoices and hash chain; keep the head it tells",
-    )
     signed = commands.add_parser("signed", help="what meters signed: proof, decisions, keys")
     add_tariff_commands(signed, SIGNED_COMMANDS, common)
     for command in MAINTENANCE_COMMANDS:
@@ -269,6 +238,7 @@ def _parser() -> argparse.ArgumentParser:
             (*INVOICE_COMMANDS, *REVERSAL_COMMANDS, *LOOK_COMMANDS),
         ),
         ("host", "state what owners of sites are owed, and pay it out", HOST_COMMANDS),
+        ("audit", "prove what was issued; export it for auditors", AUDIT_COMMANDS),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")

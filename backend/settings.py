@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.csms.server import OcppSettings
+from backend.entry_checks import EMAIL, EMAIL_SHAPE
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
@@ -72,6 +73,9 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(
             f"{path}: server.web_password is missing: web_host = {settings.server.web_host!r} opens the pages to others"
         )
+    anchor_to = settings.billing.anchor_to
+    if anchor_to and not EMAIL.fullmatch(anchor_to):
+        raise ConfigError(f"{path}: billing.anchor_to = {anchor_to!r} must be {EMAIL_SHAPE}")
     settings.clock.build()
     return settings
 

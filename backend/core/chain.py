@@ -99,11 +99,11 @@ def link_hash(previous: str, row: Mapping[str, str | int], xml: bytes) -> str:
 
 
 class ChainCheck:
-    """Goes along a chain; `seq` and `head` tell how far it came."""
+    """Goes along a chain, from its begin or from after an entry; `seq` and `head` tell how far it came."""
 
-    def __init__(self) -> None:
-        self.seq = 0
-        self.head = FIRST
+    def __init__(self, seq: int = 0, head: str = FIRST) -> None:
+        self.seq = seq
+        self.head = head
 
     def check(self, entry: Entry) -> Iterator[str]:
         """Tell what is wrong with the next entry in itself: nothing of its content."""

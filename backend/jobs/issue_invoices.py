@@ -56,6 +56,9 @@ class BillingSettings:
     standard_vat_percent: int = setting(
         19, unit="%", minimum=0, maximum=30, help="VAT where a customer's evidence of another tax case is missing"
     )
+    anchor_to: str = setting(
+        "", help="address outside of this server that gets the newest hash of the chain each day; empty = nobody"
+    )
     flat_needs_energy: bool = setting(True, help="waive the start fee of a session in which no energy flowed")
 
     looks: str = setting("", help="folder of the operators' own logos, colours, texts and templates; empty = built in")

@@ -20,6 +20,7 @@ from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
 from backend.jobs.send_mail import Mailer
+from backend.jobs.tell_anchors import AnchorTeller
 from backend.jobs.verify_signed import verify_signed
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
@@ -109,6 +110,7 @@ async def run_jobs(
         ("issue_statements", statements.run),
         ("render_invoices", renderer.run),
         ("dun", Dunner(store, clock, settings.billing.looks_folder).run),
+        ("tell_anchors", AnchorTeller(store, clock, settings.billing.anchor_to).run),
         ("send_mail", mailer.run),
         ("read_bounces", bounces.run),
         ("recompute_ratings", recomputer.run),

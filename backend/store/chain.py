@@ -33,9 +33,16 @@ def append(  # noqa: PLR0917  one argument for each column
         content: its SHA-256 is kept, not the bytes.
         at: world time.
     """
+    append_digest(connection, operator_id, kind, ref, sha256(content).hexdigest(), at)
+
+
+def append_digest(  # noqa: PLR0917  as above
+    connection: Connection, operator_id: str, kind: ChainKind, ref: str, digest: str, at: datetime
+) -> None:
+    """As `append`, by the SHA-256 of a content that is too large to be held in memory."""
     seq, previous = read_head(connection, operator_id)
     moment = (at - _EPOCH) // timedelta(milliseconds=1)
-    entry = Entry(operator_id, seq + 1, kind.value, ref, sha256(content).hexdigest(), previous, "", moment)
+    entry = Entry(operator_id, seq + 1, kind.value, ref, digest, previous, "", moment)
     _ADD.run(connection, **asdict(replace(entry, hash=entry_hash(entry))))
 
 

@@ -66,7 +66,7 @@ def read_issued(connection: Connection, operator_id: str) -> Iterator[Issued]:
     """Read an operator's invoices in the order of the chain, those that are not in it last."""
     of_row, of_xml = chain.alias(), chain.alias()
     query = (
-        select(invoice_document.c.xml, invoice_document.c.writer, *_covered())
+        select(invoice_document.c.xml, invoice_document.c.writer, *covered_columns())
         .add_columns(of_row.c.kind, of_row.c.sha256, of_xml.c.sha256.label("xml_sha256"))
         .select_from(invoice)
         .outerjoin(invoice_document, invoice_document.c.invoice_id == invoice.c.id)
@@ -134,7 +134,7 @@ def missing_triggers(connection: Connection) -> list[str]:
     return [name for name in wanted if name not in found]
 
 
-def _covered() -> "list[ColumnElement[Any]]":  # Any: texts and numbers
+def covered_columns() -> "list[ColumnElement[Any]]":  # Any: texts and numbers
     """Give the columns that an entry covers as the database keeps them."""
     times = ("issued_at", "period_start", "period_end")
     return [type_coerce(invoice.c[name], Integer if name in times else String).label(name) for name in COVERED]

@@ -387,6 +387,15 @@ def list_bookings(
     return _bookings(connection, wanted)
 
 
+def read_bookings(connection: Connection, operator_id: str, start: datetime, end: datetime) -> Iterator[StoredBooking]:
+    """Read the bookings of a span, one by one, in the order they were made in; `end` is exclusive."""
+    wanted = (_B.operator_id == operator_id) & (_B.at >= start) & (_B.at < end)
+    query = select(booking, invoice.c.number).outerjoin(invoice, invoice.c.id == _B.invoice_id).where(wanted)
+    with connection.execute(query.order_by(_B.id).execution_options(yield_per=500)) as rows:
+        for row in rows:
+            yield _booking(row)
+
+
 def _bookings(connection: Connection, wanted: "ColumnElement[bool]") -> list[StoredBooking]:
     query = select(booking, invoice.c.number).outerjoin(invoice, invoice.c.id == _B.invoice_id).where(wanted)
     return [_booking(row) for row in connection.execute(query.order_by(_B.id))]
