@@ -1,6 +1,6 @@
 """The invoice as texts in the places of a page: what the typst template lays out. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Protocol
 
@@ -16,6 +16,9 @@ from backend.documents.texts import UNITS, WORDS, moment_text, money_text
 from shared.units import Wh, kwh
 
 Json = dict[str, object]
+
+_MANY = 6
+"""Sessions from which on those of several charge points are parted: fewer are read faster as they follow each other."""
 
 
 class Headed(Protocol):
@@ -62,7 +65,7 @@ def invoice_view(invoice: Invoice) -> Json:
         "greeting": words["greeting"],
         "intro": _intro(invoice),
         "columns": list(_columns(invoice)),
-        "groups": [*(_group(i, invoice) for i in range(len(invoice.sessions))), *_fee_group(invoice)],
+        "groups": [*_groups(invoice), *_fee_group(invoice)],
         "totals": list(_totals(invoice)),
         "payment": _payment(invoice),
         "closing": list(_closing(invoice)),
@@ -146,6 +149,12 @@ def _info(invoice: Invoice) -> Iterator[list[str]]:
         yield [words["buyer_reference"], invoice.buyer_reference]
     if invoice.order_number:
         yield [words["order_number"], invoice.order_number]
+    if invoice.contract:
+        yield [words["contract"], invoice.contract]
+    if invoice.cost_centre:
+        yield [words["cost_centre"], invoice.cost_centre]
+    if invoice.place:
+        yield [words["delivered_to"], invoice.place.name or invoice.place.id]
     if invoice.buyer.vat_id:
         yield [words["buyer_vat"], invoice.buyer.vat_id]
     start, end = day_text(invoice.period_start, language), day_text(invoice.period_end, language)
@@ -160,12 +169,52 @@ def _columns(invoice: Invoice) -> Iterator[str]:
     yield from (words["service"], words["quantity"], words[f"price_{kind}"], words["vat"], words[f"amount_{kind}"])
 
 
+def _groups(invoice: Invoice) -> Iterator[Json]:
+    """Give the lines of each session; those of several cost centres, drivers or places in bands with their sums."""
+    words = WORDS[invoice.language]
+    for title, indices in bands(invoice):
+        if title:
+            yield {"kind": "band", "title": title}
+        yield from (_group(i, invoice) for i in indices)
+        if title:
+            amounts = (_amount(line, invoice) for line in invoice.lines if line.session in indices)
+            amount = money_text(sum(amounts, Decimal(0)), invoice.currency, invoice.language)
+            yield {"kind": "sum", "title": words["band_sum"].format(title=title), "amount": amount}
+
+
+def bands(invoice: Invoice) -> list[tuple[str, list[int]]]:
+    """Part the sessions as their reader pays for them: by cost centre, else by driver, else, if many, by charge point.
+
+    Gives titles with indices of sessions; one band without title where there is nothing to be parted.
+    """
+    sessions = invoice.sessions
+    whole = [("", list(range(len(sessions))))]
+    words = WORDS[invoice.language]
+    ways: tuple[tuple[str, Callable[[SessionProof], str], int], ...] = (
+        ("band_cost_centre", lambda proof: proof.cost_centre, 0),
+        ("band_driver", lambda proof: proof.driver, 0),
+        ("band_charge_point", lambda proof: proof.charge_point, _MANY),
+    )
+    for key, value_of, least in ways:
+        values = {value_of(proof) for proof in sessions}
+        if len(values) > 1 and len(sessions) >= least:
+            return [
+                (
+                    words[key].format(value=value) if value else words["band_other"],
+                    [i for i, proof in enumerate(sessions) if value_of(proof) == value],
+                )
+                for value in sorted(values, key=lambda value: (not value, value))
+            ]
+    return whole
+
+
 def _group(index: int, invoice: Invoice) -> Json:
     proof, language = invoice.sessions[index], invoice.language
     start, end = proof.started_at, proof.ended_at
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{day_text(end.date(), language)} {end:%H:%M}"
     words = WORDS[language]
     return {
+        "kind": "session",
         "title": words["session"].format(id=proof.transaction_id),
         "note": _corrects(proof, language) if proof.preceding and not invoice.reason else "",
         "when": f"{day_text(start.date(), language)} {start:%H:%M} – {until}{words['clock']}",
@@ -183,7 +232,8 @@ def _corrects(proof: SessionProof, language: str) -> str:
 def _fee_group(invoice: Invoice) -> Iterator[Json]:
     rows = [_row(line, invoice) for line in invoice.lines if line.fee is not None]
     if rows:
-        yield {"title": WORDS[invoice.language]["fees"], "note": "", "when": "", "where": "", "rows": rows}
+        title = WORDS[invoice.language]["fees"]
+        yield {"kind": "session", "title": title, "note": "", "when": "", "where": "", "rows": rows}
 
 
 def _row(line: InvoiceLine, invoice: Invoice) -> list[str]:
@@ -255,9 +305,13 @@ def _session(index: int, proof: SessionProof, invoice: Invoice) -> Json:
             [words["register_end"], register(proof.meter_stop)],
             [words["energy"], f"{number_text(proof.energy_kwh, language, 3)} kWh"],
             *_signature(proof, invoice.language),
-            [words["charge_point"], words["evse"].format(name=proof.charge_point, id=proof.evse_id)],
+            [words["charge_point"], words["evse"].format(name=proof.charge_point, id=proof.emi3_id or proof.evse_id)],
             [words["place"], proof.address],
+            *([[words["meter_serial"], proof.meter_serial]] if proof.meter_serial else []),
+            *([[words["driver"], proof.driver]] if proof.driver else []),
             [words["token"], proof.token],
+            *([[words["contract"], proof.contract]] if proof.contract else []),
+            *([[words["cost_centre"], proof.cost_centre]] if proof.cost_centre else []),
             [words["tariff"], f"{proof.tariff_id} ({words['version']} {proof.tariff_version[:12]})"],
         ],
         "reasons": list(proof.reasons),
