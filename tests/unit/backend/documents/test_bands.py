@@ -17,7 +17,7 @@ from backend.documents.render import open_renderer
 from tests.unit.backend.billing_example import EVENING, account, session
 
 
-def _invoice(count: int, **of: list[str]) -> Invoice:
+def fleet_invoice(count: int, **of: list[str]) -> Invoice:
     """An invoice of so many sessions; fields of the i-th are the i-th values, over and over."""
 
     def one(i: int) -> RatedSession:
@@ -33,26 +33,26 @@ def _bands(invoice: Invoice) -> dict[str, list[int]]:
 
 
 def test_one_driver_s_sessions_are_not_parted() -> None:
-    assert _bands(_invoice(3)) == {"": [0, 1, 2]}
-    assert _bands(_invoice(9, driver=["Erika"])) == {"": list(range(9))}
+    assert _bands(fleet_invoice(3)) == {"": [0, 1, 2]}
+    assert _bands(fleet_invoice(9, driver=["Erika"])) == {"": list(range(9))}
 
 
 def test_cost_centres_go_before_drivers_and_drivers_before_charge_points() -> None:
     fleet = {"driver": ["Max", "Erika", ""], "charge_point": ["Hof", "Tor"]}
-    assert _bands(_invoice(6, **fleet)) == {"Erika": [1, 4], "Max": [0, 3], "Ohne Zuordnung": [2, 5]}
-    assert _bands(_invoice(4, **fleet, cost_centre=["4711", "4712"])) == {
+    assert _bands(fleet_invoice(6, **fleet)) == {"Erika": [1, 4], "Max": [0, 3], "Ohne Zuordnung": [2, 5]}
+    assert _bands(fleet_invoice(4, **fleet, cost_centre=["4711", "4712"])) == {
         "Kostenstelle 4711": [0, 2],
         "Kostenstelle 4712": [1, 3],
     }
 
 
 def test_charge_points_are_parted_only_where_there_are_many_sessions() -> None:
-    assert _bands(_invoice(5, charge_point=["Hof", "Tor"])) == {"": [0, 1, 2, 3, 4]}
-    assert _bands(_invoice(6, charge_point=["Hof", "Tor"])) == {"Hof": [0, 2, 4], "Tor": [1, 3, 5]}
+    assert _bands(fleet_invoice(5, charge_point=["Hof", "Tor"])) == {"": [0, 1, 2, 3, 4]}
+    assert _bands(fleet_invoice(6, charge_point=["Hof", "Tor"])) == {"Hof": [0, 2, 4], "Tor": [1, 3, 5]}
 
 
 def test_the_sums_of_all_bands_are_the_invoice_s() -> None:
-    invoice = _invoice(7, driver=["Max", "Erika", ""])
+    invoice = fleet_invoice(7, driver=["Max", "Erika", ""])
     groups = invoice_view(invoice)["groups"]
     assert isinstance(groups, list)
     sums = [group["amount"] for group in groups if group["kind"] == "sum"]
@@ -63,7 +63,7 @@ def test_the_sums_of_all_bands_are_the_invoice_s() -> None:
 
 
 def test_a_fleet_of_200_sessions_is_whole_on_paper_with_its_headings_on_every_page() -> None:
-    invoice = _invoice(200, driver=["Max", "Erika", "Kim", "Sam"], meter_serial=["SN-1"], contract=["V-9"])
+    invoice = fleet_invoice(200, driver=["Max", "Erika", "Kim", "Sam"], meter_serial=["SN-1"], contract=["V-9"])
 
     async def render() -> bytes:
         async with open_renderer() as renderer:
