@@ -25,6 +25,7 @@ from backend.signed_commands import COMMANDS as SIGNED_COMMANDS
 from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
 from backend.tariff_commands import Command, add_tariff_commands, run_tariff_command
 from backend.tariff_reports import COMMANDS as TARIFF_REPORTS
+from backend.user_commands import COMMANDS as USER_COMMANDS
 from shared.config import ConfigError, settings_text
 from shared.ids import ChargePointId
 from shared.log import start_logging
@@ -34,6 +35,7 @@ _EXAMPLES = """\
 examples:
   emops-backend config > backend.toml              # every setting with its default, to edit
   emops-backend check-config --config backend.toml
+  emops-backend user add --config backend.toml --role platform admin@example.com
   emops-backend apply --config backend.toml fleet.toml
   emops-backend serve --config backend.toml
   emops-backend backup --config backend.toml --keep 14 /var/backups/emops
@@ -239,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
         ("host", "state what owners of sites are owed, and pay it out", HOST_COMMANDS),
         ("audit", "prove what was issued; export it for auditors", AUDIT_COMMANDS),
+        ("user", "users of the pages, their passwords, and tokens of programs", USER_COMMANDS),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")

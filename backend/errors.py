@@ -12,6 +12,7 @@ BackendError
  +-- ReportError           a report can't be made or an import can't be used; the text says what to give instead
  +-- PaymentError          a payment can't be booked, collected or imported as asked; nothing was changed
  +-- DunningError          dunning can't be done, stopped or lifted as asked; nothing was changed
+ +-- AccessError           a user, password or token can't be made or changed as asked; nothing was changed
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
       +-- CommandTimeoutError  no answer in time; the charge point may have acted
@@ -68,6 +69,10 @@ class DunningError(BackendError):
 
 class LookError(BackendError):
     """The look of an operator's papers can't be used. The text names the file and what to do."""
+
+
+class AccessError(BackendError):
+    """A user, password or token can't be made or changed as asked. Nothing was changed."""
 
 
 class CommandError(BackendError):

@@ -7,10 +7,12 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.billing_period import Group, days_of
 from backend.errors import ReportError
 from backend.jobs.issue_invoices import BillingSettings, Outcome, find_periods, issue_due, issue_one
 from backend.store.invoice_drafts import DueDraft, Issued, find_issued
+from backend.store.scope import customers_of
 from backend.store.tables import customer
 from backend.store.tax_reminders import Reminder, reminders
 from backend.store.writer import Store
@@ -67,9 +69,11 @@ class Preview:
         return tuple(row for row in self.rows if row.state == state)
 
 
-async def preview(store: Store, now: datetime, settings: BillingSettings, customer_id: str = "") -> Preview:
+async def preview(
+    store: Store, now: datetime, settings: BillingSettings, customer_id: str = "", view: View = EVERYTHING
+) -> Preview:
     """Tell what a run would issue now, what it would not and why, and what is open yet. Changes nothing."""
-    outcome = await issue_due(store, now, settings, customer=customer_id, dry=True, keep=False)
+    outcome = await issue_due(store, now, settings, customer=customer_id, dry=True, keep=False, view=view)
     rows = [_draft_row(due, group, "ready") for due, group in outcome.ready]
     rows += [_draft_row(due, group, "blocked") for due, group in outcome.blocked]
     rows += [
@@ -94,9 +98,11 @@ async def preview(store: Store, now: datetime, settings: BillingSettings, custom
 
     def look(connection: Connection) -> Preview:
         names = {row.id: row.name for row in connection.execute(select(customer.c.id, customer.c.name))}
-        later = find_periods(connection, now, settings, customer_id).later
+        later = find_periods(connection, now, settings, customer_id, view).later
         rows.extend(_open_row(at, group, names) for at, group in later)
-        return Preview(tuple(rows), tuple(reminders(connection, now)))
+        seen = customers_of(connection, view)
+        asked = (one for one in reminders(connection, now) if seen is None or one.customer_id in seen)
+        return Preview(tuple(rows), tuple(asked))
 
     return await store.read(look)
 
@@ -131,7 +137,14 @@ def _open_row(at: datetime, group: Group, names: dict[str, str]) -> DraftRow:
 
 
 async def run_by_hand(
-    store: Store, now: datetime, settings: BillingSettings, *, sample: bool, customer_id: str = "", wait: bool = True
+    store: Store,
+    now: datetime,
+    settings: BillingSettings,
+    *,
+    sample: bool,
+    customer_id: str = "",
+    wait: bool = True,
+    view: View = EVERYTHING,
 ) -> Outcome:
     """Issue what is due now.
 
@@ -141,22 +154,25 @@ async def run_by_hand(
         settings: how long to wait.
         sample: see `backend.jobs.issue_invoices.InvoiceIssuer`.
         customer_id: empty is all of them.
+        view: only customers that it takes in.
         wait: False bills each period that is over at once, whatever stations may still hold.
     """
     if not wait:
         settings = replace(settings, grace_s=0.0, hold_days=0)
-    return await issue_due(store, now, settings, sample=sample, customer=customer_id)
+    return await issue_due(store, now, settings, sample=sample, customer=customer_id, view=view)
 
 
-async def issue_by_key(store: Store, key: str, now: datetime, settings: BillingSettings, *, sample: bool) -> Issued:
+async def issue_by_key(
+    store: Store, key: str, now: datetime, settings: BillingSettings, *, sample: bool, view: View = EVERYTHING
+) -> Issued:
     """Issue the draft of that key; if that was done before, give the number that it has.
 
     Raises:
         ReportError: there is no such draft any more, or it is blocked.
     """
-    if known := await store.read(partial(find_issued, key=key)):
+    if known := await store.read(partial(find_issued, key=key, view=view)):
         return known
-    outcome = await issue_due(store, now, settings, dry=True, keep=False)
+    outcome = await issue_due(store, now, settings, dry=True, keep=False, view=view)
     for due, _ in outcome.blocked:
         if str(due.key) == key:
             raise ReportError(f"the draft is blocked: {'; '.join(due.problems)}")

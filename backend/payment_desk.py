@@ -90,56 +90,60 @@ async def ignore(store: Store, entry_id: int, reason: str, now: datetime) -> Non
     await store.write(work)
 
 
-def write_off(unit: Connection, number: str, amount: Decimal, now: datetime, note: str) -> None:
+def write_off(
+    unit: Connection, number: str, amount: Decimal, now: datetime, note: str, *, operator_id: str = ""
+) -> None:
     """Give up a claim, or a part of it.
 
     Raises:
         BookingError: there is no such document, or less is open.
     """
-    item = named_item(unit, number)
+    item = named_item(unit, number, operator_id)
     posting = Posting(kind=BookingKind.WRITE_OFF, amount=-amount, booked_on=now.date(), note=note)
     book(unit, target_of(item), posting, now)
 
 
-def use_credit(unit: Connection, number: str, amount: Decimal, now: datetime, note: str) -> None:
+def use_credit(
+    unit: Connection, number: str, amount: Decimal, now: datetime, note: str, *, operator_id: str = ""
+) -> None:
     """Use what a customer has on account for a document.
 
     Raises:
         BookingError: there is no such document, less is open, or less is on account.
     """
-    item = named_item(unit, number)
+    item = named_item(unit, number, operator_id)
     account = replace(target_of(item), invoice_id=None)
     allocate(unit, account, target_of(item), amount, day=now.date(), now=now, note=note)
 
 
-def dispute(unit: Connection, number: str, reason: str) -> None:
+def dispute(unit: Connection, number: str, reason: str, operator_id: str = "") -> None:
     """Note what a customer objects: the document is neither debited nor dunned until then. Empty: no more.
 
     Raises:
         BookingError: there is no such document.
     """
-    mark_disputed(unit, named_item(unit, number).invoice_id, reason)
+    mark_disputed(unit, named_item(unit, number, operator_id).invoice_id, reason)
 
 
-def named_item(unit: Connection, number: str) -> OpenItem:
-    """Give the open item of a document.
+def named_item(unit: Connection, number: str, operator_id: str = "") -> OpenItem:
+    """Give the open item of a document (of an operator: they may have the same numbers).
 
     Raises:
         BookingError: there is none.
     """
-    item = find_item(unit, number)
+    item = find_item(unit, number, operator_id)
     if item is None:
         raise BookingError(f"there is no document {number!r}")
     return item
 
 
-def rest_mandate(unit: Connection, reference: str, reason: str) -> None:
+def rest_mandate(unit: Connection, reference: str, reason: str, operator_id: str = "") -> None:
     """Let a mandate rest for a reason; with an empty one let it be used again.
 
     Raises:
         BookingError: there is no such mandate.
     """
-    found = [one for one in list_mandates(unit) if one.reference == reference]
+    found = [one for one in list_mandates(unit, operator_id) if one.reference == reference]
     if not found:
         raise BookingError(f"there is no mandate {reference!r}")
     for one in found:

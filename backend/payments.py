@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.bank_csv import Columns, parse_csv
 from backend.core.bank_entry import BankEntry, BankFileError
 from backend.core.camt import parse_camt
@@ -270,11 +271,11 @@ def _settle_outgoing(connection: Connection, stored: StoredEntry, now: datetime)
     return True
 
 
-def waiting(connection: Connection, now: datetime) -> list[Waiting]:
+def waiting(connection: Connection, now: datetime, view: View = EVERYTHING) -> list[Waiting]:
     """List what a person must look at, with proposals."""
     found = []
     books: dict[str, Books] = {}
-    for stored in open_entries(connection):
+    for stored in open_entries(connection, view):
         if stored.operator_id not in books:
             books[stored.operator_id] = load_books(connection, stored.operator_id, now.date())
         proposals: tuple[Proposal, ...] = ()

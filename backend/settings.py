@@ -11,6 +11,7 @@ from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
+from backend.people.login import LoginSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
 from shared.ids import Secret
 
@@ -50,6 +51,7 @@ class Settings:
 
     server: ServerSettings = table(ServerSettings, help="where the backend listens")
     store: StoreSettings = table(StoreSettings, help="where the data is")
+    login: LoginSettings = table(LoginSettings, help="how users of the pages log in")
     ocpp: OcppSettings = table(OcppSettings, help="how stations are spoken to")
     billing: BillingSettings = table(BillingSettings, help="when invoices are issued")
     hosts: HostSettings = table(HostSettings, help="when owners of sites get their statements")

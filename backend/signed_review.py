@@ -5,9 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.signed_gate import HELD, Decision
 from backend.core.transaction import State
 from backend.errors import ApplyError
+from backend.store.scope import transactions_in
 from backend.store.signed import store_decision
 from backend.store.tables import charging_transaction
 from backend.store.transactions import settle
@@ -58,11 +60,13 @@ class Waiting:
     reason: str
 
 
-def waiting(connection: Connection) -> list[Waiting]:
+def waiting(connection: Connection, view: View = EVERYTHING) -> list[Waiting]:
     """List the sessions that are held for the lack of proof, the oldest first."""
     t = charging_transaction.c
     held = or_(*(t.held_reason.startswith(start, autoescape=True) for start in _REASONS))
-    query = select(charging_transaction).where(t.state == State.HELD, held).order_by(t.started_at)
+    query = (
+        select(charging_transaction).where(t.state == State.HELD, held, transactions_in(view)).order_by(t.started_at)
+    )
     return [
         Waiting(
             row.id,

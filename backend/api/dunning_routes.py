@@ -10,11 +10,14 @@ from fastapi import APIRouter, Body
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
+from backend.core.access import Permission, Visitor
 from backend.errors import BackendError, DunningError
 from backend.jobs.dun import Prepared, dun, open_paper, prepare
 from backend.payments import the_operator
 from backend.store.dunning import letter_pdf, list_letters
+from backend.store.scope import Owned
 from backend.store.suspensions import lift, list_suspensions, resume_dunning, stop_dunning
 from backend.store.writer import Store
 from shared.clock import Clock
@@ -95,60 +98,71 @@ def make_dunning_routes(store: Store, clock: Clock) -> APIRouter:
     """Build the routes under /api/v1/dunning."""
     router = APIRouter(prefix="/api/v1/dunning", tags=["payments"])
 
-    async def the_one(operator: str) -> str:
+    async def the_one(operator: str, who: Visitor) -> str:
+        named = own_operator(who, operator)
         try:
-            return (await store.read(lambda unit: the_operator(unit, operator)))[0]
+            return (await store.read(lambda unit: the_operator(unit, named)))[0]
         except BackendError as error:
             raise HTTPException(422, str(error)) from error
 
-    @router.get("")
-    async def preview(operator: str = "", customer: str = "") -> list[DemandOut]:
+    @router.get("", dependencies=[needs(Permission.SEE_PAYMENTS)])
+    async def preview(who: Who, operator: str = "", customer: str = "") -> list[DemandOut]:
         """Tell what would be asked for now, of all customers or one, and what is left out and why."""
-        work = partial(prepare, operator_id=await the_one(operator), now=clock.utc(), customer_id=customer)
+        work = partial(prepare, operator_id=await the_one(operator, who), now=clock.utc(), customer_id=customer)
         return [_out(one) for one in await store.read(work)]
 
-    @router.post("")
-    async def send(operator: str = "", customer: str = "") -> list[str]:
+    @router.post("", dependencies=[needs(Permission.BOOK_PAYMENTS)])
+    async def send(who: Who, operator: str = "", customer: str = "") -> list[str]:
         """Send the letters that are due, to all customers or one, and give their numbers. Again, it sends nothing."""
         only = (customer,) if customer else ()
         async with open_paper() as paper:
-            done = await dun(store, await the_one(operator), clock.utc(), paper=paper, customer_ids=only)
+            done = await dun(store, await the_one(operator, who), clock.utc(), paper=paper, customer_ids=only)
         return [letter.number for letter in done.letters]
 
-    @router.get("/letters")
-    async def letters(customer: str = "") -> list[DunningLetterOut]:
+    @router.get("/letters", dependencies=[needs(Permission.SEE_PAYMENTS)])
+    async def letters(who: Who, customer: str = "") -> list[DunningLetterOut]:
         """List the letters sent, the newest first."""
-        found = await store.read(partial(list_letters, customer_id=customer))
+        found = await store.read(partial(list_letters, customer_id=customer, view=who.view))
         return [
             DunningLetterOut(one.id, one.number, one.customer_id, one.day, one.level, one.total, one.suspend_on)
             for one in found
         ]
 
-    @router.get("/letters/{letter_id}/pdf", response_class=Response)
+    @router.get(
+        "/letters/{letter_id}/pdf",
+        response_class=Response,
+        dependencies=[needs(Permission.SEE_PAYMENTS, Owned.DUNNING)],
+    )
     async def paper(letter_id: int) -> Response:
         """Give the paper of a letter, PDF."""
         found = await store.read(partial(letter_pdf, dunning_id=letter_id))
         return Response(found[1], media_type="application/pdf") if found else problem(404)
 
-    @router.get("/suspensions")
-    async def suspensions() -> list[SuspensionOut]:
+    @router.get("/suspensions", dependencies=[needs(Permission.SEE_PAYMENTS)])
+    async def suspensions(who: Who) -> list[SuspensionOut]:
         """List customers whose cards are suspended, or to whom that was announced."""
-        found = await store.read(list_suspensions)
+        found = await store.read(partial(list_suspensions, view=who.view))
         return [SuspensionOut(one.customer_id, one.number, one.suspend_on, one.since is not None) for one in found]
 
-    @router.post("/customers/{customer}/lift", status_code=204)
+    @router.post(
+        "/customers/{customer}/lift", status_code=204, dependencies=[needs(Permission.BOOK_PAYMENTS, Owned.CUSTOMER)]
+    )
     async def lift_suspension(customer: str, reason: Annotated[str, Body(embed=True)]) -> None:
         """Free a customer's cards, or call an announced suspension off."""
         await _change(partial(lift, customer_id=customer, why=reason, now=clock.utc()))
 
-    @router.post("/customers/{customer}/stop", status_code=204)
+    @router.post(
+        "/customers/{customer}/stop", status_code=204, dependencies=[needs(Permission.BOOK_PAYMENTS, Owned.CUSTOMER)]
+    )
     async def stop(customer: str, wanted: StopIn) -> None:
         """Let a customer's dunning rest."""
         now = clock.utc()
         work = partial(stop_dunning, customer_id=customer, reason=wanted.reason, note=wanted.note)
         await _change(partial(work, until=wanted.until, now=now))
 
-    @router.post("/customers/{customer}/resume", status_code=204)
+    @router.post(
+        "/customers/{customer}/resume", status_code=204, dependencies=[needs(Permission.BOOK_PAYMENTS, Owned.CUSTOMER)]
+    )
     async def resume(customer: str) -> None:
         """Dun a customer again."""
         await _change(partial(resume_dunning, customer_id=customer))

@@ -6,7 +6,9 @@ from datetime import date, datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from backend.api.permissions import Who, needs
 from backend.api.problems import problem
+from backend.core.access import Permission
 from backend.errors import ReportError
 from backend.invoice_runs import issue_by_key, preview, run_by_hand
 from backend.jobs.issue_invoices import BillingSettings
@@ -59,10 +61,10 @@ def make_invoice_run_routes(store: Store, clock: Clock, settings: BillingSetting
     """Build the routes under /api/v1."""
     router = APIRouter(prefix="/api/v1", tags=["invoices"])
 
-    @router.get("/invoice-run")
-    async def drafts(customer: str = "") -> list[DraftOut]:
+    @router.get("/invoice-run", dependencies=[needs(Permission.ISSUE_INVOICES)])
+    async def drafts(who: Who, customer: str = "") -> list[DraftOut]:
         """Tell what a run would issue now, of one customer or all."""
-        found = await preview(store, clock.utc(), settings, customer)
+        found = await preview(store, clock.utc(), settings, customer, who.view)
         return [
             DraftOut(
                 **asdict(row)
@@ -76,17 +78,17 @@ def make_invoice_run_routes(store: Store, clock: Clock, settings: BillingSetting
             for row in found.rows
         ]
 
-    @router.post("/invoice-run")
-    async def run(customer: str = "") -> RunOut:
+    @router.post("/invoice-run", dependencies=[needs(Permission.ISSUE_INVOICES)])
+    async def run(who: Who, customer: str = "") -> RunOut:
         """Issue all that is due and not blocked, of one customer or all."""
-        done = await run_by_hand(store, clock.utc(), settings, sample=sample, customer_id=customer)
+        done = await run_by_hand(store, clock.utc(), settings, sample=sample, customer_id=customer, view=who.view)
         return RunOut([IssuedOut(one.number, str(one.owed), one.again) for _, one in done.issued], len(done.blocked))
 
-    @router.post("/invoice-run/{key}", response_model=IssuedOut)
-    async def issue(key: str) -> IssuedOut | Response:
+    @router.post("/invoice-run/{key}", response_model=IssuedOut, dependencies=[needs(Permission.ISSUE_INVOICES)])
+    async def issue(key: str, who: Who) -> IssuedOut | Response:
         """Issue one draft. Asking again gives the same number."""
         try:
-            one = await issue_by_key(store, key, clock.utc(), settings, sample=sample)
+            one = await issue_by_key(store, key, clock.utc(), settings, sample=sample, view=who.view)
         except ReportError as error:
             return problem(409, str(error))
         return IssuedOut(one.number, str(one.owed), one.again)

@@ -3,19 +3,23 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from backend.api.permissions import Who, needs
 from backend.api.routes import Before, Limit
+from backend.core.access import Permission, Visitor
 from backend.core.order import Order, OrderState, masked
 from backend.csms.catalogue import ACTIONS, fields
 from backend.csms.orders import Orders
 from backend.errors import InvalidCommandError
 from backend.store import orders as rows
 from backend.store.overview import LARGEST_ID
+from backend.store.scope import Owned
 from backend.store.writer import Store
 from shared.ocpp.session import Payload, loads
 from shared.ocpp.validation import Version
@@ -91,7 +95,7 @@ def make_order_routes(store: Store, orders: Orders) -> APIRouter:
     _add_giving(router, store, orders)
     _add_looking(router, store, orders)
 
-    @router.get("/actions/{version}")
+    @router.get("/actions/{version}", dependencies=[needs(Permission.SEE_ORDERS)])
     async def actions(version: Version) -> list[ActionOut]:
         """List what may be asked of a station of a version of OCPP, with the fields of each request."""
         return [
@@ -108,34 +112,42 @@ def make_order_routes(store: Store, orders: Orders) -> APIRouter:
 
 
 def _add_giving(router: APIRouter, store: Store, orders: Orders) -> None:
-    @router.post("/orders", status_code=202)
-    async def give(order: OrderIn, idempotency_key: Key = "") -> list[OrderOut]:
+    @router.post("/orders", status_code=202, dependencies=[needs(Permission.GIVE_ORDERS)])
+    async def give(order: OrderIn, who: Who, idempotency_key: Key = "") -> list[OrderOut]:
         """Give an order to stations. It is kept, and sent as soon as each of them is connected."""
         ways = (bool(order.charge_points), bool(order.location), order.every_station)
         if sum(ways) != 1:
             raise HTTPException(422, "name either charge_points, or a location, or every_station")
         names = order.charge_points or await store.read(
-            lambda connection: rows.stations_of(connection, location_id=order.location)
+            lambda connection: rows.stations_of(connection, location_id=order.location, view=who.view)
         )
         if not names:
             raise HTTPException(404, f"location {order.location!r} has no charge points")
-        return await _give(orders, names, order, idempotency_key)
+        own = set(await store.read(lambda connection: rows.stations_of(connection, view=who.view)))
+        if foreign := [name for name in names if name not in own]:
+            raise HTTPException(404, f"there is no charge point {foreign[0]}")
+        return await _give(orders, names, order, idempotency_key, who)
 
-    @router.post("/charge-points/{id}/calls/{action}", status_code=202)
+    @router.post(
+        "/charge-points/{id}/calls/{action}",
+        status_code=202,
+        dependencies=[needs(Permission.GIVE_ORDERS, Owned.CHARGE_POINT)],
+    )
     async def call(  # noqa: PLR0917  one argument for each part of the request
         id: str,  # noqa: A002  the name in the address
         action: Annotated[str, Path(max_length=50)],
         payload: Annotated[dict[str, Any], Body()],  # Any: the fields of any request
+        who: Who,
         patience_s: Patience = 60,
         checked: Checked = True,
         idempotency_key: Key = "",
     ) -> OrderOut:
         """Send any request to a station; the body is its payload. It returns before the station has answered."""
         order = OrderIn(action=action, payload=payload, patience_s=patience_s, checked=checked)
-        return (await _give(orders, [id], order, idempotency_key))[0]
+        return (await _give(orders, [id], order, idempotency_key, who))[0]
 
 
-async def _give(orders: Orders, names: list[str], order: OrderIn, key: str) -> list[OrderOut]:
+async def _give(orders: Orders, names: list[str], order: OrderIn, key: str, who: Visitor) -> list[OrderOut]:
     try:
         given = await orders.give(
             list(dict.fromkeys(names)),
@@ -143,8 +155,8 @@ async def _give(orders: Orders, names: list[str], order: OrderIn, key: str) -> l
             order.payload,
             patience=timedelta(seconds=order.patience_s),
             checked=order.checked,
-            ordered_by=_BY,
-            batch=key or secrets.token_hex(16),
+            ordered_by=who.name if who.account_id else _BY,
+            batch=_batch(key, who),
         )
     except InvalidCommandError as error:
         raise HTTPException(422, str(error)) from error
@@ -153,9 +165,17 @@ async def _give(orders: Orders, names: list[str], order: OrderIn, key: str) -> l
     return [_out(one) for one in given]
 
 
+def _batch(key: str, who: Visitor) -> str:
+    """Name the orders of a request; what one user's key names, another's never does."""
+    if not key:
+        return secrets.token_hex(16)
+    return sha256(f"{who.account_id} {key}".encode()).hexdigest() if who.account_id else key
+
+
 def _add_looking(router: APIRouter, store: Store, orders: Orders) -> None:
-    @router.get("/orders")
-    async def list_orders(
+    @router.get("/orders", dependencies=[needs(Permission.SEE_ORDERS)])
+    async def list_orders(  # noqa: PLR0917  one argument for each part of the request
+        who: Who,
         charge_point: str = "",
         batch: str = "",
         state: OrderState | None = None,
@@ -165,12 +185,12 @@ def _add_looking(router: APIRouter, store: Store, orders: Orders) -> None:
         """List orders, the newest first."""
         found = await store.read(
             lambda connection: rows.list_orders(
-                connection, limit, before, charge_point_id=charge_point, batch=batch, state=state or ""
+                connection, limit, before, charge_point_id=charge_point, batch=batch, state=state or "", view=who.view
             )
         )
         return [_out(one) for one in found]
 
-    @router.get("/orders/{id}")
+    @router.get("/orders/{id}", dependencies=[needs(Permission.SEE_ORDERS, Owned.ORDER)])
     async def order(id: Number) -> OrderOut:  # noqa: A002
         """Give one order."""
         found = await store.read(lambda connection: rows.find_order(connection, id))
@@ -178,7 +198,7 @@ def _add_looking(router: APIRouter, store: Store, orders: Orders) -> None:
             raise HTTPException(404)
         return _out(found)
 
-    @router.delete("/orders/{id}", status_code=204)
+    @router.delete("/orders/{id}", status_code=204, dependencies=[needs(Permission.GIVE_ORDERS, Owned.ORDER)])
     async def cancel(id: Number) -> None:  # noqa: A002
         """Take back an order that was not sent yet."""
         found = await store.read(lambda connection: rows.find_order(connection, id))

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Body, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
+from backend.core.access import Permission
 from backend.core.masking import mask_iban
 from backend.core.open_item import BookingError
 from backend.errors import BackendError
@@ -17,6 +19,7 @@ from backend.payment_desk import assign, ignore
 from backend.payments import Waiting, collect, import_file, waiting
 from backend.store.debits import batch_xml, list_batches, report_uploaded, withdraw_batch
 from backend.store.open_items import list_items
+from backend.store.scope import Owned
 from backend.store.writer import Store
 from shared.clock import Clock
 
@@ -127,13 +130,16 @@ def make_payment_routes(store: Store, clock: Clock) -> APIRouter:
     _add_batches(router, store, clock)
     _add_bank(router, store, clock)
 
-    @router.get("/open-items")
+    @router.get("/open-items", dependencies=[needs(Permission.SEE_PAYMENTS)])
     async def open_items(
+        who: Who,
         customer: Annotated[str, Query(description="only of this customer")] = "",
         all: Annotated[bool, Query(description="those that are settled too")] = False,  # noqa: A002  in the address
     ) -> list[OpenItemOut]:
         """List what customers owe by document, the one due first first."""
-        items = await store.read(lambda unit: list_items(unit, customer_id=customer, only_open=not all))
+        items = await store.read(
+            lambda unit: list_items(unit, operator_id=who.view.operator_id, customer_id=customer, only_open=not all)
+        )
         today = clock.utc().date()
         return [
             OpenItemOut(
@@ -156,23 +162,29 @@ def make_payment_routes(store: Store, clock: Clock) -> APIRouter:
 
 
 def _add_batches(router: APIRouter, store: Store, clock: Clock) -> None:
-    @router.get("/debit-batches")
-    async def batches() -> list[BatchOut]:
+    @router.get("/debit-batches", dependencies=[needs(Permission.SEE_PAYMENTS)])
+    async def batches(who: Who) -> list[BatchOut]:
         """List batches of direct debits, the newest first."""
-        rows = await store.read(list_batches)
+        rows = await store.read(lambda unit: list_batches(unit, view=who.view))
         return [BatchOut(**{name: getattr(row, name) for name in BatchOut.__dataclass_fields__}) for row in rows]
 
-    @router.post("/debit-batches", response_model=CollectedOut)
-    async def make(wanted: CollectIn) -> CollectedOut | Response:
+    @router.post("/debit-batches", response_model=CollectedOut, dependencies=[needs(Permission.BOOK_PAYMENTS)])
+    async def make(wanted: CollectIn, who: Who) -> CollectedOut | Response:
         """Make the batches of all that was announced to be collected; again makes none."""
         try:
-            done = await collect(store, wanted.operator, wanted.collect_on, clock.utc(), wanted.again)
+            done = await collect(
+                store, own_operator(who, wanted.operator), wanted.collect_on, clock.utc(), wanted.again
+            )
         except BackendError as error:
             return problem(422, str(error))
         skipped = tuple(SkippedOut(one.number, one.reason, one.detail) for one in done.skipped)
         return CollectedOut(tuple(one.id for one in done.batches), skipped)
 
-    @router.get("/debit-batches/{number}/file", response_class=Response)
+    @router.get(
+        "/debit-batches/{number}/file",
+        response_class=Response,
+        dependencies=[needs(Permission.SEE_PAYMENTS, Owned.DEBIT_BATCH)],
+    )
     async def file(number: int) -> Response:
         """Give the pain.008 file of a batch: the same bytes each time."""
         try:
@@ -180,7 +192,11 @@ def _add_batches(router: APIRouter, store: Store, clock: Clock) -> None:
         except BookingError as error:
             raise HTTPException(404) from error
 
-    @router.post("/debit-batches/{number}/uploaded", response_model=DoneOut)
+    @router.post(
+        "/debit-batches/{number}/uploaded",
+        response_model=DoneOut,
+        dependencies=[needs(Permission.BOOK_PAYMENTS, Owned.DEBIT_BATCH)],
+    )
     async def uploaded(number: int) -> DoneOut | Response:
         """Report that the bank has the file."""
         try:
@@ -189,7 +205,11 @@ def _add_batches(router: APIRouter, store: Store, clock: Clock) -> None:
             return problem(409, str(error))
         return DoneOut()
 
-    @router.post("/debit-batches/{number}/withdraw", response_model=DoneOut)
+    @router.post(
+        "/debit-batches/{number}/withdraw",
+        response_model=DoneOut,
+        dependencies=[needs(Permission.BOOK_PAYMENTS, Owned.DEBIT_BATCH)],
+    )
     async def withdraw(number: int) -> DoneOut | Response:
         """Take a batch back that no bank has."""
         try:
@@ -200,26 +220,31 @@ def _add_batches(router: APIRouter, store: Store, clock: Clock) -> None:
 
 
 def _add_bank(router: APIRouter, store: Store, clock: Clock) -> None:
-    @router.post("/bank-files", response_model=ImportedOut)
+    @router.post("/bank-files", response_model=ImportedOut, dependencies=[needs(Permission.BOOK_PAYMENTS)])
     async def take_in(
+        who: Who,
         content: Annotated[bytes, Body(media_type="application/octet-stream")],
         name: Annotated[str, Query(description="of the file")] = "upload",
         operator: Annotated[str, Query(description="whose account, where the file does not tell")] = "",
     ) -> ImportedOut | Response:
         """Take in camt or CSV and book what is sure; the same file again books nothing twice."""
         try:
-            done = await import_file(store, operator, name, content, now=clock.utc())
+            done = await import_file(store, own_operator(who, operator), name, content, now=clock.utc())
         except BackendError as error:
             return problem(422, str(error))
         m = done.matched
         return ImportedOut(done.entries, done.new, m.booked, m.returned, m.refunded, m.waiting)
 
-    @router.get("/bank-entries")
-    async def entries() -> list[EntryOut]:
+    @router.get("/bank-entries", dependencies=[needs(Permission.SEE_PAYMENTS)])
+    async def entries(who: Who) -> list[EntryOut]:
         """List bank entries that a person must look at, with proposals."""
-        return [_entry(one) for one in await store.read(lambda unit: waiting(unit, clock.utc()))]
+        return [_entry(one) for one in await store.read(lambda unit: waiting(unit, clock.utc(), who.view))]
 
-    @router.post("/bank-entries/{number}", response_model=DoneOut)
+    @router.post(
+        "/bank-entries/{number}",
+        response_model=DoneOut,
+        dependencies=[needs(Permission.BOOK_PAYMENTS, Owned.BANK_ENTRY)],
+    )
     async def book(number: int, wanted: BookIn) -> DoneOut | Response:
         """Say what a bank entry is for, or why it is no customer's payment."""
         if bool(wanted.shares) is bool(wanted.ignore):

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
+from backend.core.access import Permission
 from backend.core.assignment import Assignment, Scope
 from backend.core.rating_model import VersionSwitch
 from backend.errors import ApplyError, ReportError
@@ -109,15 +111,16 @@ def make_profile_routes(store: Store, clock: Clock) -> APIRouter:
 
 
 def _add_assignments(router: APIRouter, store: Store) -> None:
-    @router.get("/tariff-assignments")
-    async def assignments() -> list[AssignmentOut]:
+    @router.get("/tariff-assignments", dependencies=[needs(Permission.SEE_TARIFFS)])
+    async def assignments(who: Who) -> list[AssignmentOut]:
         """List who gets which tariffs, the most specific scope first."""
-        rows = await store.read(list_assignments)
+        rows = await store.read(lambda connection: list_assignments(connection, who.view))
         return [_assignment(operator_id, row) for operator_id, row in rows]
 
-    @router.post("/tariff-assignments", response_model=AssignedOut)
-    async def add_assignment(wanted: AssignmentIn) -> AssignedOut | Response:
+    @router.post("/tariff-assignments", response_model=AssignedOut, dependencies=[needs(Permission.SET_TARIFFS)])
+    async def add_assignment(wanted: AssignmentIn, who: Who) -> AssignedOut | Response:
         """Assign tariffs. Sessions that have begun keep theirs."""
+        own_operator(who, wanted.operator)
         entry = AssignmentEntry(
             operator=wanted.operator,
             tariff=wanted.tariff,
@@ -136,14 +139,14 @@ def _add_assignments(router: APIRouter, store: Store) -> None:
 
 
 def _add_switches(router: APIRouter, store: Store, clock: Clock) -> None:
-    @router.get("/profile-switches")
-    async def switches(target: str = "", limit: Limit = 100) -> list[SwitchOut]:
+    @router.get("/profile-switches", dependencies=[needs(Permission.SEE_TARIFFS)])
+    async def switches(who: Who, target: str = "", limit: Limit = 100) -> list[SwitchOut]:
         """List switches, those of one place or all, the latest first."""
-        rows = await store.read(lambda connection: list_switches(connection, target, limit))
+        rows = await store.read(lambda connection: list_switches(connection, target, limit, who.view))
         return [_switch(row) for row in rows]
 
-    @router.post("/profile-switches", response_model=SwitchedOut)
-    async def add_switch(wanted: SwitchIn) -> SwitchedOut | Response:
+    @router.post("/profile-switches", response_model=SwitchedOut, dependencies=[needs(Permission.SET_TARIFFS)])
+    async def add_switch(wanted: SwitchIn, who: Who) -> SwitchedOut | Response:
         """Tell which profile is in force, also late: what is rated by then is rated again. Again changes nothing."""
         request = SwitchRequest(
             scope=wanted.scope,
@@ -152,7 +155,7 @@ def _add_switches(router: APIRouter, store: Store, clock: Clock) -> None:
             profile=wanted.profile,
             source=wanted.source,
             reason=wanted.reason,
-            operator=wanted.operator,
+            operator=own_operator(who, wanted.operator),
         )
         try:
             done = await store.write(lambda unit: switch_profile(unit, request, clock.utc()))

@@ -10,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
+from backend.core.access import Permission
 from backend.core.assignment import Rule, rule_text
 from backend.core.pricing import Inputs
 from backend.core.rating import Rating
@@ -26,6 +28,7 @@ from backend.store.price_series import Origin, list_series
 from backend.store.ratings import current_rating
 from backend.store.recompute_runs import last_run
 from backend.store.running import running_transactions
+from backend.store.scope import Owned
 from backend.store.tariffs import find_rule
 from backend.store.writer import Store
 from shared.clock import Clock
@@ -149,7 +152,11 @@ def make_rating_routes(store: Store, clock: Clock, prices: LivePrices) -> APIRou
 
 
 def _add_prices(router: APIRouter, store: Store, prices: LivePrices) -> None:
-    @router.get("/transactions/{id}/price", tags=["transactions"])
+    @router.get(
+        "/transactions/{id}/price",
+        tags=["transactions"],
+        dependencies=[needs(Permission.SEE_SESSIONS, Owned.TRANSACTION)],
+    )
     async def price(id: TransactionId) -> PriceOut:  # noqa: A002  the name in the address
         """Give what a transaction costs, so far or in the end, with the lines that explain it."""
         all_running, stored, rule = await store.read(
@@ -163,7 +170,13 @@ def _add_prices(router: APIRouter, store: Store, prices: LivePrices) -> None:
         turns = from_json(Inputs, stored.inputs).turns if stored.inputs else ()
         return _price(id, rule, LivePrice(None, Wh(0), from_json(Rating, stored.body), turns=turns), final=True)
 
-    @router.post("/transactions/{id}/rerate", status_code=202, tags=["transactions"], response_class=Response)
+    @router.post(
+        "/transactions/{id}/rerate",
+        status_code=202,
+        tags=["transactions"],
+        response_class=Response,
+        dependencies=[needs(Permission.RATE_AGAIN, Owned.TRANSACTION)],
+    )
     async def rerate(id: TransactionId, why: Reason) -> Response:  # noqa: A002  the name in the address
         """Let a rated transaction be rated again. The old rating stays; the CDR is credited and replaced."""
         try:
@@ -174,19 +187,25 @@ def _add_prices(router: APIRouter, store: Store, prices: LivePrices) -> None:
 
 
 def _add_series(router: APIRouter, store: Store, clock: Clock) -> None:
-    @router.get("/price-series", tags=["tariffs"])
-    async def series() -> list[SeriesOut]:
+    @router.get("/price-series", tags=["tariffs"], dependencies=[needs(Permission.SEE_TARIFFS)])
+    async def series(who: Who) -> list[SeriesOut]:
         """List all price series."""
-        rows = await store.read(list_series)
+        rows = await store.read(lambda connection: list_series(connection, who.view))
         return [
             SeriesOut(row.operator_id, row.series, row.prices, row.first, row.last, row.received_at) for row in rows
         ]
 
     body = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
-    @router.post("/price-series/{series}", tags=["tariffs"], response_model=ImportOut, openapi_extra=body)
+    @router.post(
+        "/price-series/{series}",
+        tags=["tariffs"],
+        response_model=ImportOut,
+        openapi_extra=body,
+        dependencies=[needs(Permission.SET_TARIFFS)],
+    )
     async def add_prices(
-        series: str, request: Request, source: str = "API", operator: str = ""
+        series: str, request: Request, who: Who, source: str = "API", operator: str = ""
     ) -> ImportOut | Response:
         """Add prices per MWh without VAT as CSV, `start,price` a line. Held transactions that waited are released.
 
@@ -197,7 +216,7 @@ def _add_series(router: APIRouter, store: Store, clock: Clock) -> None:
         text = await _text(request)
         if isinstance(text, Response):
             return text
-        origin = Origin(operator, source)
+        origin = Origin(own_operator(who, operator), source)
         try:
             done = await store.write(lambda unit: import_prices(unit, series, text, origin, clock.utc()))
         except ReportError as error:
@@ -206,8 +225,10 @@ def _add_series(router: APIRouter, store: Store, clock: Clock) -> None:
 
 
 def _add_reports(router: APIRouter, store: Store) -> None:
-    @router.post("/simulations", tags=["tariffs"], response_class=JSONResponse)
-    async def simulate(wanted: SimulationIn) -> Response:
+    @router.post(
+        "/simulations", tags=["tariffs"], response_class=JSONResponse, dependencies=[needs(Permission.SEE_REPORTS)]
+    )
+    async def simulate(wanted: SimulationIn, who: Who) -> Response:
         """Price a past month by other tariffs: totals, winners and losers. Nothing is stored."""
         try:
             drafts = [parse_tariff(draft) for draft in wanted.drafts]
@@ -215,7 +236,7 @@ def _add_reports(router: APIRouter, store: Store) -> None:
                 month=wanted.month,
                 tariffs=wanted.tariffs,
                 drafts=drafts,
-                operator=wanted.operator,
+                operator=own_operator(who, wanted.operator),
                 customer=wanted.customer,
                 charge_point=wanted.charge_point,
                 location=wanted.location,
@@ -227,7 +248,9 @@ def _add_reports(router: APIRouter, store: Store) -> None:
         results = results_json(report.results)
         return JSONResponse({"month": wanted.month, "sessions": report.sessions, "results": results})
 
-    @router.get("/recompute", tags=["tariffs"], response_class=JSONResponse)
+    @router.get(
+        "/recompute", tags=["tariffs"], response_class=JSONResponse, dependencies=[needs(Permission.SEE_REPORTS)]
+    )
     async def recompute() -> Response:
         """Give what the last nightly proof found; 404 before the first night."""
         run = await store.read(last_run)

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from backend.api.live import Live
+from backend.api.permissions import Who, needs
+from backend.core.access import Permission, View
 from backend.core.invoice import Invoice, InvoiceLine
 from backend.core.record import RecordError, from_json
 from backend.csms.connections import Connections
@@ -17,6 +19,7 @@ from backend.store import overview as queries
 from backend.store.event_log import StoredSignedValue, signed_values
 from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID, ChargePointSummary, InvoiceSummary, TransactionSummary
+from backend.store.scope import Owned
 from backend.store.writer import Store
 
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]
@@ -156,7 +159,7 @@ def make_routes(store: Store, connections: Connections, live: Live) -> APIRouter
     _add_transactions(router, store)
     _add_invoices(router, store)
 
-    @router.get("/live", response_class=StreamingResponse, tags=["live"])
+    @router.get("/live", response_class=StreamingResponse, tags=["live"], dependencies=[needs(Permission.OWN_ACCOUNT)])
     async def live_events() -> StreamingResponse:
         """Tell by server-sent events that something may have changed: `{"version": n}`."""
         headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}  # the latter is nginx's
@@ -166,13 +169,15 @@ def make_routes(store: Store, connections: Connections, live: Live) -> APIRouter
 
 
 def _add_charge_points(router: APIRouter, store: Store, connections: Connections) -> None:
-    @router.get("/charge-points", tags=["charge points"])
-    async def charge_points() -> list[ChargePointOut]:
+    @router.get("/charge-points", tags=["charge points"], dependencies=[needs(Permission.SEE_STATIONS)])
+    async def charge_points(who: Who) -> list[ChargePointOut]:
         """List all charge points by name."""
-        rows = await store.read(queries.charge_points)
+        rows = await store.read(lambda connection: queries.charge_points(connection, who.view))
         return [_charge_point(row, connections) for row in rows]
 
-    @router.get("/charge-points/{id}", tags=["charge points"])
+    @router.get(
+        "/charge-points/{id}", tags=["charge points"], dependencies=[needs(Permission.SEE_STATIONS, Owned.CHARGE_POINT)]
+    )
     async def charge_point(id: str) -> ChargePointOut:  # noqa: A002  the name in the address
         """Give one charge point."""
         row = await store.read(lambda connection: queries.find_charge_point(connection, id))
@@ -182,17 +187,22 @@ def _add_charge_points(router: APIRouter, store: Store, connections: Connections
 
 
 def _add_transactions(router: APIRouter, store: Store) -> None:
-    @router.get("/transactions", tags=["transactions"])
+    @router.get("/transactions", tags=["transactions"], dependencies=[needs(Permission.SEE_SESSIONS)])
     async def transactions(
+        who: Who,
         state: Literal["running", "ended", "rated", "held", "waived"] | None = None,
         limit: Limit = 50,
         before: Before = None,
     ) -> list[TransactionOut]:
         """List transactions, the newest first."""
-        rows = await store.read(lambda connection: queries.transactions(connection, limit, before, state or ""))
+        rows = await store.read(
+            lambda connection: queries.transactions(connection, limit, before, state or "", who.view)
+        )
         return [_transaction(row) for row in rows]
 
-    @router.get("/transactions/{id}", tags=["transactions"])
+    @router.get(
+        "/transactions/{id}", tags=["transactions"], dependencies=[needs(Permission.SEE_SESSIONS, Owned.TRANSACTION)]
+    )
     async def transaction(id: Annotated[int, Path(ge=1, le=LARGEST_ID)]) -> TransactionOut:  # noqa: A002
         """Give one transaction."""
         detail = await store.read(lambda connection: queries.find_transaction(connection, id))
@@ -200,7 +210,11 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
             raise HTTPException(404)
         return _transaction(detail.summary)
 
-    @router.get("/transactions/{id}/signed-values", tags=["transactions"])
+    @router.get(
+        "/transactions/{id}/signed-values",
+        tags=["transactions"],
+        dependencies=[needs(Permission.SEE_SESSIONS, Owned.TRANSACTION)],
+    )
     async def signed(id: Annotated[int, Path(ge=1, le=LARGEST_ID)]) -> list[SignedValueOut]:  # noqa: A002
         """List what the meter signed in a transaction, in the order of its time."""
         detail, rows = await store.read(
@@ -210,7 +224,12 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
             raise HTTPException(404)
         return [_signed_value(row) for row in rows]
 
-    @router.get("/transactions/{id}/signed-values/{number}", tags=["transactions"], response_class=PlainTextResponse)
+    @router.get(
+        "/transactions/{id}/signed-values/{number}",
+        tags=["transactions"],
+        response_class=PlainTextResponse,
+        dependencies=[needs(Permission.SEE_SESSIONS, Owned.TRANSACTION)],
+    )
     async def signed_text(
         id: Annotated[int, Path(ge=1, le=LARGEST_ID)],  # noqa: A002
         number: Annotated[int, Path(ge=1, le=LARGEST_ID)],
@@ -225,33 +244,45 @@ def _add_transactions(router: APIRouter, store: Store) -> None:
 
 
 def _add_invoices(router: APIRouter, store: Store) -> None:
-    @router.get("/invoices", tags=["invoices"])
-    async def invoices(limit: Limit = 50, before: Before = None) -> list[InvoiceOut]:
+    @router.get("/invoices", tags=["invoices"], dependencies=[needs(Permission.SEE_INVOICES)])
+    async def invoices(who: Who, limit: Limit = 50, before: Before = None) -> list[InvoiceOut]:
         """List invoices, the newest first."""
-        rows = await store.read(lambda connection: queries.invoices(connection, limit, before))
+        rows = await store.read(lambda connection: queries.invoices(connection, limit, before, who.view))
         return [_invoice(row) for row in rows]
 
-    @router.get("/invoices/{number:path}/pdf", tags=["invoices"], response_class=Response)
-    async def invoice_pdf(number: str) -> Response:
+    @router.get(
+        "/invoices/{number:path}/pdf",
+        tags=["invoices"],
+        response_class=Response,
+        dependencies=[needs(Permission.SEE_INVOICES, Owned.INVOICE)],
+    )
+    async def invoice_pdf(number: str, who: Who) -> Response:
         """Give an invoice's PDF, with the e-invoice inside where the customer gets one."""
-        return await _file(store, number, "pdf")
+        return await _file(store, number, "pdf", who.view)
 
-    @router.get("/invoices/{number:path}/xml", tags=["invoices"], response_class=Response)
-    async def invoice_xml(number: str) -> Response:
+    @router.get(
+        "/invoices/{number:path}/xml",
+        tags=["invoices"],
+        response_class=Response,
+        dependencies=[needs(Permission.SEE_INVOICES, Owned.INVOICE)],
+    )
+    async def invoice_xml(number: str, who: Who) -> Response:
         """Give the e-invoice (EN 16931, CII). Invoices from before there were any have none."""
-        return await _file(store, number, "xml")
+        return await _file(store, number, "xml", who.view)
 
-    @router.get("/invoices/{number:path}", tags=["invoices"])
-    async def invoice(number: str) -> InvoiceDetailOut:
+    @router.get(
+        "/invoices/{number:path}", tags=["invoices"], dependencies=[needs(Permission.SEE_INVOICES, Owned.INVOICE)]
+    )
+    async def invoice(number: str, who: Who) -> InvoiceDetailOut:
         """Give one invoice with its lines."""
-        detail = await store.read(lambda connection: queries.find_invoice(connection, number))
+        detail = await store.read(lambda connection: queries.find_invoice(connection, number, who.view))
         if detail is None:
             raise HTTPException(404)
         return InvoiceDetailOut(_invoice(detail.summary), _lines(detail.body))
 
 
-async def _file(store: Store, number: str, kind: str) -> Response:
-    file = await store.read(lambda connection: invoice_file(connection, number, kind))
+async def _file(store: Store, number: str, kind: str, view: View) -> Response:
+    file = await store.read(lambda connection: invoice_file(connection, number, kind, view))
     if file is None:
         raise HTTPException(404)
     return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)

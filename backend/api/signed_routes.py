@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from backend.api.permissions import Who, needs
 from backend.api.problems import problem
+from backend.core.access import Permission
 from backend.core.letter import SIGNED
 from backend.core.signed_gate import Decision
 from backend.core.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
@@ -18,6 +20,7 @@ from backend.signed_review import decide, waiting
 from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID
 from backend.store.proof_links import make_link
+from backend.store.scope import Owned
 from backend.store.signed import last_verdict, read_originals
 from backend.store.writer import Store
 from shared.clock import Clock
@@ -79,7 +82,11 @@ def make_signed_routes(store: Store, clock: Clock, link_days: int) -> APIRouter:
     _add_review(router, store, clock)
     _add_files(router, store)
 
-    @router.post("/transactions/{id}/proof-links", response_model=LinkOut)
+    @router.post(
+        "/transactions/{id}/proof-links",
+        response_model=LinkOut,
+        dependencies=[needs(Permission.SETTLE_HELD, Owned.TRANSACTION)],
+    )
     async def link(id: Number) -> LinkOut:  # noqa: A002  the name in the address
         """Make a link to the proof of a session, for a driver without login."""
         token = await store.write(lambda unit: make_link(unit, id, clock.utc(), link_days))
@@ -91,28 +98,32 @@ def make_signed_routes(store: Store, clock: Clock, link_days: int) -> APIRouter:
 
 
 def _add_review(router: APIRouter, store: Store, clock: Clock) -> None:
-    @router.get("/signed/review")
-    async def review() -> list[WaitingOut]:
+    @router.get("/signed/review", dependencies=[needs(Permission.SETTLE_HELD)])
+    async def review(who: Who) -> list[WaitingOut]:
         """List the sessions that are held for the lack of proof, the oldest first."""
-        rows = await store.read(waiting)
+        rows = await store.read(lambda unit: waiting(unit, who.view))
         return [
             WaitingOut(row.id, row.charge_point_id, row.evse_id, row.started_at, row.told_wh, row.reason)
             for row in rows
         ]
 
-    @router.post("/signed/review/{id}", response_model=DecidedOut)
-    async def add_decision(id: Number, wanted: DecisionIn) -> DecidedOut | Response:  # noqa: A002
+    @router.post(
+        "/signed/review/{id}",
+        response_model=DecidedOut,
+        dependencies=[needs(Permission.SETTLE_HELD, Owned.TRANSACTION)],
+    )
+    async def add_decision(id: Number, wanted: DecisionIn, who: Who) -> DecidedOut | Response:  # noqa: A002
         """Decide on a session that is held for the lack of proof."""
-        now = clock.utc()
+        now, by = clock.utc(), who.name if who.account_id else wanted.by
         try:
-            await store.write(lambda unit: decide(unit, id, wanted.kind, reason=wanted.reason, by=wanted.by, now=now))
+            await store.write(lambda unit: decide(unit, id, wanted.kind, reason=wanted.reason, by=by, now=now))
         except ApplyError as error:
             return problem(422, str(error))
         return DecidedOut(id)
 
 
 def _add_files(router: APIRouter, store: Store) -> None:
-    @router.get("/transactions/{id}/verdict")
+    @router.get("/transactions/{id}/verdict", dependencies=[needs(Permission.SEE_SESSIONS, Owned.TRANSACTION)])
     async def verdict(id: Number) -> VerdictOut:  # noqa: A002
         """Tell what was proved of a session's signed values."""
         found = await store.read(lambda unit: last_verdict(unit, id))
@@ -122,7 +133,11 @@ def _add_files(router: APIRouter, store: Store) -> None:
         begin, end = (str(part.wh) if part else None for part in (one.begin, one.end))
         return VerdictOut(one.status, one.reason, begin, end, one.serial, one.key, one.findings)
 
-    @router.get("/transactions/{id}/messdaten.xml", response_class=Response)
+    @router.get(
+        "/transactions/{id}/messdaten.xml",
+        response_class=Response,
+        dependencies=[needs(Permission.SEE_SESSIONS, Owned.TRANSACTION)],
+    )
     async def messdaten(id: Number) -> Response:  # noqa: A002
         """Give the signed values of a session for the transparency software."""
 
@@ -136,10 +151,14 @@ def _add_files(router: APIRouter, store: Store) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{id}-{FILE_NAME}"'}
         return Response(content, 200, headers, MEDIA_TYPE)
 
-    @router.get("/invoices/{number:path}/messdaten.xml", response_class=Response)
-    async def invoice_messdaten(number: str) -> Response:
+    @router.get(
+        "/invoices/{number:path}/messdaten.xml",
+        response_class=Response,
+        dependencies=[needs(Permission.SEE_INVOICES, Owned.INVOICE)],
+    )
+    async def invoice_messdaten(number: str, who: Who) -> Response:
         """Give the signed values of an invoice for the transparency software."""
-        file = await store.read(lambda unit: invoice_file(unit, number, SIGNED))
+        file = await store.read(lambda unit: invoice_file(unit, number, SIGNED, who.view))
         if file is None:
             raise HTTPException(404)
         return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)

@@ -10,7 +10,9 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.permissions import needs
 from backend.api.problems import problem
+from backend.core.access import Permission
 from backend.core.charging_period import Between
 from backend.core.price_sign import price_sign
 from backend.core.rating_model import VersionSwitch
@@ -44,7 +46,7 @@ def make_tariff_routes() -> APIRouter:
     """Build the routes under /api/v1/tariffs."""
     router = APIRouter(prefix="/api/v1/tariffs", tags=["tariffs"], default_response_class=Response)
 
-    @router.post("/lint", openapi_extra=_JSON_BODY)
+    @router.post("/lint", openapi_extra=_JSON_BODY, dependencies=[needs(Permission.SEE_TARIFFS)])
     async def lint_tariff(request: Request, power_kw: Power = None, timezone: str = "Europe/Berlin") -> Response:
         """Find what is wrong, unlawful or not meant in a tariff."""
         try:
@@ -53,22 +55,22 @@ def make_tariff_routes() -> APIRouter:
             return _invalid("timezone", "is no time zone such as Europe/Berlin")
         return await _answer(request, lambda body: findings_json(lint(body, power_kw, zone)))
 
-    @router.post("/sign", openapi_extra=_JSON_BODY)
+    @router.post("/sign", openapi_extra=_JSON_BODY, dependencies=[needs(Permission.SEE_TARIFFS)])
     async def sign_tariff(request: Request, power_kw: Power = None) -> Response:
         """Give the price sign: gross, in the order that the law asks for, in German and English."""
         return await _answer(request, lambda body: sign_json(price_sign(parse_tariff(body), power_kw)))
 
-    @router.post("/fit", openapi_extra=_JSON_BODY)
+    @router.post("/fit", openapi_extra=_JSON_BODY, dependencies=[needs(Permission.SEE_TARIFFS)])
     async def fit_tariff(request: Request) -> Response:
         """Tell how well a tariff fits each version of OCPI, with its JSON in each."""
         return await _answer(request, lambda body: fit_json(fit(body)))
 
-    @router.post("/export", openapi_extra=_JSON_BODY)
+    @router.post("/export", openapi_extra=_JSON_BODY, dependencies=[needs(Permission.SEE_TARIFFS)])
     async def export_tariff(request: Request, version: OcpiVersion = "2.2.1") -> Response:
         """Write a tariff as OCPI JSON, with a list of what could not be said."""
         return await _answer(request, lambda body: export_json(export(body, version)))
 
-    @router.post("/import", openapi_extra=_JSON_BODY)
+    @router.post("/import", openapi_extra=_JSON_BODY, dependencies=[needs(Permission.SEE_TARIFFS)])
     async def import_ocpi_tariff(
         request: Request,
         version: OcpiVersion | None = None,
@@ -77,7 +79,7 @@ def make_tariff_routes() -> APIRouter:
         """Read a partner's tariff into our own shape, with a list of what was left out. Nothing is stored."""
         return await _answer(request, lambda body: export_json(import_tariff(body, version or "", vat)))
 
-    @router.post("/rate", openapi_extra=_SCENARIO_BODY)
+    @router.post("/rate", openapi_extra=_SCENARIO_BODY, dependencies=[needs(Permission.SEE_TARIFFS)])
     async def rate_sessions(
         request: Request,
         flat_requires_energy: bool = False,

@@ -7,3 +7,13 @@ def mask_iban(iban: str) -> str:
     if not bare:
         return ""
     return f"{bare[:4]} **** {bare[-4:]}" if len(bare) > 12 else "****"
+
+
+def mask_mail(addresses: str) -> str:
+    """Give the first letter and the host of a mail address, or of several after each other: `m***@example.com`."""
+    return ", ".join(_mask_one(one.strip()) for one in addresses.split(",") if one.strip())
+
+
+def _mask_one(address: str) -> str:
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}***@{host}" if at else "***"

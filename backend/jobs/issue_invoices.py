@@ -13,11 +13,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from backend.core.access import EVERYTHING, View
 from backend.core.billing_period import Group, days_of, plan_invoices
 from backend.core.invoice_run import Carried, DraftKey, Sifted, sift, slot_of
 from backend.jobs.base_fees import BaseFees
 from backend.store.invoice_drafts import DueDraft, Issued, Waiting, draft_group, is_kept, issue_draft, keep_waiting
 from backend.store.invoices import load_debtor
+from backend.store.scope import customers_of
 from backend.store.tax_reminders import keep_reminded, new_reminders
 from backend.store.unbilled import thresholds, unbilled, unfinished
 from backend.store.writer import Store
@@ -152,6 +154,7 @@ async def issue_due(
     customer: str = "",
     dry: bool = False,
     keep: bool = True,
+    view: View = EVERYTHING,
 ) -> Outcome:
     """Draft, check and issue what is due, group by group, and store which drafts don't go out and why.
 
@@ -165,8 +168,9 @@ async def issue_due(
         customer: id; empty is all of them.
         dry: issue nothing.
         keep: store what does not go out; of all customers only.
+        view: only customers that it takes in.
     """
-    periods = await store.read(partial(find_periods, now=now, settings=settings, customer=customer))
+    periods = await store.read(partial(find_periods, now=now, settings=settings, customer=customer, view=view))
     outcome = Outcome(next_at=periods.next_at)
     for group in periods.sifted.due:
         drafts = await store.read(partial(draft_group, group=group, now=now, standard_vat=settings.standard_vat))
@@ -179,7 +183,7 @@ async def issue_due(
             elif issued := await issue_one(store, due, now, sample=sample):
                 outcome.issued.append((due.debtor.customer_id, issued))
     outcome.waiting += await store.read(lambda connection: list(_carried(connection, periods.sifted.carried, now)))
-    if keep and not customer and not await store.read(partial(is_kept, found=outcome.waiting)):
+    if keep and not customer and view == EVERYTHING and not await store.read(partial(is_kept, found=outcome.waiting)):
         await store.write(partial(keep_waiting, found=outcome.waiting))
     return outcome
 
@@ -196,11 +200,18 @@ async def issue_one(store: Store, due: DueDraft, now: datetime, *, sample: bool 
     return issued
 
 
-def find_periods(connection: Connection, now: datetime, settings: BillingSettings, customer: str = "") -> Periods:
-    """Tell what is due now, of one customer or all."""
+def find_periods(
+    connection: Connection, now: datetime, settings: BillingSettings, customer: str = "", view: View = EVERYTHING
+) -> Periods:
+    """Tell what is due now, of one customer or all in a view."""
+    seen = customers_of(connection, view)
     grace = timedelta(seconds=settings.grace_s)
     plan = plan_invoices(
-        [one for one in unbilled(connection, now) if customer in ("", one.customer_id)],
+        [
+            one
+            for one in unbilled(connection, now)
+            if customer in ("", one.customer_id) and (seen is None or one.customer_id in seen)
+        ],
         unfinished(connection),
         now,
         grace=grace,

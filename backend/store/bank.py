@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from backend.core.access import EVERYTHING, View
 from backend.core.bank_entry import BankEntry, entry_keys, is_twin
 from backend.core.matching import Books, Collection, Part
 from backend.core.open_item import ZERO, BookingError, BookingKind
@@ -43,6 +44,7 @@ from backend.store.payment_tables import (
     mandate,
     open_item,
 )
+from backend.store.scope import of_operator
 from backend.store.tables import customer, invoice
 
 _E = bank_entry.c
@@ -164,15 +166,18 @@ def mark_entry(connection: Connection, entry_id: int, state: str, reason: str, n
     connection.execute(statement.on_conflict_do_update(index_elements=["entry_id"], set_=row))
 
 
-def list_files(connection: Connection, limit: int = 20) -> list[StoredFile]:
+def list_files(connection: Connection, limit: int = 20, view: View = EVERYTHING) -> list[StoredFile]:
     """List imported files, the newest first."""
-    rows = connection.execute(select(bank_file).order_by(bank_file.c.id.desc()).limit(limit))
+    query = select(bank_file).where(of_operator(view, bank_file.c.operator_id))
+    rows = connection.execute(query.order_by(bank_file.c.id.desc()).limit(limit))
     return [StoredFile(row.id, row.name, row.imported_at, row.entries, row.new) for row in rows]
 
 
-def open_entries(connection: Connection) -> list[StoredEntry]:
+def open_entries(connection: Connection, view: View = EVERYTHING) -> list[StoredEntry]:
     """List entries of which something is left and that nobody ignores, the oldest first."""
-    return [one for one in _entries(connection, _E.id > 0) if one.left and one.mark != "ignored"]
+    return [
+        one for one in _entries(connection, of_operator(view, _E.operator_id)) if one.left and one.mark != "ignored"
+    ]
 
 
 def find_entry(connection: Connection, entry_id: int) -> StoredEntry:

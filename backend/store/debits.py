@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from backend.core.access import EVERYTHING, View
 from backend.core.direct_debit import Batch, Creditor, Debit, Mandate, Scheme, unusable
 from backend.core.open_item import BookingError, BookingKind, OpenItem
 from backend.store.mandates import mandates_by_reference
 from backend.store.open_items import Posting, item_of, list_items, pay, target_of
 from backend.store.payment_tables import debit, debit_batch
+from backend.store.scope import of_operator
 from backend.store.tables import invoice, operator
 
 _D = debit.c
@@ -201,9 +203,10 @@ def store_batch(connection: Connection, batch: Batch, xml: bytes, now: datetime)
     return int(number)
 
 
-def list_batches(connection: Connection, limit: int = 100) -> list[StoredBatch]:
+def list_batches(connection: Connection, limit: int = 100, view: View = EVERYTHING) -> list[StoredBatch]:
     """List batches, the newest first."""
-    return [_batch(row) for row in connection.execute(_batches().order_by(_F.id.desc()).limit(limit))]
+    query = _batches().where(of_operator(view, _F.operator_id)).order_by(_F.id.desc()).limit(limit)
+    return [_batch(row) for row in connection.execute(query)]
 
 
 def find_batch(connection: Connection, batch_id: int) -> StoredBatch:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.audit import Kept
 from backend.core.chain import ChainKind
 from backend.core.direct_debit import Mandate, unusable
@@ -36,6 +37,7 @@ from backend.store.mandates import mandates_by_reference
 from backend.store.open_items import Posting, Target, book, customer_credit, list_items, set_dunning_level
 from backend.store.outbox import queue
 from backend.store.payment_tables import booking, debit
+from backend.store.scope import of_operator
 from backend.store.tables import chain, customer, invoice, operator
 
 _L, _S, _B = dunning_letter.c, dunning_step.c, booking.c
@@ -293,12 +295,15 @@ def read_chained(connection: Connection, operator_id: str) -> Iterator[Kept]:
         yield Kept(ChainKind.DUNNING, row.number, row.body.encode() + row.pdf, known.get(row.number))
 
 
-def list_letters(connection: Connection, *, customer_id: str = "", limit: int = 100) -> list[StoredDunning]:
+def list_letters(
+    connection: Connection, *, customer_id: str = "", limit: int = 100, view: View = EVERYTHING
+) -> list[StoredDunning]:
     """List letters, the newest first, of all customers or one."""
     query = (
         select(dunning_letter, customer.c.name, operator.c.currency)
         .join(customer, customer.c.id == _L.customer_id)
         .join(operator, operator.c.id == _L.operator_id)
+        .where(of_operator(view, _L.operator_id))
         .order_by(_L.id.desc())
         .limit(limit)
     )

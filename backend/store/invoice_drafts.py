@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.billing_period import Group, Source
 from backend.core.billing_profile import Grouping, Payment, Place
 from backend.core.direct_debit import announce
@@ -25,6 +26,7 @@ from backend.store.fees import load_fees
 from backend.store.hand_credits import hand_credits
 from backend.store.invoices import Bearing, Debtor, issue, load_bearing, load_corrections, load_debtor
 from backend.store.rated_sessions import load_sessions
+from backend.store.scope import invoices_in
 from backend.store.tables import (
     cdr,
     charge_point,
@@ -247,13 +249,14 @@ def issue_draft(connection: Connection, due: DueDraft, now: datetime) -> Issued 
     return Issued(document.number, document.owed, again=False)
 
 
-def find_issued(connection: Connection, key: str) -> Issued | None:
+def find_issued(connection: Connection, key: str, view: View = EVERYTHING) -> Issued | None:
     """Give the invoice that a draft became, None if it became none."""
     slot, _, generation = key.rpartition("-")
     if not generation.isdecimal():
         return None
     query = select(invoice.c.number, invoice.c.total_gross).join(invoice_draft)
     query = query.where(invoice_draft.c.slot == slot, invoice_draft.c.generation == int(generation[:9]))
+    query = query.where(invoices_in(view))
     row = connection.execute(query).one_or_none()
     return Issued(row.number, row.total_gross, again=True) if row else None
 

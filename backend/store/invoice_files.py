@@ -7,10 +7,12 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, func, select, update
 
+from backend.core.access import EVERYTHING, View
 from backend.core.chain import ChainKind
 from backend.core.letter import SIGNED
 from backend.core.transparency import MEDIA_TYPE, transparency_xml
 from backend.store.chain import append
+from backend.store.scope import invoices_in
 from backend.store.signed import read_originals
 from backend.store.tables import invoice, invoice_document, invoice_pdf
 
@@ -43,7 +45,7 @@ class Rendering:
     signed: bytes | None = None
 
 
-def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile | None:
+def invoice_file(connection: Connection, number: str, kind: str, view: View = EVERYTHING) -> InvoiceFile | None:
     """Give a file of the newest invoice of that number.
 
     None if there is no such invoice, its PDF is not rendered yet, or it was issued before there were e-invoices.
@@ -52,8 +54,9 @@ def invoice_file(connection: Connection, number: str, kind: str) -> InvoiceFile 
         connection: to read from.
         number: of the invoice.
         kind: `pdf`, `xml` for the e-invoice, or `SIGNED`.
+        view: operators may have the same numbers.
     """
-    newest = select(func.max(invoice.c.id)).where(invoice.c.number == number)
+    newest = select(func.max(invoice.c.id)).where(invoice.c.number == number, invoices_in(view))
     invoice_id = connection.scalar(newest)
     content = None if invoice_id is None else read_content(connection, invoice_id, kind)
     if content is None:

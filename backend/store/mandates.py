@@ -37,9 +37,9 @@ def mandates_by_reference(connection: Connection, operator_id: str) -> Mapping[s
     return {one.reference: one for one in _read(connection, _M.operator_id == operator_id)}
 
 
-def list_mandates(connection: Connection) -> Sequence[Mandate]:
-    """List the mandates of all operators, by customer."""
-    return _read(connection, _M.id > 0)
+def list_mandates(connection: Connection, operator_id: str = "") -> Sequence[Mandate]:
+    """List the mandates of an operator or all, by customer."""
+    return _read(connection, _M.operator_id == operator_id if operator_id else _M.id > 0)
 
 
 def find_mandate(connection: Connection, mandate_id: int) -> Mandate | None:

@@ -9,10 +9,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 from sqlalchemy.dialects import sqlite
 
+from backend.core.access import EVERYTHING, View
 from backend.core.signed_check import MeterKey
 from backend.core.signed_pair import Status
 from backend.errors import ApplyError
 from backend.store.event_log import ask_check
+from backend.store.scope import charge_points_in
 from backend.store.tables import charge_point, meter_key, meter_key_event, signed_check, signed_record, signed_verdict
 from shared.public_key import read_public_key
 
@@ -59,9 +61,10 @@ def keys_at(connection: Connection, charge_point_id: str, evse_id: int) -> list[
     return [MeterKey(row.serial, row.public_key, row.seen_key) for row in connection.execute(query.order_by(_M.serial))]
 
 
-def list_meter_keys(connection: Connection, charge_point_id: str = "") -> list[StoredMeterKey]:
+def list_meter_keys(connection: Connection, charge_point_id: str = "", view: View = EVERYTHING) -> list[StoredMeterKey]:
     """List all meters with their keys, or those of one charge point."""
     query = select(meter_key, charge_point.c.name).join(charge_point, charge_point.c.id == _M.charge_point_id)
+    query = query.where(charge_points_in(view))
     if charge_point_id:
         query = query.where(_M.charge_point_id == charge_point_id)
     rows = connection.execute(query.order_by(_M.charge_point_id, _M.evse_id, _M.serial))

@@ -230,10 +230,12 @@ def customer_credit(connection: Connection, customer_id: str, currency: str = ""
     return -(connection.scalar(select(func.sum(_B.amount)).where(wanted)) or ZERO)
 
 
-def credits_by_customer(connection: Connection) -> dict[str, Decimal]:
-    """Give what customers have on account, without those who have nothing."""
+def credits_by_customer(connection: Connection, operator_id: str = "") -> dict[str, Decimal]:
+    """Give what customers (of an operator) have on account, without those who have nothing."""
     total = func.sum(_B.amount, type_=Cents)
     query = select(_B.customer_id, total.label("total")).where(_B.invoice_id.is_(None)).group_by(_B.customer_id)
+    if operator_id:
+        query = query.where(_B.operator_id == operator_id)
     return {row.customer_id: -row.total for row in connection.execute(query) if row.total}
 
 

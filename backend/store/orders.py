@@ -5,7 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from backend.core.access import EVERYTHING, View
 from backend.core.order import OPEN, NewOrder, Order, OrderState, masked
+from backend.store.scope import charge_points_in, of_operator
 from backend.store.tables import charge_point, station_order
 from shared.ocpp.session import dumps, loads
 
@@ -126,9 +128,10 @@ def list_orders(
     charge_point_id: str = "",
     batch: str = "",
     state: str = "",
+    view: View = EVERYTHING,
 ) -> list[Order]:
     """List orders, the newest first; empty texts mean all."""
-    query = select(station_order).order_by(_O.id.desc()).limit(limit)
+    query = select(station_order).where(of_operator(view, _O.operator_id)).order_by(_O.id.desc()).limit(limit)
     if before is not None:
         query = query.where(_O.id < before)
     for column, value in ((_O.charge_point_id, charge_point_id), (_O.batch, batch), (_O.state, state)):
@@ -143,9 +146,11 @@ def find_order(connection: Connection, number: int) -> Order | None:
     return _order(row) if row else None
 
 
-def stations_of(connection: Connection, *, location_id: str = "", operator_id: str = "") -> list[str]:
+def stations_of(
+    connection: Connection, *, location_id: str = "", operator_id: str = "", view: View = EVERYTHING
+) -> list[str]:
     """List the charge points of a site or an operator; of all with neither."""
-    query = select(charge_point.c.id).order_by(charge_point.c.id)
+    query = select(charge_point.c.id).where(charge_points_in(view)).order_by(charge_point.c.id)
     if location_id:
         query = query.where(charge_point.c.location_id == location_id)
     if operator_id:

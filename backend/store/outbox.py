@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from backend.core.access import EVERYTHING, View
 from backend.core.chain import ChainKind
 from backend.core.letter import (
     SIGNED,
@@ -31,6 +32,7 @@ from backend.core.letter import (
 from backend.errors import MailError
 from backend.store.chain import append
 from backend.store.invoice_files import read_content
+from backend.store.scope import of_operator
 from backend.store.tables import bad_address, invoice_pdf, letter, letter_file, operator
 
 _L = letter.c
@@ -303,10 +305,15 @@ def read_sender(connection: Connection, operator_id: str = "") -> tuple[str, Sen
 
 
 def list_letters(
-    connection: Connection, states: Sequence[State] = (), *, limit: int = 100, before: int | None = None
+    connection: Connection,
+    states: Sequence[State] = (),
+    *,
+    limit: int = 100,
+    before: int | None = None,
+    view: View = EVERYTHING,
 ) -> list[Posted]:
     """List letters, the newest first; of some states only, and before an id, if wanted."""
-    query = _posted().order_by(_L.id.desc()).limit(limit)
+    query = _posted().where(of_operator(view, _L.operator_id)).order_by(_L.id.desc()).limit(limit)
     if states:
         query = query.where(_L.state.in_([state.value for state in states]))
     if before is not None:
@@ -314,9 +321,10 @@ def list_letters(
     return [_read(row) for row in connection.execute(query)]
 
 
-def count_states(connection: Connection) -> dict[State, int]:
+def count_states(connection: Connection, view: View = EVERYTHING) -> dict[State, int]:
     """Count the letters of each state."""
-    rows = connection.execute(select(_L.state, func.count().label("number")).group_by(_L.state))
+    query = select(_L.state, func.count().label("number")).where(of_operator(view, _L.operator_id))
+    rows = connection.execute(query.group_by(_L.state))
     return {State(row.state): row.number for row in rows}
 
 

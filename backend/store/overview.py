@@ -9,8 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, or_, select, union
 
+from backend.core.access import EVERYTHING, View
 from backend.core.letter import Purpose
 from backend.store.ratings import CURRENT_RATING, stands
+from backend.store.scope import charge_points_in, invoices_in, transactions_in
 from backend.store.tables import (
     cdr,
     charge_point,
@@ -217,18 +219,21 @@ class TokenChoice:
     holder: str
 
 
-def read_operator(connection: Connection) -> Operator | None:
+def read_operator(connection: Connection, view: View = EVERYTHING) -> Operator | None:
     """Name the operator, or all of them in one line if there are several; None before the first set-up.
 
     The time zone is the first one's.
     """
-    rows = connection.execute(select(operator.c.name, operator.c.timezone).order_by(operator.c.id)).all()
+    query = select(operator.c.name, operator.c.timezone).order_by(operator.c.id)
+    if view.operator_id:
+        query = query.where(operator.c.id == view.operator_id)
+    rows = connection.execute(query).all()
     return Operator(" · ".join(row.name for row in rows), rows[0].timezone) if rows else None
 
 
-def charge_points(connection: Connection) -> tuple[ChargePointSummary, ...]:
+def charge_points(connection: Connection, view: View = EVERYTHING) -> tuple[ChargePointSummary, ...]:
     """List all charge points by name, each with its EVSEs and what runs there."""
-    running = _transactions(connection, charging_transaction.c.state == "running")
+    running = _transactions(connection, (charging_transaction.c.state == "running") & transactions_in(view))
     by_place = {(row.charge_point_id, row.evse_id): row for row in reversed(running)}
     evses: dict[str, list[EvseSummary]] = {}
     for row in connection.execute(select(evse).where(evse.c.evse_id > 0).order_by(evse.c.evse_id)):
@@ -239,7 +244,8 @@ def charge_points(connection: Connection) -> tuple[ChargePointSummary, ...]:
         evses.setdefault(owner, []).append(
             EvseSummary(number, "Charging", "NoError", transaction.started_at, transaction)
         )
-    rows = connection.execute(select(charge_point).order_by(charge_point.c.name, charge_point.c.id))
+    query = select(charge_point).where(charge_points_in(view))
+    rows = connection.execute(query.order_by(charge_point.c.name, charge_point.c.id))
     return tuple(_charge_point(row, evses.get(row.id, [])) for row in rows)
 
 
@@ -248,7 +254,7 @@ def find_charge_point(connection: Connection, charge_point_id: str) -> ChargePoi
     return next((row for row in charge_points(connection) if row.id == charge_point_id), None)
 
 
-def totals(connection: Connection, since: datetime) -> Totals:
+def totals(connection: Connection, since: datetime, view: View = EVERYTHING) -> Totals:
     """Sum up what happened since a moment, to the Wh: of a transaction that began before it, only what came later."""
     t = charging_transaction
     last, before = meter_value.alias("last"), meter_value.alias("before")
@@ -257,15 +263,15 @@ def totals(connection: Connection, since: datetime) -> Totals:
     query = (
         select(func.coalesce(func.sum(end - begin), 0), func.coalesce(func.sum(case((t.c.started_at >= since, 1))), 0))
         .select_from(t.outerjoin(last, _is_last(last)).outerjoin(before, _is_last(before, since)))
-        .where(or_(t.c.ended_at >= since, t.c.ended_at.is_(None)))
+        .where(or_(t.c.ended_at >= since, t.c.ended_at.is_(None)), transactions_in(view))
     )
     energy, started = connection.execute(query).one()
-    held = connection.scalar(select(func.count()).where(t.c.state == "held"))
+    held = connection.scalar(select(func.count()).where(t.c.state == "held", transactions_in(view)))
     return Totals(Wh(energy), started, held or 0)
 
 
 def transactions(
-    connection: Connection, limit: int, before: int | None = None, state: str = ""
+    connection: Connection, limit: int, before: int | None = None, state: str = "", view: View = EVERYTHING
 ) -> tuple[TransactionSummary, ...]:
     """List transactions, the newest first.
 
@@ -274,8 +280,11 @@ def transactions(
         limit: at most so many.
         before: only those with a smaller id, for the next page.
         state: only those in this state.
+        view: only those that it takes in.
     """
-    wanted = [charging_transaction.c.id < before] if before is not None else []
+    wanted = [transactions_in(view)]
+    if before is not None:
+        wanted.append(charging_transaction.c.id < before)
     if state:
         wanted.append(charging_transaction.c.state == state)
     return _transactions(connection, and_(True, *wanted), limit)
@@ -322,17 +331,19 @@ def _correction_waits(connection: Connection, transaction_id: int) -> bool:
     return connection.execute(query).first() is not None
 
 
-def invoices(connection: Connection, limit: int, before: int | None = None) -> tuple[InvoiceSummary, ...]:
-    """List invoices, the newest first; `before` as for `transactions`."""
-    query = _invoice_query().order_by(invoice.c.id.desc()).limit(limit)
+def invoices(
+    connection: Connection, limit: int, before: int | None = None, view: View = EVERYTHING
+) -> tuple[InvoiceSummary, ...]:
+    """List invoices, the newest first; `before` and `view` as for `transactions`."""
+    query = _invoice_query().where(invoices_in(view)).order_by(invoice.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(invoice.c.id < before)
     return tuple(_invoice(row) for row in connection.execute(query))
 
 
-def find_invoice(connection: Connection, number: str) -> InvoiceDetail | None:
-    """Give the newest invoice of that number, None if there is none."""
-    query = _invoice_query().add_columns(invoice.c.body).where(invoice.c.number == number)
+def find_invoice(connection: Connection, number: str, view: View = EVERYTHING) -> InvoiceDetail | None:
+    """Give the newest invoice of that number in a view, None if there is none: operators may have the same numbers."""
+    query = _invoice_query().add_columns(invoice.c.body).where(invoice.c.number == number, invoices_in(view))
     row = connection.execute(query.order_by(invoice.c.id.desc()).limit(1)).one_or_none()
     if row is None:
         return None

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, or_, select
 
+from backend.core.access import EVERYTHING, View
+from backend.store.scope import of_operator
 from backend.store.tables import price_point
 
 _P = price_point.c
@@ -80,10 +82,11 @@ def load_prices(
     return _load(connection, owner, series, (first, last))
 
 
-def list_series(connection: Connection) -> Sequence[SeriesSummary]:
+def list_series(connection: Connection, view: View = EVERYTHING) -> Sequence[SeriesSummary]:
     """List all series by name, those that serve all operators first."""
     count = func.count(_P.start.distinct())
     query = select(_P.operator_id, _P.series, count, func.min(_P.start), func.max(_P.start), func.max(_P.received_at))
+    query = query.where(or_(of_operator(view, _P.operator_id), _P.operator_id == ""))
     rows = connection.execute(query.group_by(_P.operator_id, _P.series).order_by(_P.operator_id, _P.series))
     return [SeriesSummary(*row) for row in rows]
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, or_, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.assignment import Scope
 from backend.core.profiles import Switch
 from backend.core.tariff_model import TariffType
 from backend.core.transaction import State
+from backend.store.scope import of_operator
 from backend.store.tables import charge_point, charging_transaction, evse, profile_switch, session_tariff
 
 _T = charging_transaction.c
@@ -70,9 +72,12 @@ def switches_at(
     return [_switch(row) for row in rows]
 
 
-def list_switches(connection: Connection, target: str = "", limit: int = 100) -> list[StoredSwitch]:
+def list_switches(
+    connection: Connection, target: str = "", limit: int = 100, view: View = EVERYTHING
+) -> list[StoredSwitch]:
     """List switches, those of one place or all, the latest first; of those for one time the one that counts first."""
-    query = select(profile_switch).order_by(_S.at.desc(), _S.id.desc()).limit(limit)
+    query = select(profile_switch).where(of_operator(view, _S.operator_id))
+    query = query.order_by(_S.at.desc(), _S.id.desc()).limit(limit)
     if target:
         query = query.where(_S.target == target)
     return [StoredSwitch(row.id, row.operator_id, _switch(row), row.received_at) for row in connection.execute(query)]

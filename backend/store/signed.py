@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, String, and_, bindparam, delete, func, insert, select
 from sqlalchemy import cast as sql_cast
 
+from backend.core.access import EVERYTHING, View
 from backend.core.audit import Kept
 from backend.core.chain import ChainKind
 from backend.core.pagination import Page
@@ -22,6 +23,7 @@ from backend.core.signed_gate import Decision, Evidence
 from backend.core.signed_pair import Judged, Session, SignedRegister, Status
 from backend.core.signed_proof import SignedOriginal, original_of
 from backend.store.event_log import ask_check
+from backend.store.scope import charge_points_in
 from backend.store.sql import Statement
 from backend.store.tables import (
     chain,
@@ -313,10 +315,12 @@ def store_finding(connection: Connection, finding: Finding, now: datetime) -> bo
     return True
 
 
-def findings(connection: Connection, limit: int) -> list[tuple[datetime, Finding]]:
+def findings(connection: Connection, limit: int, view: View = EVERYTHING) -> list[tuple[datetime, Finding]]:
     """List findings, the newest first."""
     f = signed_finding.c
-    rows = connection.execute(select(signed_finding).order_by(f.id.desc()).limit(limit))
+    seen = select(charge_point.c.id).where(charge_points_in(view))
+    query = select(signed_finding).where(f.charge_point_id.in_(seen)).order_by(f.id.desc()).limit(limit)
+    rows = connection.execute(query)
     return [(row.at, Finding(row.charge_point_id, row.evse_id, row.transaction_id, row.kind, row.text)) for row in rows]
 
 

@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from backend.core.access import EVERYTHING, View
 from backend.core.dunning import ZERO, Claim, Level, suspends, to_hand_over
 from backend.errors import DunningError
 from backend.store.dunning import load_cases, local_day
 from backend.store.dunning_tables import dunning_letter, dunning_step, dunning_stop, suspension
 from backend.store.open_items import set_dunning_level
 from backend.store.payment_tables import booking, open_item
+from backend.store.scope import of_operator
 from backend.store.tables import customer
 
 STOPS = ("insolvency", "plan", "inquiry", "other")
@@ -148,14 +150,14 @@ def lift(connection: Connection, customer_id: str, why: str, now: datetime) -> N
         connection.execute(statement.on_conflict_do_update(index_elements=["dunning_id"], set_=row))
 
 
-def list_suspensions(connection: Connection) -> list[Suspension]:
+def list_suspensions(connection: Connection, view: View = EVERYTHING) -> list[Suspension]:
     """List what is suspended, and what was announced for claims that are not paid."""
     unpaid = {row.id for row in connection.execute(_announced())}
     query = (
         select(_L.id, _L.number, _L.customer_id, customer.c.name, _L.suspend_on, _U.since, _U.lifted_at)
         .join(customer, customer.c.id == _L.customer_id)
         .outerjoin(suspension, _U.dunning_id == _L.id)
-        .where(_L.suspend_on.is_not(None))
+        .where(_L.suspend_on.is_not(None), of_operator(view, _L.operator_id))
         .order_by(_L.id)
     )
     return [
@@ -202,9 +204,10 @@ def resume_dunning(connection: Connection, customer_id: str) -> None:
         raise DunningError(f"the dunning of customer {customer_id!r} does not rest")
 
 
-def list_stops(connection: Connection) -> list[Stop]:
+def list_stops(connection: Connection, view: View = EVERYTHING) -> list[Stop]:
     """List customers whose dunning rests."""
     query = select(dunning_stop, customer.c.name).join(customer, customer.c.id == _X.customer_id)
+    query = query.where(of_operator(view, customer.c.operator_id))
     return [
         Stop(row.customer_id, row.name, row.reason, row.note, row.until)
         for row in connection.execute(query.order_by(_X.customer_id))

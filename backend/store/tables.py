@@ -59,6 +59,7 @@ APPEND_ONLY = (
     "dunning_step",
     "host_share",
     "host_session",
+    "audit_entry",
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
+from backend.core.access import EVERYTHING, View
 from backend.core.assignment import (
     Assignment,
     Choice,
@@ -22,6 +23,7 @@ from backend.core.assignment import (
 from backend.core.rating_model import VersionSwitch
 from backend.core.record import RecordError, from_json
 from backend.core.tariff_model import TariffType
+from backend.store.scope import of_operator
 from backend.store.sql import Statement
 from backend.store.tables import (
     charge_point,
@@ -114,10 +116,11 @@ def _assignment(row: Row[Any]) -> Assignment:
     )
 
 
-def list_assignments(connection: Connection) -> list[tuple[str, Assignment]]:
+def list_assignments(connection: Connection, view: View = EVERYTHING) -> list[tuple[str, Assignment]]:
     """List all assignments with their operators, the less specific scope last."""
     a = tariff_assignment.c
-    query = select(tariff_assignment).order_by(a.operator_id, a.target, a.valid_from)
+    query = select(tariff_assignment).where(of_operator(view, a.operator_id))
+    query = query.order_by(a.operator_id, a.target, a.valid_from)
     found = [(row.operator_id, _assignment(row)) for row in connection.execute(query)]
     return sorted(found, key=lambda one: (one[0], list(Scope).index(one[1].scope)))
 
@@ -148,9 +151,9 @@ def find_version(connection: Connection, version_id: str) -> StoredTariff | None
     return StoredTariff(*row) if row else None
 
 
-def list_tariffs(connection: Connection) -> list[StoredTariff]:
+def list_tariffs(connection: Connection, view: View = EVERYTHING) -> list[StoredTariff]:
     """List all versions of all tariffs, by operator, tariff and validity."""
     v = tariff_version.c
-    query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body)
+    query = select(v.id, v.operator_id, v.tariff_id, v.valid_from, v.body).where(of_operator(view, v.operator_id))
     rows = connection.execute(query.order_by(v.operator_id, v.tariff_id, v.valid_from))
     return [StoredTariff(*row) for row in rows]

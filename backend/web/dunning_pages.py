@@ -8,11 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from backend.api.permissions import check_own, visitor_of
+from backend.core.access import View
 from backend.core.open_item import BookingError
 from backend.entry_checks import day_of
 from backend.errors import BackendError
 from backend.jobs.dun import Prepared, dun, open_paper, prepare
 from backend.store.dunning import letter_pdf, list_letters
+from backend.store.scope import Owned, of_operator
 from backend.store.suspensions import (
     STOPS,
     lift,
@@ -47,10 +50,11 @@ class DunningPages:
         try:
             match form.get("verb"):
                 case "send" if form.get("sure"):
-                    await self._send([form["customer"]] if form.get("customer") else [], now)
+                    await self._send(request, [form["customer"]] if form.get("customer") else [], now)
                 case "send":
                     return await self._show(request, "not_sure", 409)
                 case _:
+                    await check_own(request, Owned.CUSTOMER, form.get("customer", ""))
                     await self._change(form, now)
         except (BookingError, BackendError) as error:
             return await self._show(request, str(error), 409)
@@ -67,15 +71,17 @@ class DunningPages:
     async def preview(self, request: Request) -> Response:
         """Give the paper of a letter that would be sent now."""
         now, who = self._site.clock.utc(), request.path_params["id"]
-        letter = next((one.letter for one in await self._prepared(now, who) if one.letter), None)
+        letter = next(
+            (one.letter for one in await self._prepared(visitor_of(request).view, now, who) if one.letter), None
+        )
         if letter is None:
             raise HTTPException(404)
         async with open_paper() as paper:
             return _paper(letter.number, await paper(letter))
 
-    async def _send(self, customers: Sequence[str], now: datetime) -> None:
+    async def _send(self, request: Request, customers: Sequence[str], now: datetime) -> None:
         async with open_paper() as paper:
-            for operator_id in await self._operators():
+            for operator_id in await self._operators(visitor_of(request).view):
                 await dun(self._site.store, operator_id, now, paper=paper, customer_ids=customers)
 
     async def _change(self, form: dict[str, str], now: datetime) -> None:
@@ -93,22 +99,27 @@ class DunningPages:
             case _:
                 raise HTTPException(400)
 
-    async def _operators(self) -> list[str]:
+    async def _operators(self, view: View) -> list[str]:
         query = operator.select().with_only_columns(operator.c.id).order_by(operator.c.id)
+        query = query.where(of_operator(view, operator.c.id))
         return await self._site.store.read(lambda unit: list(unit.scalars(query)))
 
-    async def _prepared(self, now: datetime, customer_id: str = "") -> list[Prepared]:
+    async def _prepared(self, view: View, now: datetime, customer_id: str = "") -> list[Prepared]:
         found: list[Prepared] = []
-        for one in await self._operators():
+        for one in await self._operators(view):
             work = partial(prepare, operator_id=one, now=now, customer_id=customer_id)
             found += await self._site.store.read(work)
         return found
 
     async def _show(self, request: Request, problem: str = "", status: int = 200) -> Response:
         reader = await self._site.reader(request)
-        prepared = await self._prepared(reader.now)
+        prepared = await self._prepared(reader.view, reader.now)
         letters, suspended, stops = await self._site.store.read(
-            lambda unit: (list_letters(unit), list_suspensions(unit), list_stops(unit))
+            lambda unit: (
+                list_letters(unit, view=reader.view),
+                list_suspensions(unit, reader.view),
+                list_stops(unit, reader.view),
+            )
         )
         values = {
             "ready": [one.letter for one in prepared if one.letter],

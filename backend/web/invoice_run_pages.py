@@ -3,6 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.permissions import visitor_of
+from backend.core.access import View
 from backend.errors import ReportError
 from backend.invoice_runs import Preview, issue_by_key, preview, run_by_hand
 from backend.jobs.issue_invoices import BillingSettings
@@ -24,8 +26,10 @@ class InvoiceRunPages:
     async def show(self, request: Request) -> Response:
         """Show drafts, and what is held or kept back."""
         reader = await self._site.reader(request)
-        found = await self._preview()
-        held = await self._site.store.read(lambda unit: queries.transactions(unit, _HELD, state="held"))
+        found = await self._preview(reader.view)
+        held = await self._site.store.read(
+            lambda unit: queries.transactions(unit, _HELD, state="held", view=reader.view)
+        )
         values = {"found": found, "held": held, "automatic": self._settings.automatic}
         return self._site.page(request, reader, "invoice_run", values)
 
@@ -39,13 +43,13 @@ class InvoiceRunPages:
         key = form.get("key", "")
         if not is_own_form(request, form.get(CSRF_FIELD, "")):
             return await self._ask(request, key, "stale_form", 403)
-        now, numbers, reason = self._site.clock.utc(), [], ""
+        now, numbers, reason, view = self._site.clock.utc(), [], "", visitor_of(request).view
         try:
             if key:
-                one = await issue_by_key(self._site.store, key, now, self._settings, sample=self._sample)
+                one = await issue_by_key(self._site.store, key, now, self._settings, sample=self._sample, view=view)
                 numbers = [one.number]
             else:
-                done = await run_by_hand(self._site.store, now, self._settings, sample=self._sample)
+                done = await run_by_hand(self._site.store, now, self._settings, sample=self._sample, view=view)
                 numbers = [issued.number for _, issued in done.issued]
         except ReportError as error:
             reason = str(error)
@@ -53,11 +57,11 @@ class InvoiceRunPages:
         values = {"numbers": numbers, "reason": reason}
         return self._site.page(request, reader, "invoice_run_done", values, 409 if reason else 200)
 
-    async def _preview(self) -> Preview:
-        return await preview(self._site.store, self._site.clock.utc(), self._settings)
+    async def _preview(self, view: View) -> Preview:
+        return await preview(self._site.store, self._site.clock.utc(), self._settings, view=view)
 
     async def _ask(self, request: Request, key: str, problem: str = "", status: int = 200) -> Response:
         reader = await self._site.reader(request)
-        rows = [row for row in (await self._preview()).of("ready") if key in ("", row.key)]
+        rows = [row for row in (await self._preview(reader.view)).of("ready") if key in ("", row.key)]
         values = {"rows": rows, "key": key, "problem": problem}
         return self._site.page(request, reader, "invoice_run_ask", values, status)

@@ -4,8 +4,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from backend.api.permissions import own_operator, visitor_of
 from backend.core.explain import LANGUAGES
 from backend.core.letter import Purpose, State
+from backend.core.masking import mask_mail
 from backend.documents.letter_templates import Written
 from backend.entry_checks import EMAIL
 from backend.errors import MailError
@@ -42,8 +44,8 @@ class MailPages:
         last = parse_id(before) if before else None
         rows, counts = await self._site.store.read(
             lambda unit: (
-                outbox.list_letters(unit, states, limit=PAGE_LENGTH + 1, before=last),
-                outbox.count_states(unit),
+                outbox.list_letters(unit, states, limit=PAGE_LENGTH + 1, before=last, view=reader.view),
+                outbox.count_states(unit, reader.view),
             )
         )
         values = {
@@ -72,6 +74,8 @@ class MailPages:
         if not is_own_form(request, form.get(CSRF_FIELD, "")):
             return await self._letter_page(request, posted, "stale_form", 403)
         to = [part.strip() for part in form.get("to", "").split(",") if part.strip()]
+        if form.get("to") == mask_mail(", ".join(posted.letter.to)):
+            to = list(posted.letter.to)  # it was shown masked and left as it was
         if not to or not all(EMAIL.fullmatch(address) for address in to):
             return await self._letter_page(request, posted, "bad_address", 422)
         changed = () if tuple(to) == posted.letter.to else tuple(to)
@@ -115,7 +119,8 @@ class MailPages:
         if not EMAIL.fullmatch(address):
             return await self._probe_page(request, address, [], "bad_address", 422)
         try:
-            who = await self._site.store.read(outbox.read_sender)
+            own = visitor_of(request).view.operator_id
+            who = await self._site.store.read(lambda unit: outbox.read_sender(unit, own))
         except MailError as error:
             raise HTTPException(404) from error
         message = write_probe(self._templates, self._settings, who, address, self._site.clock.utc())
@@ -126,7 +131,8 @@ class MailPages:
 
     def _choice(self, request: Request, default: str) -> tuple[str, str]:
         language = request.query_params.get("of", default)
-        return language if language in LANGUAGES else LANGUAGES[0], request.query_params.get("operator", "")
+        own = own_operator(visitor_of(request), request.query_params.get("operator", ""))
+        return language if language in LANGUAGES else LANGUAGES[0], own
 
     async def _find(self, request: Request) -> Posted:
         letter_id = parse_id(request.path_params["id"])

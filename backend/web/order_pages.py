@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from backend.api.permissions import visitor_of
 from backend.core.order import OrderState, masked
 from backend.csms.catalogue import ACTIONS, DESTRUCTIVE, FieldError, fields, payload_of
 from backend.csms.orders import Orders
@@ -56,7 +57,7 @@ class OrderPages:
 
     async def list(self, request: Request) -> Response:
         """List orders, the newest first."""
-        query = request.query_params
+        query, view = request.query_params, visitor_of(request).view
         state = query.get("state", "")
         if state and state not in tuple(OrderState):
             raise HTTPException(404)
@@ -64,7 +65,7 @@ class OrderPages:
         batch, charge_point = query.get("batch", ""), query.get("charge_point", "")
         found = await self._site.store.read(
             lambda connection: rows.list_orders(
-                connection, _ON_A_PAGE + 1, before, charge_point_id=charge_point, batch=batch, state=state
+                connection, _ON_A_PAGE + 1, before, charge_point_id=charge_point, batch=batch, state=state, view=view
             )
         )
         values = {
@@ -113,7 +114,10 @@ class OrderPages:
         return await self._give(request, form)
 
     async def _give(self, request: Request, form: OrderForm) -> Response:
-        batch = secrets.token_hex(16)
+        batch, visitor = secrets.token_hex(16), visitor_of(request)
+        own = await self._site.store.read(lambda connection: rows.stations_of(connection, view=visitor.view))
+        if not set(form.chosen) <= set(own):
+            raise HTTPException(404)
         try:
             payload = payload_of(form.version, form.action, form.texts)
             if wrong := violation(form.version, form.action, payload):
@@ -124,7 +128,7 @@ class OrderPages:
                 payload,
                 patience=_PATIENCE[form.patience],
                 checked=True,
-                ordered_by="web",
+                ordered_by=visitor.name,
                 batch=batch,
             )
         except FieldError as error:
@@ -148,7 +152,8 @@ class OrderPages:
         return RedirectResponse(f"{request.scope.get('root_path', '')}/orders", 303)
 
     async def _form(self, request: Request, form: OrderForm, problem: str = "", status: int = 200) -> Response:
-        stations = await self._site.store.read(queries.charge_points)
+        view = visitor_of(request).view
+        stations = await self._site.store.read(lambda connection: queries.charge_points(connection, view))
         connections = {row.id: self._site.connections.find(ChargePointId(row.id)) for row in stations}
         values = {
             "form": form,

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -20,21 +21,26 @@ from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.mail_routes import make_mail_routes
 from backend.api.order_routes import make_order_routes
 from backend.api.payment_routes import make_payment_routes
+from backend.api.permissions import OPEN, Handler, Need, PageRoute, check_declared, need_of
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
 from backend.api.routes import make_routes
 from backend.api.signed_routes import make_signed_routes
 from backend.api.tariff_routes import make_tariff_routes
+from backend.core.access import Permission
 from backend.core.rating import Policy
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.csms.orders import Orders
 from backend.jobs.live_price import LivePrices
+from backend.people.login import Login
 from backend.settings import Settings
+from backend.store.scope import Owned
 from backend.store.writer import Store
 from backend.web.dunning_pages import DunningPages
 from backend.web.invoice_run_pages import InvoiceRunPages
+from backend.web.login_pages import LoginPages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
 from backend.web.payment_pages import PaymentPages
@@ -75,9 +81,11 @@ def make_web(
             await site.live.close()
             following.cancel()
 
-    app = FastAPI(title="emops", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app = FastAPI(title="emops", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.live = site.live
-    app.add_middleware(Guard, password=settings.server.web_password)
+    app.state.store, app.state.clock = store, clock
+    login = Login(store, clock, settings.login)
+    app.add_middleware(Guard, password=settings.server.web_password, login=login)
     prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
     app.include_router(make_signed_routes(store, clock, settings.signed.link_days))
     app.include_router(make_routes(store, connections, site.live))
@@ -93,103 +101,130 @@ def make_web(
     app.include_router(make_payment_routes(store, clock))
     _add_pages(app, Views(site, prices), Remote(site))
     _add_order_pages(app, OrderPages(site, orders))
-    app.add_route("/reports", ReportPages(site).simulation)
+    _page(app, "/reports", ReportPages(site).simulation, Need(Permission.SEE_REPORTS))
     _add_tariff_pages(app, TariffPages(site))
     _add_mail_pages(app, MailPages(site, settings.mail))
     _add_payment_pages(app, PaymentPages(site))
     app.include_router(make_dunning_routes(store, clock))
     _add_dunning_pages(app, DunningPages(site))
+    _add_login(app, LoginPages(site, login))
     _add_documentation(app, site)
-    app.add_route("/healthz", _health(store))
+    _page(app, "/healthz", _health(store), OPEN)
     app.mount("/static", _Assets(directory=HERE / "static"))
     _add_errors(app, site)
+    check_declared(app)
+    app.state.open_paths = [
+        route.path_regex for route in app.routes if isinstance(route, Route) and need_of(route) == OPEN
+    ]
     return app
 
 
+def _page(app: FastAPI, path: str, handler: Handler, need: Need, *, post: Handler | None = None) -> None:
+    """Add a page, and what its form does if it has one."""
+    app.router.routes.append(PageRoute(path, handler, need))
+    if post:
+        _form(app, path, post, need)
+
+
+def _form(app: FastAPI, path: str, handler: Handler, need: Need) -> None:
+    app.router.routes.append(PageRoute(path, handler, need, ("POST",)))
+
+
+def _live_page(app: FastAPI, path: str, handler: Handler, need: Need) -> None:
+    """Add a page whose live part can be fetched alone."""
+    _page(app, path, handler, need)
+    _page(app, f"/fragments{'/overview' if path == '/' else path}", handler, need)
+
+
 def _add_pages(app: FastAPI, views: Views, remote: Remote) -> None:
-    live = {
-        "overview": ("/", views.overview),
-        "transactions": ("/transactions", views.transactions),
-        "transactions/{id}": ("/transactions/{id}", views.transaction),
-        "invoices": ("/invoices", views.invoices),
-        "invoices/{number:path}": ("/invoices/{number:path}", views.invoice),
-    }
-    app.add_route("/invoices/{number:path}/pdf", views.invoice_pdf)
-    app.add_route("/invoices/{number:path}/xml", views.invoice_xml)
-    for name, (path, page) in live.items():
-        app.add_route(path, page)
-        app.add_route(f"/fragments/{name}", page)
-    for path, ask, act in (
-        ("/charge-points/{id}/evses/{evse}/start", remote.ask_start, remote.start),
-        ("/transactions/{id}/stop", remote.ask_stop, remote.stop),
-    ):
-        app.add_route(path, ask)
-        app.add_route(path, act, methods=["POST"])
+    sessions, invoice = Need(Permission.SEE_SESSIONS, Owned.TRANSACTION), Need(Permission.SEE_INVOICES, Owned.INVOICE)
+    _page(app, "/invoices/{number:path}/pdf", views.invoice_pdf, invoice)
+    _page(app, "/invoices/{number:path}/xml", views.invoice_xml, invoice)
+    _live_page(app, "/", views.overview, Need(Permission.SEE_STATIONS))
+    _live_page(app, "/transactions", views.transactions, Need(Permission.SEE_SESSIONS))
+    _live_page(app, "/transactions/{id}", views.transaction, sessions)
+    _live_page(app, "/invoices", views.invoices, Need(Permission.SEE_INVOICES))
+    _live_page(app, "/invoices/{number:path}", views.invoice, invoice)
+    start, stop = Need(Permission.GIVE_ORDERS, Owned.CHARGE_POINT), Need(Permission.GIVE_ORDERS, Owned.TRANSACTION)
+    _page(app, "/charge-points/{id}/evses/{evse}/start", remote.ask_start, start, post=remote.start)
+    _page(app, "/transactions/{id}/stop", remote.ask_stop, stop, post=remote.stop)
 
 
 def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
-    app.add_route("/invoice-run", pages.show)
-    app.add_route("/invoice-run/issue", pages.ask)
-    app.add_route("/invoice-run/issue", pages.issue, methods=["POST"])
+    need = Need(Permission.ISSUE_INVOICES)
+    _page(app, "/invoice-run", pages.show, need)
+    _page(app, "/invoice-run/issue", pages.ask, need, post=pages.issue)
 
 
 def _add_dunning_pages(app: FastAPI, pages: DunningPages) -> None:
-    app.add_route("/dunning", pages.show)
-    app.add_route("/dunning", pages.act, methods=["POST"])
-    app.add_route("/dunning/letters/{id}", pages.pdf)
-    app.add_route("/dunning/preview/{id:path}", pages.preview)
+    _page(app, "/dunning", pages.show, Need(Permission.SEE_PAYMENTS))
+    _form(app, "/dunning", pages.act, Need(Permission.BOOK_PAYMENTS))
+    _page(app, "/dunning/letters/{id}", pages.pdf, Need(Permission.SEE_PAYMENTS, Owned.DUNNING))
+    _page(app, "/dunning/preview/{id:path}", pages.preview, Need(Permission.SEE_PAYMENTS, Owned.CUSTOMER))
 
 
 def _add_payment_pages(app: FastAPI, pages: PaymentPages) -> None:
-    app.add_route("/payments", pages.open_items)
-    app.add_route("/payments/batches/{id}/file", pages.batch_file)
-    for path, show, act in (
-        ("/payments/customers/{id:path}", pages.account, pages.act_on_account),
-        ("/payments/bank", pages.bank, pages.upload),
-        ("/payments/bank/{id}", pages.bank, pages.decide),
-        ("/payments/batches", pages.batches, pages.collect),
-        ("/payments/batches/{id}", pages.batch, pages.act_on_batch),
+    _page(app, "/payments", pages.open_items, Need(Permission.SEE_PAYMENTS))
+    _page(app, "/payments/batches/{id}/file", pages.batch_file, Need(Permission.SEE_PAYMENTS, Owned.DEBIT_BATCH))
+    for path, show, act, of in (
+        ("/payments/customers/{id:path}", pages.account, pages.act_on_account, Owned.CUSTOMER),
+        ("/payments/bank", pages.bank, pages.upload, None),
+        ("/payments/bank/{id}", pages.bank, pages.decide, Owned.BANK_ENTRY),
+        ("/payments/batches", pages.batches, pages.collect, None),
+        ("/payments/batches/{id}", pages.batch, pages.act_on_batch, Owned.DEBIT_BATCH),
     ):
-        app.add_route(path, show)
-        app.add_route(path, act, methods=["POST"])
+        _page(app, path, show, Need(Permission.SEE_PAYMENTS, of))
+        _form(app, path, act, Need(Permission.BOOK_PAYMENTS, of))
 
 
 def _add_signed_pages(app: FastAPI, pages: SignedPages) -> None:
-    app.add_route("/signed", pages.review)
-    app.add_route("/signed/review/{id}", pages.decide, methods=["POST"])
-    app.add_route("/signed/keys", pages.pin, methods=["POST"])
-    app.add_route("/transactions/{id}/link", pages.link, methods=["POST"])
-    app.add_route("/transactions/{id}/messdaten.xml", pages.messdaten)
-    app.add_route("/invoices/{number:path}/messdaten.xml", pages.invoice_messdaten)
-    app.add_route("/p/{token}", pages.receipt)
-    app.add_route("/p/{token}/messdaten.xml", pages.receipt_messdaten)
+    settle, session = Need(Permission.SETTLE_HELD), Need(Permission.SETTLE_HELD, Owned.TRANSACTION)
+    _page(app, "/signed", pages.review, settle)
+    _form(app, "/signed/review/{id}", pages.decide, session)
+    _form(app, "/signed/keys", pages.pin, settle)
+    _form(app, "/transactions/{id}/link", pages.link, session)
+    proof, of_invoice = Need(Permission.SEE_SESSIONS, Owned.TRANSACTION), Need(Permission.SEE_INVOICES, Owned.INVOICE)
+    _page(app, "/transactions/{id}/messdaten.xml", pages.messdaten, proof)
+    _page(app, "/invoices/{number:path}/messdaten.xml", pages.invoice_messdaten, of_invoice)
+    _page(app, "/p/{token}", pages.receipt, OPEN)
+    _page(app, "/p/{token}/messdaten.xml", pages.receipt_messdaten, OPEN)
 
 
 def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
-    app.add_route("/tariffs", pages.list)
-    app.add_route("/tariffs/check", pages.ask_check)
-    app.add_route("/tariffs/check", pages.check, methods=["POST"])
-    app.add_route("/tariffs/{id:path}/ocpi/{version}.json", pages.ocpi)
-    app.add_route("/tariffs/{id:path}", pages.tariff)
+    need, one = Need(Permission.SEE_TARIFFS), Need(Permission.SEE_TARIFFS, Owned.TARIFF)
+    _page(app, "/tariffs", pages.list, need)
+    _page(app, "/tariffs/check", pages.ask_check, need, post=pages.check)
+    _page(app, "/tariffs/{id:path}/ocpi/{version}.json", pages.ocpi, one)
+    _page(app, "/tariffs/{id:path}", pages.tariff, one)
 
 
 def _add_order_pages(app: FastAPI, pages: OrderPages) -> None:
-    app.add_route("/orders", pages.list)
-    app.add_route("/fragments/orders", pages.list)
-    app.add_route("/orders/new", pages.ask)
-    app.add_route("/orders/new", pages.give, methods=["POST"])
-    app.add_route("/orders/{id}/cancel", pages.cancel, methods=["POST"])
+    _live_page(app, "/orders", pages.list, Need(Permission.SEE_ORDERS))
+    _page(app, "/orders/new", pages.ask, Need(Permission.GIVE_ORDERS), post=pages.give)
+    _form(app, "/orders/{id}/cancel", pages.cancel, Need(Permission.GIVE_ORDERS, Owned.ORDER))
 
 
 def _add_mail_pages(app: FastAPI, pages: MailPages) -> None:
-    app.add_route("/mail", pages.letters)
-    app.add_route("/mail/texts", pages.preview)
-    app.add_route("/mail/texts/{name}/html", pages.preview_html)
-    app.add_route("/mail/probe", pages.ask_probe)
-    app.add_route("/mail/probe", pages.probe, methods=["POST"])
-    app.add_route("/mail/{id}", pages.letter)
-    app.add_route("/mail/{id}/html", pages.html)
-    app.add_route("/mail/{id}/resend", pages.resend, methods=["POST"])
+    see, one, send = (
+        Need(Permission.SEE_LETTERS),
+        Need(Permission.SEE_LETTERS, Owned.LETTER),
+        Need(Permission.SEND_LETTERS),
+    )
+    _page(app, "/mail", pages.letters, see)
+    _page(app, "/mail/texts", pages.preview, see)
+    _page(app, "/mail/texts/{name}/html", pages.preview_html, see)
+    _page(app, "/mail/probe", pages.ask_probe, send, post=pages.probe)
+    _page(app, "/mail/{id}", pages.letter, one)
+    _page(app, "/mail/{id}/html", pages.html, one)
+    _form(app, "/mail/{id}/resend", pages.resend, Need(Permission.SEND_LETTERS, Owned.LETTER))
+
+
+def _add_login(app: FastAPI, pages: LoginPages) -> None:
+    own = Need(Permission.OWN_ACCOUNT)
+    _page(app, "/login", pages.ask, OPEN, post=pages.log_in)
+    _page(app, "/login/code", pages.ask_code, OPEN, post=pages.check_code)
+    _page(app, "/home", pages.home, own)
+    _form(app, "/logout", pages.log_out, own)
 
 
 def _add_documentation(app: FastAPI, site: Site) -> None:
@@ -197,7 +232,12 @@ def _add_documentation(app: FastAPI, site: Site) -> None:
         reader = await site.reader(request)
         return site.page(request, reader, "api", {"openapi": app.openapi()})
 
-    app.add_route("/api/docs", documentation)
+    async def openapi(request: Request) -> Response:
+        root = request.scope.get("root_path", "").rstrip("/")
+        return JSONResponse(app.openapi() | ({"servers": [{"url": root}]} if root else {}))
+
+    _page(app, "/api/docs", documentation, Need(Permission.OWN_ACCOUNT))
+    _page(app, "/api/openapi.json", openapi, Need(Permission.OWN_ACCOUNT))
 
 
 def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:

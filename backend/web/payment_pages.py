@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from backend.api.permissions import check_own, own_operator, visitor_of
 from backend.core.masking import mask_iban
 from backend.core.open_item import ZERO, Ages, BookingError, OpenItem, ages
 from backend.core.return_reasons import reason_words
@@ -30,6 +31,7 @@ from backend.store.debits import (
 )
 from backend.store.mandates import customer_mandates
 from backend.store.open_items import credits_by_customer, list_items, undo
+from backend.store.scope import Owned
 from backend.web.remote import read_form
 from backend.web.security import CSRF_FIELD, is_own_form
 from backend.web.site import Reader, Site
@@ -56,7 +58,10 @@ class PaymentPages:
     async def open_items(self, request: Request) -> Response:
         """Show what is open, by customer and age."""
         reader = await self._site.reader(request)
-        items, credit = await self._site.store.read(lambda unit: (list_items(unit), credits_by_customer(unit)))
+        operator_id = reader.view.operator_id
+        items, credit = await self._site.store.read(
+            lambda unit: (list_items(unit, operator_id=operator_id), credits_by_customer(unit, operator_id))
+        )
         today = _today(reader)
         ids = sorted({item.customer_id for item in items} | credit.keys())
         debtors = []
@@ -79,24 +84,30 @@ class PaymentPages:
     async def act_on_account(self, request: Request) -> Response:
         """Undo a booking, write off, use credit, note a dispute, let a mandate rest."""
         form, now = await read_form(request), self._site.clock.utc()
+        own = visitor_of(request).view.operator_id
 
         async def act() -> None:
             number, note = form.get("number", ""), form.get("note", "") or "by_hand"
             match form.get("verb"):
                 case "undo":
                     booking = parse_id(form.get("booking", ""))
+                    await check_own(request, Owned.BOOKING, str(booking))
                     await self._site.store.write(lambda unit: undo(unit, booking, now.date(), now, note))
                 case "write_off":
                     amount = _amount(form.get("amount", ""))
-                    await self._site.store.write(lambda unit: write_off(unit, number, amount, now, note))
+                    await self._site.store.write(
+                        lambda unit: write_off(unit, number, amount, now, note, operator_id=own)
+                    )
                 case "use_credit":
                     amount = _amount(form.get("amount", ""))
-                    await self._site.store.write(lambda unit: use_credit(unit, number, amount, now, note))
+                    await self._site.store.write(
+                        lambda unit: use_credit(unit, number, amount, now, note, operator_id=own)
+                    )
                 case "dispute":
-                    await self._site.store.write(lambda unit: dispute(unit, number, form.get("note", "")))
+                    await self._site.store.write(lambda unit: dispute(unit, number, form.get("note", ""), own))
                 case "pause" | "resume" as verb:
                     reason = note if verb == "pause" else ""
-                    await self._site.store.write(lambda unit: rest_mandate(unit, form.get("mandate", ""), reason))
+                    await self._site.store.write(lambda unit: rest_mandate(unit, form.get("mandate", ""), reason, own))
                 case _:
                     raise HTTPException(400)
 
@@ -142,7 +153,9 @@ class PaymentPages:
             return await self._bank(request, "no_file", 422)
         now = self._site.clock.utc()
         try:
-            done = await import_file(self._site.store, "", form.name, form.content, now=now)
+            done = await import_file(
+                self._site.store, visitor_of(request).view.operator_id, form.name, form.content, now=now
+            )
         except BackendError as error:
             return await self._bank(request, str(error), 422)
         return await self._bank(request, done=done)
@@ -170,7 +183,9 @@ class PaymentPages:
         self, request: Request, problem: str = "", status: int = 200, done: Imported | None = None
     ) -> Response:
         reader = await self._site.reader(request)
-        files, entries = await self._site.store.read(lambda unit: (list_files(unit), waiting(unit, reader.now)))
+        files, entries = await self._site.store.read(
+            lambda unit: (list_files(unit, view=reader.view), waiting(unit, reader.now, reader.view))
+        )
         values = {
             "files": files,
             "entries": entries,
@@ -193,7 +208,9 @@ class PaymentPages:
             return await self._batches(request, "stale_form", 403)
         try:
             day = date.fromisoformat(form.get("on", ""))
-            done = await collect(self._site.store, form.get("operator", ""), day, now)
+            done = await collect(
+                self._site.store, own_operator(visitor_of(request), form.get("operator", "")), day, now
+            )
         except ValueError:
             return await self._batches(request, "wrong_day", 422)
         except BackendError as error:
@@ -204,7 +221,7 @@ class PaymentPages:
         self, request: Request, problem: str = "", status: int = 200, done: Collected | None = None
     ) -> Response:
         reader = await self._site.reader(request)
-        batches = await self._site.store.read(list_batches)
+        batches = await self._site.store.read(lambda unit: list_batches(unit, view=reader.view))
         values = {
             "batches": batches,
             "problem": problem,

@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.permissions import own_operator
 from backend.core.recompute import Proof
 from backend.errors import ReportError
 from backend.reports import SimulationReport, SimulationRequest, simulate_month
 from backend.store.past_sessions import list_customers, list_operators, list_places
 from backend.store.recompute_runs import last_run
 from backend.store.tariffs import list_tariffs
-from backend.web.site import Site
+from backend.web.site import Reader, Site
 
 _MONTHS = 12
 """Past months to choose from."""
@@ -45,7 +46,7 @@ class ReportPages:
         wanted = SimulationRequest(
             month=query.get("month", ""),
             tariffs=query.getlist("tariff"),
-            operator=query.get("operator", ""),
+            operator=own_operator(reader.visitor, query.get("operator", "")),
             customer=query.get("customer", ""),
             charge_point=query.get("charge_point", ""),
             location=query.get("location", ""),
@@ -53,7 +54,7 @@ class ReportPages:
         report: SimulationReport | None = None
         problem = ""
         store = self._site.store
-        choices = await store.read(lambda connection: _choices(connection, wanted.operator, reader.now))
+        choices = await store.read(lambda connection: _choices(connection, wanted.operator, reader))
         run = await store.read(last_run)
         if wanted.month:
             try:
@@ -72,14 +73,15 @@ class ReportPages:
         return self._site.page(request, reader, "reports", values, 422 if problem else 200)
 
 
-def _choices(connection: Connection, operator_id: str, now: datetime) -> Choices:
-    operators = [one[0] for one in list_operators(connection)]
+def _choices(connection: Connection, operator_id: str, reader: Reader) -> Choices:
+    own = reader.view.operator_id
+    operators = [one[0] for one in list_operators(connection) if own in ("", one[0])]
     chosen = operator_id if operator_id in operators or not operators else operators[0]
     points, locations = list_places(connection, chosen)
     tariffs = [one.tariff_id for one in list_tariffs(connection) if one.operator_id == chosen]
     return Choices(
         operators=operators,
-        months=_past_months(now),
+        months=_past_months(reader.now),
         tariffs=sorted(set(tariffs)),
         customers=[(one.id, one.name) for one in list_customers(connection, chosen)],
         charge_points=[(one.id, one.name or one.id) for one in points],

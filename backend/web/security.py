@@ -1,15 +1,19 @@
-"""The guard in front of every page and the API: password, security headers, tokens against forged forms."""
+"""The guard in front of every page and the API: who asks, security headers, tokens against forged forms."""
 
 import base64
 import binascii
 import secrets
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.requests import Request, cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.api.permissions import SAFE
 from backend.api.problems import problem
+from backend.core.access import OPEN_VISITOR, Visitor
+from backend.people.login import Login
 from shared.ids import Secret
 
 CSRF_COOKIE = "emops_csrf"
@@ -28,16 +32,21 @@ HEADERS = {
 }
 """On every answer. Pages bring all their styles and scripts from here; nothing is inline."""
 
-_OPEN_PATHS = ("/healthz",)
-_OPEN_FOLDERS = ("/p/", "/static/")
-"""Receipts, whose address is the secret, and what they look like."""
+SESSION_COOKIE = "emops_session"
+
+_ALWAYS_OPEN = ("/healthz",)
+_STATIC = "/static/"
 
 
 class Guard:
-    """ASGI middleware: asks for the password, if one is set, and adds the headers. The user name does not matter."""
+    """ASGI middleware: finds out who asks, keeps all others out, and adds the headers.
 
-    def __init__(self, app: ASGIApp, password: Secret) -> None:
-        self._app, self._password = app, password
+    Until there is a user, `password` lets anybody in who knows it, and without one the doors are open (as the settings
+    allow on this machine only). From the first user on everybody logs in, programs by a token.
+    """
+
+    def __init__(self, app: ASGIApp, password: Secret, login: Login) -> None:
+        self._app, self._password, self._login = app, password, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI 3.0."""
@@ -53,18 +62,54 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        app: ASGIApp = self._app if self._may_enter(scope) else _ask_for_password(scope)
+        app: ASGIApp = await self._refusal(scope) or self._app
         await app(scope, receive, send_guarded)
 
-    def _may_enter(self, scope: Scope) -> bool:
-        if not self._password or scope["path"] in _OPEN_PATHS or scope["path"].startswith(_OPEN_FOLDERS):
-            return True
-        scheme, _, credentials = Headers(scope=scope).get("Authorization", "").partition(" ")
+    async def _refusal(self, scope: Scope) -> Response | None:
+        path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+        if path in _ALWAYS_OPEN:
+            return None
+        with_users = await self._login.has_users()
+        visitor = await self._visitor(scope, path, with_users)
+        scope.setdefault("state", {})["visitor"] = visitor
+        if visitor or _is_open(scope, path) or path.startswith(_STATIC):
+            return None
+        return _ask_to_log_in(scope, path) if with_users else _ask_for_password(path)
+
+    async def _visitor(self, scope: Scope, path: str, with_users: bool) -> Visitor | None:
+        headers = Headers(scope=scope)
+        scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+        if not with_users:
+            right = not self._password or (scheme.lower() == "basic" and self._is_password(credentials))
+            return OPEN_VISITOR if right else None
+        if scheme.lower() == "bearer":
+            return await self._login.by_token(credentials.strip())
+        if path.startswith("/api/") and scope["method"] not in SAFE:
+            return None  # no form of another site can make a browser act through the API
+        return await self._login.by_cookie(cookie_parser(headers.get("Cookie", "")).get(SESSION_COOKIE, ""))
+
+    def _is_password(self, credentials: str) -> bool:
         try:
             given = base64.b64decode(credentials, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
             return False
-        return scheme.lower() == "basic" and secrets.compare_digest(given, self._password.value.encode())
+        return secrets.compare_digest(given, self._password.value.encode())
+
+
+def _is_open(scope: Scope, path: str) -> bool:
+    return any(pattern.match(path) for pattern in scope["app"].state.open_paths)
+
+
+def _ask_to_log_in(scope: Scope, path: str) -> Response:
+    if path.startswith("/api/"):
+        answer = problem(401, "log in, or give a token: Authorization: Bearer emops_...")
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="emops"'
+        return answer
+    if path.startswith("/fragments/") or scope["method"] not in SAFE:
+        return PlainTextResponse("Bitte anmelden / please log in\n", 401)
+    query = scope["query_string"].decode("latin-1")
+    wanted = quote(f"{path}?{query}" if query else path, safe="")
+    return RedirectResponse(f"{scope.get('root_path', '').rstrip('/')}/login?next={wanted}", 303)
 
 
 def csrf_token(request: Request) -> str:
@@ -83,9 +128,9 @@ def is_own_form(request: Request, field: str) -> bool:
     return bool(cookie) and secrets.compare_digest(cookie.encode(), field.encode())
 
 
-def _ask_for_password(scope: Scope) -> Response:
+def _ask_for_password(path: str) -> Response:
     answer: Response
-    if scope["path"].startswith("/api/"):
+    if path.startswith("/api/"):
         answer = problem(401, "the password is missing or wrong")
     else:
         answer = PlainTextResponse("Passwort nötig / password needed\n", 401)

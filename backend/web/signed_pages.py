@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from backend.api.permissions import visitor_of
 from backend.core.letter import SIGNED
 from backend.core.rating import Rating
 from backend.core.signed_gate import Decision
@@ -22,8 +23,6 @@ from backend.web.views import parse_id, read_record
 from shared.public_key import groups, read_public_key
 
 _FINDINGS = 50
-_BY = "web"
-"""Who decided, until people log in by name."""
 
 
 class SignedPages:
@@ -44,9 +43,9 @@ class SignedPages:
             kind = Decision(form.get("kind", ""))
         except ValueError as error:
             raise HTTPException(422) from error
-        reason = form.get("reason", "")
+        reason, by = form.get("reason", ""), visitor_of(request).name
         try:
-            await self._site.store.write(lambda unit: decide(unit, number, kind, reason=reason, by=_BY, now=now))
+            await self._site.store.write(lambda unit: decide(unit, number, kind, reason=reason, by=by, now=now))
         except ApplyError as error:
             return await self._review(request, str(error))
         return RedirectResponse(f"{request.scope.get('root_path', '')}/signed", 303)
@@ -55,8 +54,8 @@ class SignedPages:
         """Compare the key that a person read from the meter with the one that came, and pin it if they are one."""
         form = await self._form(request)
         place = MeterPlace(form.get("charge_point", ""), parse_id(form.get("evse", "")), form.get("serial", ""))
-        read, now = form.get("key", ""), self._site.clock.utc()
-        keys = await self._site.store.read(lambda unit: list_meter_keys(unit, place.charge_point_id))
+        read, now, visitor = form.get("key", ""), self._site.clock.utc(), visitor_of(request)
+        keys = await self._site.store.read(lambda unit: list_meter_keys(unit, place.charge_point_id, visitor.view))
         known = next((one for one in keys if one.place == place), None)
         if known is None:
             raise HTTPException(404)
@@ -64,7 +63,7 @@ class SignedPages:
         if came and typed and not came.is_same(typed):
             return await self._review(request, f"meter {place.serial}: the key on the meter is another one than came")
         try:
-            await self._site.store.write(lambda unit: pin_key(unit, place, read, _BY, now))
+            await self._site.store.write(lambda unit: pin_key(unit, place, read, visitor.name, now))
         except ApplyError as error:
             return await self._review(request, str(error))
         return RedirectResponse(f"{request.scope.get('root_path', '')}/signed", 303)
@@ -86,8 +85,8 @@ class SignedPages:
 
     async def invoice_messdaten(self, request: Request) -> Response:
         """Give the signed values of an invoice for the transparency software."""
-        number = request.path_params["number"]
-        file = await self._site.store.read(lambda unit: invoice_file(unit, number, SIGNED))
+        number, view = request.path_params["number"], visitor_of(request).view
+        file = await self._site.store.read(lambda unit: invoice_file(unit, number, SIGNED, view))
         if file is None:
             raise HTTPException(404)
         return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)
@@ -126,7 +125,11 @@ class SignedPages:
     async def _review(self, request: Request, problem: str = "") -> Response:
         reader = await self._site.reader(request)
         rows, keys, odd = await self._site.store.read(
-            lambda unit: (waiting(unit), list_meter_keys(unit), findings(unit, _FINDINGS))
+            lambda unit: (
+                waiting(unit, reader.view),
+                list_meter_keys(unit, view=reader.view),
+                findings(unit, _FINDINGS, reader.view),
+            )
         )
         values = {"rows": rows, "keys": keys, "findings": odd, "problem": problem, "groups": groups}
         return self._site.page(request, reader, "signed", values, 422 if problem else 200)

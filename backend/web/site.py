@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from backend.api.live import Live
+from backend.core.access import Permission, Role, View, Visitor
+from backend.core.masking import mask_mail
 from backend.core.reason_texts import reason_text
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
@@ -27,37 +29,49 @@ HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "emops_lang"
 _YEAR_S = 365 * 86400
 
+NOBODY = Visitor("", Role.READ_ONLY, frozenset(), View(operator_id=" ", user_id=" "))
+"""Whoever is not logged in: there is no such operator, so there is nothing that they see."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the site: its title, and its pages as (address, title), the first being the one that it opens."""
+    """A part of the site: its title, and its pages as (address, title, who sees it). The first one is what it opens."""
 
     title: str
-    pages: tuple[tuple[str, str], ...]
+    pages: tuple[tuple[str, str, Permission], ...]
+
+    def seen_by(self, visitor: Visitor) -> "Section":
+        """Give what a visitor sees of it; it may have no pages then."""
+        return Section(self.title, tuple(page for page in self.pages if visitor.may(page[2])))
 
     def has(self, path: str) -> bool:
         """Tell whether an address is in this part."""
-        return any(path == start or (start != "/" and path.startswith(f"{start}/")) for start, _ in self.pages)
+        return any(path == start or (start != "/" and path.startswith(f"{start}/")) for start, *_ in self.pages)
 
 
 SECTIONS = (
-    Section("overview.title", (("/", "overview.title"),)),
-    Section("transactions.title", (("/transactions", "transactions.title"),)),
-    Section("orders.title", (("/orders", "orders.title"),)),
+    Section("overview.title", (("/", "overview.title", Permission.SEE_STATIONS),)),
+    Section("transactions.title", (("/transactions", "transactions.title", Permission.SEE_SESSIONS),)),
+    Section("orders.title", (("/orders", "orders.title", Permission.SEE_ORDERS),)),
     Section(
         "billing.title",
         (
-            ("/invoices", "invoices.title"),
-            ("/invoice-run", "invoice_run.title"),
-            ("/payments", "payments.title"),
-            ("/dunning", "dunning.title"),
-            ("/signed", "signed.title"),
-            ("/mail", "letters.title"),
+            ("/invoices", "invoices.title", Permission.SEE_INVOICES),
+            ("/invoice-run", "invoice_run.title", Permission.ISSUE_INVOICES),
+            ("/payments", "payments.title", Permission.SEE_PAYMENTS),
+            ("/dunning", "dunning.title", Permission.SEE_PAYMENTS),
+            ("/signed", "signed.title", Permission.SETTLE_HELD),
+            ("/mail", "letters.title", Permission.SEE_LETTERS),
         ),
     ),
-    Section("tariffs.title", (("/tariffs", "tariffs.title"),)),
-    Section("reports.title", (("/reports", "reports.title"),)),
+    Section("tariffs.title", (("/tariffs", "tariffs.title", Permission.SEE_TARIFFS),)),
+    Section("reports.title", (("/reports", "reports.title", Permission.SEE_REPORTS),)),
 )
+
+
+def sections_for(visitor: Visitor) -> tuple[Section, ...]:
+    """Give the parts of the site that a visitor sees."""
+    return tuple(seen for section in SECTIONS if (seen := section.seen_by(visitor)).pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,12 @@ class Reader:
     texts: Texts
     formats: Formats
     now: datetime
+    visitor: Visitor
+
+    @property
+    def view(self) -> View:
+        """Give what of all data they see."""
+        return self.visitor.view
 
 
 class Site:
@@ -92,13 +112,17 @@ class Site:
 
     async def reader(self, request: Request) -> Reader:
         """Find out how to write for this request: language, time zone, time."""
-        operator = await self.store.read(read_operator) or Operator("emops", "Europe/Berlin")
+        visitor = getattr(request.state, "visitor", None) or NOBODY
+        view = visitor.view
+        operator = await self.store.read(lambda unit: read_operator(unit, view)) or Operator("emops", "Europe/Berlin")
         language = choose_language(
             request.query_params.get("lang", ""),
             request.cookies.get(LANGUAGE_COOKIE, ""),
             request.headers.get("Accept-Language", ""),
         )
-        return Reader(operator, self._texts[language], Formats(language, _zone(operator.timezone)), self.clock.utc())
+        return Reader(
+            operator, self._texts[language], Formats(language, _zone(operator.timezone)), self.clock.utc(), visitor
+        )
 
     def page(
         self, request: Request, reader: Reader, template: str, values: Mapping[str, object], status: int = 200
@@ -128,17 +152,20 @@ class Site:
     def _frame(self, request: Request, reader: Reader) -> dict[str, object]:
         root, path = _root(request), request.url.path.removeprefix(_root(request))
         query = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+        sections = sections_for(reader.visitor)
         return {
             "t": reader.texts,
             "f": reader.formats,
             "now": reader.now,
             "operator": reader.operator,
+            "visitor": reader.visitor,
+            "mail_of": str if reader.visitor.may(Permission.SEE_CONTACTS) else mask_mail,
             "language": reader.texts.language,
             "languages": [(one, f"{root}{path}?{urlencode([*query, ('lang', one)])}") for one in LANGUAGES],
             "root": root,
             "path": path,
-            "sections": SECTIONS,
-            "here": next((section for section in SECTIONS if section.has(path)), None),
+            "sections": sections,
+            "here": next((section for section in sections if section.has(path)), None),
             "assets": self._assets,
             "lapse_rate": None if self._lapse_rate == 1 else reader.formats.number(round(self._lapse_rate)),
         }

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.permissions import visitor_of
+from backend.core.access import View
 from backend.core.lint_texts import Severity
 from backend.core.price_sign import PriceSign, price_sign
 from backend.core.pricing import UnratableError
@@ -94,7 +96,7 @@ class TariffPages:
     async def list(self, request: Request) -> Response:
         """List all tariffs with their prices."""
         reader = await self._site.reader(request)
-        rows = await self._rows()
+        rows = await self._rows(reader.view)
         names = sorted({row.tariff_id for row in rows})
         current = {name: _current([row for row in rows if row.tariff_id == name], reader.now) for name in names}
         checked = await asyncio.to_thread(
@@ -161,12 +163,14 @@ class TariffPages:
     def _check_page(self, request: Request, reader: Reader, form: CheckForm, status: int = 200) -> Response:
         return self._site.page(request, reader, "tariff_check", {"form": form, "known_versions": VERSIONS}, status)
 
-    async def _rows(self) -> Sequence[StoredTariff]:
-        return await self._site.store.read(list_tariffs)
+    async def _rows(self, view: View) -> Sequence[StoredTariff]:
+        return await self._site.store.read(lambda connection: list_tariffs(connection, view))
 
     async def _chosen(self, request: Request, now: datetime) -> tuple[Sequence[StoredTariff], StoredTariff]:
         """Find the tariff in the address and its version: the one asked for, else the one of now."""
-        versions = [row for row in await self._rows() if row.tariff_id == request.path_params["id"]]
+        versions = [
+            row for row in await self._rows(visitor_of(request).view) if row.tariff_id == request.path_params["id"]
+        ]
         wanted = request.query_params.get("version", "")
         chosen = [row for row in versions if row.id == wanted] if wanted else versions
         if not chosen:

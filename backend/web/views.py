@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.permissions import visitor_of
 from backend.core.assignment import rule_text
 from backend.core.invoice import Invoice
 from backend.core.pricing import Inputs
@@ -67,9 +68,9 @@ class Views:
         today = day_start(reader.now, reader.formats.zone)
         charge_points, totals, held = await self._site.store.read(
             lambda unit: (
-                queries.charge_points(unit),
-                queries.totals(unit, today),
-                queries.transactions(unit, 20, state="held"),
+                queries.charge_points(unit, reader.view),
+                queries.totals(unit, today, reader.view),
+                queries.transactions(unit, 20, state="held", view=reader.view),
             )
         )
         links = {row.id: self._site.connections.find(row.id) for row in charge_points}
@@ -84,7 +85,7 @@ class Views:
             raise HTTPException(404)
         reader = await self._site.reader(request)
         rows = await self._site.store.read(
-            lambda connection: queries.transactions(connection, PAGE_LENGTH + 1, before, state)
+            lambda connection: queries.transactions(connection, PAGE_LENGTH + 1, before, state, reader.view)
         )
         values = {"rows": rows[:PAGE_LENGTH], "more": len(rows) > PAGE_LENGTH, "state": state, "before": before}
         return self._site.page(request, reader, "transactions", values | {"states": _STATES})
@@ -127,7 +128,9 @@ class Views:
         """List invoices."""
         before = _before(request)
         reader = await self._site.reader(request)
-        rows = await self._site.store.read(lambda connection: queries.invoices(connection, PAGE_LENGTH + 1, before))
+        rows = await self._site.store.read(
+            lambda connection: queries.invoices(connection, PAGE_LENGTH + 1, before, reader.view)
+        )
         values = {"rows": rows[:PAGE_LENGTH], "more": len(rows) > PAGE_LENGTH, "before": before}
         return self._site.page(request, reader, "invoices", values)
 
@@ -135,7 +138,7 @@ class Views:
         """Show one invoice."""
         reader = await self._site.reader(request)
         detail = await self._site.store.read(
-            lambda connection: queries.find_invoice(connection, request.path_params["number"])
+            lambda connection: queries.find_invoice(connection, request.path_params["number"], reader.view)
         )
         if detail is None:
             raise HTTPException(404)
@@ -151,8 +154,8 @@ class Views:
         return await self._file(request, "xml")
 
     async def _file(self, request: Request, kind: str) -> Response:
-        number = request.path_params["number"]
-        file = await self._site.store.read(lambda connection: invoice_file(connection, number, kind))
+        number, view = request.path_params["number"], visitor_of(request).view
+        file = await self._site.store.read(lambda connection: invoice_file(connection, number, kind, view))
         if file is None:
             raise HTTPException(404)
         return Response(file.content, 200, {"Content-Disposition": file.disposition}, file.media_type)

@@ -1,0 +1,106 @@
+"""What administrators do to users, by page and by command: one unit of work each, checked and recorded."""
+
+import re
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from backend.core.access import GRANTS, Account, AccountError, Permission, view_of
+from backend.errors import AccessError
+from backend.people.login import key_of, new_token
+from backend.people.passwords import LONGEST, SHORTEST
+from backend.store import accounts
+from backend.store.accounts import Keys, Token
+from backend.store.tables import customer, operator
+from shared.ids import Secret
+
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,99}")
+LONGEST_TOKEN_DAYS = 730
+
+
+def check_password(password: Secret) -> None:
+    """Check that a password can be taken.
+
+    Raises:
+        AccessError: it is too short or too long.
+    """
+    if not SHORTEST <= len(password.value) <= LONGEST:
+        raise AccessError(f"a password has {SHORTEST} to {LONGEST} characters")
+
+
+def add_user(connection: Connection, wanted: Account, password_hash: str, now: datetime) -> Account:
+    """Store a new user; its id is chosen here.
+
+    Raises:
+        AccessError: the login name is taken or can't be used, or the role lacks what it is narrowed by.
+    """
+    one = replace(wanted, id=secrets.token_hex(16), login=wanted.login.strip().lower())
+    if not _LOGIN.fullmatch(one.login):
+        raise AccessError("a login name has 2 to 100 letters, digits or . _ @ + - and begins with a letter or digit")
+    if accounts.find_login(connection, one.login):
+        raise AccessError(f"the login name {one.login} is taken")
+    _check(connection, one)
+    accounts.add_account(connection, one, password_hash, now)
+    return one
+
+
+def change_user(connection: Connection, one: Account) -> None:
+    """Store what was changed of a user; their browsers are logged out.
+
+    Raises:
+        AccessError: as `add_user`.
+    """
+    _check(connection, one)
+    accounts.change_account(connection, one)
+
+
+def known(connection: Connection, login: str) -> Account:
+    """Give the user of a login name.
+
+    Raises:
+        AccessError: there is none.
+    """
+    found = accounts.find_login(connection, login)
+    if found is None:
+        raise AccessError(f"there is no user {login!r}; emops-backend user list tells them")
+    return found
+
+
+def reset_second_factor(connection: Connection, account_id: str) -> None:
+    """Take the second factor away, for one who lost phone and codes; their browsers are logged out."""
+    accounts.set_second_factor(connection, account_id, Keys(""))
+    accounts.end_sessions(connection, account_id)
+
+
+def add_token(  # noqa: PLR0917  one argument for each part of the token
+    connection: Connection, owner: Account, name: str, scopes: tuple[str, ...], days: int, now: datetime
+) -> tuple[int, Secret]:
+    """Make a token, and give its number and its text, which is kept nowhere.
+
+    Raises:
+        AccessError: it would be allowed more than its owner, or be valid too long.
+    """
+    own = GRANTS[owner.role]
+    if wrong := [one for one in scopes if one not in tuple(Permission) or Permission(one) not in own]:
+        raise AccessError(f"a token of {owner.login} can't have {', '.join(wrong)}; choose of {', '.join(sorted(own))}")
+    if not scopes or not 1 <= days <= LONGEST_TOKEN_DAYS:
+        raise AccessError(f"a token has at least one scope and is valid for 1 to {LONGEST_TOKEN_DAYS} days")
+    text = new_token()
+    one = Token(0, owner.id, name[:100], scopes, now, now + timedelta(days=days), None)
+    return accounts.add_token(connection, one, key_of(text.value)), text
+
+
+def _check(connection: Connection, one: Account) -> None:
+    try:
+        view_of(one)
+    except AccountError as error:
+        raise AccessError(str(error)) from error
+    if one.operator_id and connection.scalar(select(operator.c.id).where(operator.c.id == one.operator_id)) is None:
+        raise AccessError(f"there is no operator {one.operator_id!r}")
+    if one.customer_id:
+        c = customer.c
+        query = select(c.id).where(c.id == one.customer_id, c.operator_id == one.operator_id)
+        if connection.scalar(query) is None:
+            raise AccessError(f"the operator {one.operator_id} has no customer {one.customer_id!r}")
