@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, String, select
 
 from backend.core.access import GRANTS, Account, Permission, Role
 from backend.people.login import key_of
@@ -11,6 +11,7 @@ from backend.people.people import add_user
 from backend.store import accounts
 from backend.store import tables as t
 from backend.store.accounts import Token
+from backend.store.payment_tables import Day, booking, debit_batch
 from shared.ids import Secret
 from tests.unit.backend.web.seed import NOW
 
@@ -69,3 +70,19 @@ def token_with(connection: Connection, login: str, *scopes: Permission) -> str:
     text = f"emops_{login}_{'_'.join(scopes)}"
     accounts.add_token(connection, Token(0, owner.id, "", scopes, NOW, NOW + timedelta(days=1), None), key_of(text))
     return text
+
+
+def add_payments(connection: Connection) -> None:
+    """Add a batch of debits and a booking of the first operator."""
+    for table in (debit_batch, booking):
+        values = {column.name: _any(column.type) for column in table.columns if not column.nullable}
+        owner = {"operator_id": "op", "customer_id": "c1"}
+        values |= {name: value for name, value in owner.items() if name in values}
+        connection.exec_driver_sql(
+            f"INSERT INTO {table.name} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            tuple(values.values()),
+        )
+
+
+def _any(kind: object) -> object:
+    return "2026-10-01" if isinstance(kind, Day) else "EUR" if isinstance(kind, String) else 1

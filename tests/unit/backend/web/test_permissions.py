@@ -17,12 +17,14 @@ from backend.api.permissions import OPEN, Need, all_routes, check_declared, need
 from backend.core.access import GRANTS, Permission, Role
 from backend.core.order import NewOrder
 from backend.errors import BackendError
+from backend.payments import import_file
 from backend.store import orders
 from backend.store import tables as t
 from backend.store.scope import Owned
 from backend.store.writer import Store
+from tests.unit.backend.bank_files import Payment, camt
 from tests.unit.backend.web.installation import RATHAUS, Installation
-from tests.unit.backend.web.people import DRIVER, OTHER, SITE, add_people, add_second_operator, token_with
+from tests.unit.backend.web.people import DRIVER, OTHER, SITE, add_payments, add_people, add_second_operator, token_with
 from tests.unit.backend.web.seed import ELSEWHERE, HELD, INVOICE, NOW, RATED, RUNNING
 
 ENDLESS = "/api/v1/live"
@@ -50,8 +52,20 @@ OBJECTS = {
     Owned.LETTER: "1",
     Owned.ORDER: "1",
     Owned.TARIFF: "day-night",
+    Owned.CUSTOMER: "c1",
+    Owned.DEBIT_BATCH: "1",
+    Owned.BANK_ENTRY: "1",
+    Owned.BOOKING: "1",
 }
-OTHERS = {"evse": "1", "action": "Reset", "version": "1.6", "name": "invoice", "series": "spot", "key": "0-1"}
+OTHERS = {
+    "evse": "1",
+    "action": "Reset",
+    "version": "1.6",
+    "name": "invoice",
+    "series": "spot",
+    "key": "0-1",
+    "token": "x",
+}
 
 Test = Callable[[httpx.AsyncClient, FastAPI, dict[str, str], Store], Awaitable[None]]
 
@@ -65,6 +79,8 @@ def run(folder: Path, test: Test) -> None:
             tokens = await store.write(add_people)
             order = NewOrder(str(RATHAUS), "Reset", "{}", NOW, False, "test", "batch")
             await store.write(lambda unit: orders.give(unit, [order], NOW))
+            await store.write(add_payments)
+            await import_file(store, "op", "a.xml", camt(Payment("40.00", "Rathaus", iban="")), now=NOW)
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 await test(client, app, tokens, store)
