@@ -56,6 +56,7 @@ OBJECTS = {
     Owned.DEBIT_BATCH: "1",
     Owned.BANK_ENTRY: "1",
     Owned.BOOKING: "1",
+    Owned.DUNNING: "1",
 }
 OTHERS = {
     "evse": "1",
@@ -97,7 +98,7 @@ def addresses(app: FastAPI) -> list[tuple[str, str, Need]]:
         assert isinstance(route, Route)
         need = need_of(route)
         assert need, route.path
-        objects = dict.fromkeys(("id", "number"), OBJECTS[need.of]) if need.of else {}
+        objects = dict.fromkeys(("id", "number", "letter_id", "customer"), OBJECTS[need.of]) if need.of else {}
         names = {**OTHERS, "number": "1", **objects}
         path = re.sub(r"{(\w+)(:path)?}", partial(_name, names), route.path)
         found += [(method, path, need) for method in sorted(route.methods or ()) if method != "HEAD"]
