@@ -40,7 +40,6 @@ FOREIGN = (
     "RE-2026-",
     "day-night",
     "Erika",
-    "c1",
     "rechnung@",
 )
 """What only the first operator has: none of it may reach a user of the other one."""
