@@ -59,7 +59,6 @@ def test_the_page_shows_asks_and_sends(place: Installation) -> None:
         assert "Ratenzahlung" in client.post("/dunning", data=stop, follow_redirects=True).text
         wrong = client.post("/dunning", data={**stop, "customer": "K-9"})
         assert wrong.status_code == 404
-        assert "there is no customer" in wrong.text
         assert client.post("/dunning", data={"verb": "lift", "customer": "K-1", "csrf": csrf}).status_code == 409
         again = client.post("/dunning", data={"verb": "resume", "customer": "K-1", "csrf": csrf}, follow_redirects=True)
         assert "in rates" not in again.text
