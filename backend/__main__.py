@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backend.audit_commands import COMMANDS as AUDIT_COMMANDS
+from backend.datev_commands import add_datev_commands
 from backend.dunning_commands import add_dunning_commands
 from backend.errors import BackendError
 from backend.host_commands import COMMANDS as HOST_COMMANDS
@@ -250,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
             command.arguments(added)
             added.set_defaults(run_command=command)
     add_mail_commands(commands.add_parser("mail", help="letters: list, show, resend, probe, preview"), common)
+    datev = commands.add_parser("datev", help="bookings and personal accounts for DATEV")
+    add_datev_commands(datev, common)
     dunning = commands.add_parser("dunning", help="reminders and dunning letters, suspended cards")
     add_dunning_commands(dunning, common)
     payments = commands.add_parser("payments", help="open items, direct debits, files of the bank")

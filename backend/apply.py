@@ -30,6 +30,7 @@ from backend.dunning_data import apply_base_rate, apply_dunning
 from backend.entry_checks import amount_of, time_of
 from backend.errors import ApplyError
 from backend.host_data import apply_agreement, apply_host
+from backend.ledger import apply_ledger
 from backend.mandate_data import apply_mandate
 from backend.master_data import AssignmentEntry, MasterData, OperatorEntry, TariffEntry
 from backend.place_entries import ChargePointEntry, EvseEntry, LocationEntry, MeterEntry
@@ -93,6 +94,8 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
         _count(apply_dunning(connection, policy), outcome)
     for rate in data.base_rates:
         _count(apply_base_rate(connection, rate), outcome)
+    for ledger in data.ledgers:
+        _count(apply_ledger(connection, ledger), outcome)
     for host in data.hosts:
         _count(apply_host(connection, host), outcome)
     for agreement in data.host_agreements:

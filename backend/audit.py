@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from backend.core.audit import Audit
 from backend.core.chain import ChainCheck
 from backend.store.chain import read_chain
+from backend.store.datev import read_chained as read_chained_exports
 from backend.store.dunning import read_chained as read_chained_dunning
 from backend.store.issued import (
     lost_invoices,
@@ -49,6 +50,6 @@ def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit
     yield from reversal_problems(connection, operator_id)
     for number in lost_invoices(connection, operator_id):
         yield f"{number}: the chain has it, but it is gone"
-    readers = (read_kept, read_chained, read_chained_bookings, read_chained_dunning)
+    readers = (read_kept, read_chained, read_chained_bookings, read_chained_dunning, read_chained_exports)
     for kept in chain_from.from_iterable(read(connection, operator_id) for read in readers):
         yield from kept.problems()

@@ -44,6 +44,7 @@ from backend.entry_checks import (
 )
 from backend.errors import ApplyError
 from backend.host_data import AgreementEntry, HostEntry, check_agreement, check_host
+from backend.ledger import LedgerEntry, check_ledger
 from backend.mandate_data import MandateEntry, check_mandate
 from backend.place_entries import (
     ChargePointEntry,
@@ -140,6 +141,7 @@ class _File:
     assignment: tuple[AssignmentEntry, ...] = setting((), help="which tariff applies to whom")
     mandate: tuple[MandateEntry, ...] = setting((), help="mandates of direct debits")
     dunning: tuple[DunningEntry, ...] = setting((), help="how operators dun, and what differs for customers")
+    ledger: tuple[LedgerEntry, ...] = setting((), help="how books are kept, for DATEV")
     base_rate: tuple[BaseRateEntry, ...] = setting((), help="base rates of interest (§ 247 BGB)")
     host: tuple[HostEntry, ...] = setting((), help="owners of sites")
     host_agreement: tuple[AgreementEntry, ...] = setting((), help="what owners of sites are paid")
@@ -178,6 +180,7 @@ class MasterData:
     base_rates: tuple[BaseRateEntry, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
     host_agreements: tuple[AgreementEntry, ...] = ()
+    ledgers: tuple[LedgerEntry, ...] = ()
 
 
 def read_master_data(path: Path) -> MasterData:
@@ -218,6 +221,7 @@ def parse_master_data(text: str, source: str = "master data") -> MasterData:
             file.base_rate,
             file.host,
             file.host_agreement,
+            ledgers=file.ledger,
         )
     except tomllib.TOMLDecodeError as error:
         raise ApplyError(f"{source} is not valid TOML: {error}") from error
@@ -243,6 +247,7 @@ def _check_entries(file: _File) -> None:
         ("mandate", file.mandate, check_mandate),
         ("dunning", file.dunning, check_dunning),
         ("base_rate", file.base_rate, check_base_rate),
+        ("ledger", file.ledger, check_ledger),
         ("host", file.host, check_host),
         ("host_agreement", file.host_agreement, check_agreement),
     )

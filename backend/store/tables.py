@@ -57,6 +57,8 @@ APPEND_ONLY = (
     "booking",
     "dunning_letter",
     "dunning_step",
+    "ledger_account",
+    "ledger_export",
     "host_share",
     "host_session",
     "audit_entry",
