@@ -19,6 +19,7 @@ from backend.mail_commands import add_mail_commands, run_mail_command
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
 from backend.order_commands import COMMANDS as ORDER_COMMANDS
 from backend.payment_commands import add_payment_commands, run_payment_command
+from backend.person_commands import COMMANDS as PERSON_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
 from backend.reversal_commands import COMMANDS as REVERSAL_COMMANDS
 from backend.settings import Settings, load_settings
@@ -242,6 +243,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
         ("host", "state what owners of sites are owed, and pay it out", HOST_COMMANDS),
         ("audit", "prove what was issued; export it for auditors", AUDIT_COMMANDS),
+        ("person", "give a person what is known of them", PERSON_COMMANDS),
         ("user", "users of the pages, their passwords, and tokens of programs", USER_COMMANDS),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):

@@ -21,6 +21,7 @@ from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
 from backend.jobs.send_mail import open_templates
 from backend.settings import Settings
+from backend.store.accounts import any_account
 from backend.store.backup import serving
 from backend.store.migrate import migrate
 from backend.store.writer import open_store
@@ -65,6 +66,9 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
     commands = Commands(connections)
     server = settings.server
     async with open_store(settings.store.path) as store:
+        if server.web_password:
+            ignored = await store.read(any_account)
+            log.info("web_password", counts="no: there are users" if ignored else "until the first user is added")
         orders = Orders(store, clock, connections, commands)
         application = make_web(store, connections, clock, settings, commands=commands, orders=orders)
         web_socket = _bind(server.web_host, server.web_port)

@@ -98,6 +98,19 @@ def _set_password(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _set_up(options: argparse.Namespace, settings: Settings) -> int:
+    from backend.people.people import known, set_up_second_factor
+    from backend.people.second_factor import address
+
+    secret, codes = _change(
+        settings, "totp_set_up", lambda unit: set_up_second_factor(unit, known(unit, options.login).id)
+    )
+    print(f"for the app, shown only now: {address(secret, options.login, 'emops')}")
+    print("recovery codes, each works once:")
+    print("\n".join(codes))
+    return 0
+
+
 def _reset(options: argparse.Namespace, settings: Settings) -> int:
     from backend.people.people import known, reset_second_factor
 
@@ -191,6 +204,7 @@ COMMANDS = (
     Command("add", f"add a user; the password is asked for, or comes in {_PASSWORD}", _add_arguments, _add),
     Command("list", "list users", lambda _parser: None, _list),
     Command("password", "give a user a new password", _login_argument, _set_password),
+    Command("totp", "give a user a second factor: the app's address and recovery codes", _login_argument, _set_up),
     Command("totp-reset", "take a lost second factor away", _login_argument, _reset),
     Command("disable", "keep a user out, or let them in again", _disable_arguments, _disable),
     Command("token", "make a token for a program", _token_arguments, _token),

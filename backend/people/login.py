@@ -126,17 +126,6 @@ class Login:
         """End a session."""
         await self._store.write(lambda unit: accounts.end_session(unit, key_of(cookie)))
 
-    async def forget(self) -> None:
-        """Delete sessions and failures that no longer count."""
-        now, settings = self._clock.utc(), self._settings
-        begun, seen = now - timedelta(seconds=settings.longest_s), now - timedelta(seconds=settings.idle_s)
-
-        def work(connection: Connection) -> None:
-            accounts.forget_sessions(connection, begun, seen)
-            accounts.forget_failures(connection, now - timedelta(seconds=settings.pause_s))
-
-        await self._store.write(work)
-
     async def _session(self, cookie: str) -> tuple[Session, Account] | None:
         if not cookie:
             return None
@@ -153,7 +142,10 @@ class Login:
         return found
 
     def _open(self, connection: Connection, owner: Account, complete: bool, address: str, agent: str) -> Entry:
-        cookie, now = secrets.token_urlsafe(32), self._clock.utc()
+        cookie, now, settings = secrets.token_urlsafe(32), self._clock.utc(), self._settings
+        begun, seen = now - timedelta(seconds=settings.longest_s), now - timedelta(seconds=settings.idle_s)
+        accounts.forget_sessions(connection, begun, seen)
+        accounts.forget_failures(connection, now - timedelta(seconds=settings.pause_s))
         accounts.add_session(connection, Session(key_of(cookie), owner.id, complete, now, now, address, agent[:200]))
         return Entry(Secret(cookie), complete)
 

@@ -11,6 +11,7 @@ from backend.core.access import GRANTS, Account, AccountError, Permission, view_
 from backend.errors import AccessError
 from backend.people.login import key_of, new_token
 from backend.people.passwords import LONGEST, SHORTEST
+from backend.people.second_factor import new_secret, recovery_codes, recovery_hash
 from backend.store import accounts
 from backend.store.accounts import Keys, Token
 from backend.store.tables import customer, operator
@@ -66,6 +67,15 @@ def known(connection: Connection, login: str) -> Account:
     if found is None:
         raise AccessError(f"there is no user {login!r}; emops-backend user list tells them")
     return found
+
+
+def set_up_second_factor(connection: Connection, account_id: str) -> tuple[Secret, list[str]]:
+    """Give a user a second factor, and what they must keep: the app's secret and codes for the day it is lost."""
+    secret, codes = new_secret(), recovery_codes()
+    hashes = tuple(recovery_hash(code) for code in codes)
+    accounts.set_second_factor(connection, account_id, Keys("", secret.value, 0, hashes))
+    accounts.end_sessions(connection, account_id)
+    return secret, codes
 
 
 def reset_second_factor(connection: Connection, account_id: str) -> None:

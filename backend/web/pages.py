@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from backend.api.audit_routes import make_audit_routes
 from backend.api.dunning_routes import make_dunning_routes
 from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.mail_routes import make_mail_routes
@@ -97,6 +98,7 @@ def make_web(
     app.include_router(make_invoice_run_routes(store, clock, settings.billing, sample=sample))
     _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
     app.include_router(make_order_routes(store, orders))
+    app.include_router(make_audit_routes(store))
     _add_signed_pages(app, SignedPages(site, settings.signed.link_days))
     app.include_router(make_payment_routes(store, clock))
     _add_pages(app, Views(site, prices), Remote(site))

@@ -1,18 +1,27 @@
 """The door: names and passwords, sessions, pauses after wrong ones, and what users and strangers can't tell apart."""
 
 import asyncio
+import io
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
+from backend.errors import AccessError
+from backend.people.archive import write_archive
+from backend.people.people import known, set_up_second_factor
+from backend.people.second_factor import code_at
 from backend.store.people_tables import audit_entry, login_session
+from shared.ids import Secret
 from tests.unit.backend.web.installation import Installation, Running, with_password
 from tests.unit.backend.web.people import PASSWORD, add_people, add_second_operator
+from tests.unit.backend.web.seed import NOW
 
 ADMIN = "operator_admin@op"
 
@@ -105,3 +114,48 @@ def test_what_a_user_does_is_recorded_before_it_is_done(tmp_path: Path) -> None:
             (ADMIN, "login", ""),
             (ADMIN, "issue_invoices", "POST /invoice-run/issue"),
         ]
+
+
+def test_a_second_factor_is_asked_for_and_each_code_works_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as (running, client):
+
+        def set_up(unit: Connection) -> tuple[Secret, list[str]]:
+            return set_up_second_factor(unit, known(unit, ADMIN).id)
+
+        secret, recovery = asyncio.run_coroutine_threadsafe(running.store.write(set_up), running.loop).result(5)
+
+        def enter(code: str) -> httpx.Response:
+            client.cookies.delete("emops_session")
+            asked = log_in(client, ADMIN)
+            assert asked.headers["Location"].startswith("/login/code")
+            assert client.get("/transactions").status_code == 303, "the password alone opens nothing"
+            csrf = csrf_of(client.get("/login/code").text)
+            return client.post("/login/code", data={"code": code, "csrf": csrf})
+
+        client.cookies.set("emops_session", "")
+        code = code_at(secret, NOW)
+        assert enter(code).headers["Location"] == "/home"
+        assert client.get("/transactions").status_code == 200
+        assert enter(code).status_code == 403
+        assert enter(recovery[0]).headers["Location"] == "/home"
+        assert enter(recovery[0]).status_code == 403
+
+
+def test_an_archive_holds_what_is_known_of_a_customer_and_of_nobody_else(tmp_path: Path) -> None:
+    with opened(tmp_path) as (running, _):
+
+        def write(unit: Connection) -> bytes:
+            file = io.BytesIO()
+            with ZipFile(file, "w") as out:
+                write_archive(unit, "op", "c1", out)
+                with pytest.raises(AccessError):
+                    write_archive(unit, "op", "c2", out)
+            return file.getvalue()
+
+        content = asyncio.run_coroutine_threadsafe(running.store.read(write), running.loop).result(5)
+        archive = ZipFile(io.BytesIO(content))
+        assert {"person.json", "sessions.csv", "invoices/RE-2026-000001.pdf"} <= set(archive.namelist())
+        about = json.loads(archive.read("person.json"))
+        assert about["customer"]["name"] == "Möbel Muster GmbH"
+        assert "04A1B2C3D4E5F6" in archive.read("sessions.csv").decode()
+        assert "Andere KG" not in archive.read("person.json").decode()
