@@ -71,7 +71,9 @@ def cancel(connection: Connection, wanted: ByHand, now: datetime) -> Invoice:
     return document
 
 
-def credit(connection: Connection, wanted: ByHand, amounts: Mapping[int, Decimal], now: datetime) -> Invoice:
+def credit(
+    connection: Connection, wanted: ByHand, amounts: Mapping[int, Decimal], now: datetime, after: int | None = None
+) -> Invoice:
     """Issue a credit note of a part of an invoice.
 
     Args:
@@ -79,6 +81,7 @@ def credit(connection: Connection, wanted: ByHand, amounts: Mapping[int, Decimal
         wanted: the invoice and the reason.
         amounts: by line, counted from 1: what is given back, in the invoice's price basis.
         now: world time.
+        after: how many credit notes there were when it was asked for, so that asking twice credits once; None: any.
 
     Raises:
         InvoiceError: it can't be; the text says what to do instead. Nothing was changed.
@@ -86,8 +89,11 @@ def credit(connection: Connection, wanted: ByHand, amounts: Mapping[int, Decimal
     original = _find(connection, wanted, now)
     if original.document.type_code != INVOICE:
         raise InvoiceError(f"{wanted.number} is no invoice: only what an invoice charged can be given back in part")
+    if after not in (None, len(_credit_notes(connection, original.id))):
+        raise InvoiceError(f"{wanted.number} was credited meanwhile: look at what is left")
     found = credit_problems(original.document, amounts, _given(connection, original.id))
-    found += _corrected_lines(connection, original, sorted(amounts))
+    later = _corrected_lines(connection, original.id, original.document, sorted(amounts))
+    found += [f"line {i}: {other} has put it right since; give it back there" for i, other in later.items()]
     if found:
         raise InvoiceError(f"{wanted.number}: {'; '.join(found)}")
     draft = draft_credit(original.document, amounts, wanted.reason.strip(), original.today)
@@ -97,6 +103,54 @@ def credit(connection: Connection, wanted: ByHand, amounts: Mapping[int, Decimal
         connection.execute(insert(invoice_credit).values(row))
     _order(connection, original, invoice_id, document, now)
     return document
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of a document, and what a person may still do.
+
+    Args:
+        operator_id: who issued it.
+        cancelled_by: number of its Storno, empty if it stands.
+        corrected_by: numbers of the documents that stand and put it right or give back a part of it.
+        credits: how many credit notes by hand there are.
+        left: by line, what may still be given back; empty where nothing can be.
+        may_cancel: a Storno of it can be issued now.
+    """
+
+    operator_id: str
+    cancelled_by: str
+    corrected_by: tuple[str, ...]
+    credits: int
+    left: Mapping[int, Decimal]
+    may_cancel: bool
+
+
+def read_standing(connection: Connection, invoice_id: int, document: Invoice | None) -> Standing:
+    """Tell what became of a document; without its content (of another version) nothing can be done with it."""
+    operator_id = connection.execute(select(invoice.c.operator_id).where(invoice.c.id == invoice_id)).scalar_one()
+    by = cancelled_by(connection, invoice_id)
+    notes = _credit_notes(connection, invoice_id)
+    followers = {**_followers(connection, invoice_id), **notes}
+    stands_yet = document is not None and not by
+    given = _given(connection, invoice_id)
+    left = {}
+    if document is not None and stands_yet and document.type_code == INVOICE:
+        later = _corrected_lines(connection, invoice_id, document, range(1, len(document.lines) + 1))
+        for i, line in enumerate(document.lines, 1):
+            amount = (line.net if line.gross is None else line.gross) - given[i]
+            if amount > 0 and not line.credited and i not in later:
+                left[i] = amount
+    may_cancel = stands_yet and not followers and document is not None and document.type_code != CANCELLATION
+    corrected = tuple(name for _, name in sorted(followers.items()))
+    return Standing(operator_id, by, corrected, len(notes), left, may_cancel)
+
+
+def cancelled_by(connection: Connection, invoice_id: int) -> str:
+    """Give the number of the Storno of a document, empty if it stands."""
+    c = invoice_cancellation.c
+    query = select(invoice.c.number).join(invoice_cancellation, c.by_invoice_id == invoice.c.id)
+    return str(connection.scalar(query.where(c.invoice_id == invoice_id)) or "")
 
 
 def _find(connection: Connection, wanted: ByHand, now: datetime) -> _Original:
@@ -122,10 +176,7 @@ def _find(connection: Connection, wanted: ByHand, now: datetime) -> _Original:
 
 
 def _refuse_cancelled(connection: Connection, invoice_id: int, number: str) -> None:
-    c = invoice_cancellation.c
-    by = select(invoice.c.number).join(invoice_cancellation, c.by_invoice_id == invoice.c.id)
-    known = connection.scalar(by.where(c.invoice_id == invoice_id))
-    if known:
+    if known := cancelled_by(connection, invoice_id):
         raise InvoiceError(f"{number} was cancelled by {known} already")
 
 
@@ -182,21 +233,23 @@ def _given(connection: Connection, invoice_id: int) -> dict[int, Decimal]:
     return given
 
 
-def _corrected_lines(connection: Connection, original: _Original, lines: Sequence[int]) -> list[str]:
-    """Name the lines whose session was put right by a later document: the charge is on that one now."""
+def _corrected_lines(
+    connection: Connection, invoice_id: int, document: Invoice, lines: Sequence[int]
+) -> dict[int, str]:
+    """Give the lines whose session was put right by a later document, and its number: the charge is on that one now."""
     rows = connection.execute(
-        _taken_back(original.id)
+        _taken_back(invoice_id)
         .add_columns(invoice.c.number, cdr.c.transaction_id)
         .join(invoice, invoice.c.id == invoice_correction.c.invoice_id)
         .join(cdr, cdr.c.id == invoice_correction.c.cdr_id)
     )
     later = {row.transaction_id: row.number for row in rows}
-    found = []
+    found = {}
     for i in lines:
-        line = original.document.lines[i - 1] if 1 <= i <= len(original.document.lines) else None
-        session = original.document.sessions[line.session] if line and line.session is not None else None
+        line = document.lines[i - 1] if 1 <= i <= len(document.lines) else None
+        session = document.sessions[line.session] if line and line.session is not None else None
         if session and session.transaction_id in later:
-            found.append(f"line {i}: {later[session.transaction_id]} has put it right since; give it back there")
+            found[i] = later[session.transaction_id]
     return found
 
 

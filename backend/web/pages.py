@@ -26,6 +26,7 @@ from backend.api.permissions import OPEN, Handler, Need, PageRoute, check_declar
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
+from backend.api.reversal_routes import make_reversal_routes
 from backend.api.routes import make_routes
 from backend.api.signed_routes import make_signed_routes
 from backend.api.tariff_routes import make_tariff_routes
@@ -47,6 +48,7 @@ from backend.web.order_pages import OrderPages
 from backend.web.payment_pages import PaymentPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
+from backend.web.reversal_pages import ReversalPages
 from backend.web.security import HEADERS, Guard
 from backend.web.signed_pages import SignedPages
 from backend.web.site import HERE, Site
@@ -101,6 +103,8 @@ def make_web(
     app.include_router(make_audit_routes(store))
     _add_signed_pages(app, SignedPages(site, settings.signed.link_days))
     app.include_router(make_payment_routes(store, clock))
+    app.include_router(make_reversal_routes(store, clock))
+    _add_reversal_pages(app, ReversalPages(site))  # before the page of any number
     _add_pages(app, Views(site, prices), Remote(site))
     _add_order_pages(app, OrderPages(site, orders))
     _page(app, "/reports", ReportPages(site).simulation, Need(Permission.SEE_REPORTS))
@@ -150,6 +154,12 @@ def _add_pages(app: FastAPI, views: Views, remote: Remote) -> None:
     start, stop = Need(Permission.GIVE_ORDERS, Owned.CHARGE_POINT), Need(Permission.GIVE_ORDERS, Owned.TRANSACTION)
     _page(app, "/charge-points/{id}/evses/{evse}/start", remote.ask_start, start, post=remote.start)
     _page(app, "/transactions/{id}/stop", remote.ask_stop, stop, post=remote.stop)
+
+
+def _add_reversal_pages(app: FastAPI, pages: ReversalPages) -> None:
+    need = Need(Permission.ISSUE_INVOICES, Owned.INVOICE)
+    _page(app, "/invoices/{number:path}/cancel", pages.ask_cancel, need, post=pages.cancel)
+    _page(app, "/invoices/{number:path}/credit", pages.ask_credit, need, post=pages.credit)
 
 
 def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.permissions import visitor_of
+from backend.core.access import Permission
 from backend.core.assignment import rule_text
+from backend.core.document_kind import kind_of
 from backend.core.invoice import Invoice
 from backend.core.pricing import Inputs
 from backend.core.rating import Rating
@@ -21,6 +23,7 @@ from backend.jobs.live_price import LivePrices
 from backend.store import overview as queries
 from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID, EventRow, TransactionDetail
+from backend.store.reversals import read_standing
 from backend.store.signed import last_verdict
 from backend.store.tariffs import find_rule
 from backend.web.chart import chart
@@ -142,8 +145,12 @@ class Views:
         )
         if detail is None:
             raise HTTPException(404)
-        values = {"detail": detail, "row": detail.summary, "document": read_record(Invoice, detail.body)}
-        return self._site.page(request, reader, "invoice", values)
+        row, document = detail.summary, read_record(Invoice, detail.body)
+        standing = await self._site.store.read(lambda connection: read_standing(connection, row.id, document))
+        kind = kind_of(document.series if document else "", row.type_code)
+        values = {"detail": detail, "row": row, "document": document, "standing": standing}
+        values["may_issue"] = reader.visitor.may(Permission.ISSUE_INVOICES)
+        return self._site.page(request, reader, "invoice", values | {"kind": kind.name if kind else "invoice"})
 
     async def invoice_pdf(self, request: Request) -> Response:
         """Give an invoice's PDF for download."""
