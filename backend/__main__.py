@@ -21,6 +21,7 @@ from backend.order_commands import COMMANDS as ORDER_COMMANDS
 from backend.payment_commands import add_payment_commands, run_payment_command
 from backend.person_commands import COMMANDS as PERSON_COMMANDS
 from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
+from backend.report_commands import COMMANDS as REPORT_COMMANDS
 from backend.reversal_commands import COMMANDS as REVERSAL_COMMANDS
 from backend.settings import Settings, load_settings
 from backend.signed_commands import COMMANDS as SIGNED_COMMANDS
@@ -241,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
             "preview, issue, list, cancel and credit invoices",
             (*INVOICE_COMMANDS, *REVERSAL_COMMANDS, *LOOK_COMMANDS),
         ),
+        ("report", "sum up energy and revenue", REPORT_COMMANDS),
         ("host", "state what owners of sites are owed, and pay it out", HOST_COMMANDS),
         ("audit", "prove what was issued; export it for auditors", AUDIT_COMMANDS),
         ("person", "give a person what is known of them", PERSON_COMMANDS),

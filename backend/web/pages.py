@@ -26,12 +26,14 @@ from backend.api.permissions import OPEN, Handler, Need, PageRoute, check_declar
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
+from backend.api.report_routes import make_report_routes
 from backend.api.reversal_routes import make_reversal_routes
 from backend.api.routes import make_routes
 from backend.api.signed_routes import make_signed_routes
 from backend.api.tariff_routes import make_tariff_routes
 from backend.core.access import Permission
 from backend.core.rating import Policy
+from backend.core.report import Subject
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.csms.orders import Orders
@@ -41,6 +43,7 @@ from backend.settings import Settings
 from backend.store.scope import Owned
 from backend.store.writer import Store
 from backend.web.dunning_pages import DunningPages
+from backend.web.energy_pages import EnergyPages
 from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.login_pages import LoginPages
 from backend.web.mail_pages import MailPages
@@ -108,6 +111,8 @@ def make_web(
     _add_pages(app, Views(site, prices), Remote(site))
     _add_order_pages(app, OrderPages(site, orders))
     _page(app, "/reports", ReportPages(site).simulation, Need(Permission.SEE_REPORTS))
+    _add_energy_reports(app, EnergyPages(site))
+    app.include_router(make_report_routes(store))
     _add_tariff_pages(app, TariffPages(site))
     _add_mail_pages(app, MailPages(site, settings.mail))
     _add_payment_pages(app, PaymentPages(site))
@@ -187,6 +192,13 @@ def _add_payment_pages(app: FastAPI, pages: PaymentPages) -> None:
     ):
         _page(app, path, show, Need(Permission.SEE_PAYMENTS, of))
         _form(app, path, act, Need(Permission.BOOK_PAYMENTS, of))
+
+
+def _add_energy_reports(app: FastAPI, pages: EnergyPages) -> None:
+    for subject in Subject:
+        _page(app, f"/reports/{subject}", pages.show, Need(Permission.SEE_REPORTS))
+        _page(app, f"/reports/{subject}.csv", pages.csv, Need(Permission.SEE_REPORTS))
+        _page(app, f"/reports/{subject}.xlsx", pages.xlsx, Need(Permission.SEE_REPORTS))
 
 
 def _add_signed_pages(app: FastAPI, pages: SignedPages) -> None:

@@ -65,7 +65,14 @@ SECTIONS = (
         ),
     ),
     Section("tariffs.title", (("/tariffs", "tariffs.title", Permission.SEE_TARIFFS),)),
-    Section("reports.title", (("/reports", "reports.title", Permission.SEE_REPORTS),)),
+    Section(
+        "reports.title",
+        (
+            ("/reports", "reports.simulate", Permission.SEE_REPORTS),
+            ("/reports/energy", "report.energy", Permission.SEE_REPORTS),
+            ("/reports/revenue", "report.revenue", Permission.SEE_REPORTS),
+        ),
+    ),
 )
 
 
