@@ -30,11 +30,11 @@ def test_a_credit_note_says_what_it_is_and_which_invoice_it_corrects(place: Inst
         german, english = read(client, f"/invoices/{CREDIT}"), read(client, f"/invoices/{CREDIT}", "en")
         overview = read(client, "/invoices")
     assert "Rechnungskorrektur RE-K-2026-000001" in german
-    assert "Guthaben zu Ihren Gunsten 9,76 €" in german
+    assert "Guthaben 9,76 €" in german
     assert "Berichtigung der Rechnung RE-2026-000001" in german
     assert "Zurückgenommen: Ladestrom" in german
     assert "Credit note RE-K-2026-000001" in english
-    assert "Credit in your favour" in english
+    assert "Credit balance" in english
     assert "−9,76 €" in overview
 
 

@@ -61,7 +61,7 @@ def test_a_storno_needs_a_reason_and_a_confirmation(place: Installation) -> None
         again = post(client, "cancel", csrf=csrf, reason="Probe")
     assert "Stornorechnung ST-2026-000001" in storno
     assert "Storniert RE-2026-000001 · Grund: falscher Empfänger" in storno
-    assert "Guthaben zu Ihren Gunsten 12,56 €" in storno
+    assert "Guthaben 12,56 €" in storno
     assert "Storniert durch ST-2026-000001" in original
     assert "Stornieren" not in original
     assert "Cancelled by ST-2026-000001" in english
@@ -88,7 +88,7 @@ def test_a_credit_is_shown_before_it_is_issued_and_is_issued_once(place: Install
     assert twice.status_code == 409
     assert "inzwischen etwas gutgebracht" in twice.text
     assert "Rechnungskorrektur RE-K-2026-000001" in note
-    assert "Guthaben zu Ihren Gunsten 2,50 €" in note
+    assert "Guthaben 2,50 €" in note
     assert "Berichtigt durch RE-K-2026-000001" in original
 
 
