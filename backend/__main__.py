@@ -14,6 +14,7 @@ from backend.errors import BackendError
 from backend.host_commands import COMMANDS as HOST_COMMANDS
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.jobs.send_mail import open_templates
+from backend.journal_commands import add_journal_arguments, run_journal_command
 from backend.look_commands import COMMANDS as LOOK_COMMANDS
 from backend.mail_commands import add_mail_commands, run_mail_command
 from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
@@ -96,6 +97,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return run_mail_command(options, settings)
         case "payments":
             return run_payment_command(options, settings)
+        case "journal":
+            return run_journal_command(options, settings)
         case "tariff" | "signed":
             return run_tariff_command(options, settings)
         case _:
@@ -255,6 +258,8 @@ def _parser() -> argparse.ArgumentParser:
             command.arguments(added)
             added.set_defaults(run_command=command)
     add_mail_commands(commands.add_parser("mail", help="letters: list, show, resend, probe, preview"), common)
+    journal = commands.add_parser("journal", parents=[common], help="documents, bookings, open items as CSV or XLSX")
+    add_journal_arguments(journal)
     datev = commands.add_parser("datev", help="bookings and personal accounts for DATEV")
     add_datev_commands(datev, common)
     dunning = commands.add_parser("dunning", help="reminders and dunning letters, suspended cards")

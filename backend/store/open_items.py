@@ -398,6 +398,11 @@ def read_bookings(connection: Connection, operator_id: str, start: datetime, end
             yield _booking(row)
 
 
+def booked_between(connection: Connection, operator_id: str, first: date, last: date) -> list[StoredBooking]:
+    """List an operator's bookings with a date of value from one day to another, in the order they were made in."""
+    return _bookings(connection, (_B.operator_id == operator_id) & (_B.booked_on >= first) & (_B.booked_on <= last))
+
+
 def _bookings(connection: Connection, wanted: "ColumnElement[bool]") -> list[StoredBooking]:
     query = select(booking, invoice.c.number).outerjoin(invoice, invoice.c.id == _B.invoice_id).where(wanted)
     return [_booking(row) for row in connection.execute(query.order_by(_B.id))]

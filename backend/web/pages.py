@@ -42,6 +42,7 @@ from backend.people.login import Login
 from backend.settings import Settings
 from backend.store.scope import Owned
 from backend.store.writer import Store
+from backend.web.books_pages import BooksPages
 from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
 from backend.web.invoice_run_pages import InvoiceRunPages
@@ -118,6 +119,7 @@ def make_web(
     _add_payment_pages(app, PaymentPages(site))
     app.include_router(make_dunning_routes(store, clock))
     _add_dunning_pages(app, DunningPages(site))
+    _add_books_pages(app, BooksPages(site))
     _add_login(app, LoginPages(site, login))
     _add_documentation(app, site)
     _page(app, "/healthz", _health(store), OPEN)
@@ -171,6 +173,14 @@ def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
     need = Need(Permission.ISSUE_INVOICES)
     _page(app, "/invoice-run", pages.show, need)
     _page(app, "/invoice-run/issue", pages.ask, need, post=pages.issue)
+
+
+def _add_books_pages(app: FastAPI, pages: BooksPages) -> None:
+    see = Need(Permission.SEE_PAYMENTS)
+    _page(app, "/books", pages.show, see)
+    _form(app, "/books", pages.export, Need(Permission.BOOK_PAYMENTS))
+    _page(app, "/books/journal", pages.journal, see)
+    _page(app, "/books/datev/{id}/{file}", pages.file, see)
 
 
 def _add_dunning_pages(app: FastAPI, pages: DunningPages) -> None:

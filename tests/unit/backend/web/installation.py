@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -86,6 +86,7 @@ class Installation:
     station: Answer = lambda _call: {"status": "Accepted"}
     root_path: str = ""
     version: Version = Version.V16
+    now: datetime = NOW
     sent: list[tuple[str, Payload]] = field(default_factory=list)
 
     @contextmanager
@@ -119,7 +120,7 @@ class Installation:
         station, connections = link(version=self.version), Connections()
         connections.add(station)
         async with open_store(self.path) as store:
-            clock, commands = ManualClock(NOW), Commands(connections)
+            clock, commands = ManualClock(self.now), Commands(connections)
             orders = Orders(store, clock, connections, commands)
             application = make_web(store, connections, clock, self.settings, commands=commands, orders=orders)
             tasks = [asyncio.create_task(self._answer(station)), asyncio.create_task(orders.run())]
