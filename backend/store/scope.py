@@ -5,6 +5,7 @@ from enum import Enum, auto
 from sqlalchemy import ColumnElement, Connection, and_, case, false, select, true
 
 from backend.core.access import View
+from backend.store.datev_tables import ledger_export
 from backend.store.dunning_tables import dunning_letter
 from backend.store.payment_tables import bank_entry, booking, debit_batch
 from backend.store.people_tables import account
@@ -35,6 +36,7 @@ class Owned(Enum):
     BANK_ENTRY = auto()
     BOOKING = auto()
     DUNNING = auto()
+    EXPORT = auto()
     ACCOUNT = auto()
 
 
@@ -119,6 +121,7 @@ def sees(connection: Connection, view: View, kind: Owned, name: str) -> bool:
         Owned.BANK_ENTRY: (bank_entry.c.id, of_operator(view, bank_entry.c.operator_id)),
         Owned.BOOKING: (booking.c.id, of_operator(view, booking.c.operator_id)),
         Owned.DUNNING: (dunning_letter.c.id, of_operator(view, dunning_letter.c.operator_id)),
+        Owned.EXPORT: (ledger_export.c.id, of_operator(view, ledger_export.c.operator_id)),
         Owned.ACCOUNT: (account.c.id, of_operator(view, account.c.operator_id)),
     }[kind]
     return connection.execute(select(column).where(column == key, within).limit(1)).first() is not None
@@ -132,6 +135,7 @@ _NUMBERED = (
     Owned.BANK_ENTRY,
     Owned.BOOKING,
     Owned.DUNNING,
+    Owned.EXPORT,
 )
 _DIGITS = 19
 """A number of so many digits may be more than an integer key can hold."""

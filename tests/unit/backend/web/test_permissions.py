@@ -56,9 +56,11 @@ OBJECTS = {
     Owned.BANK_ENTRY: "1",
     Owned.BOOKING: "1",
     Owned.DUNNING: "1",
+    Owned.EXPORT: "1",
 }
 OTHERS = {
     "evse": "1",
+    "file": "bookings",
     "action": "Reset",
     "version": "1.6",
     "name": "invoice",
