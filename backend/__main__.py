@@ -11,6 +11,7 @@ from backend.audit_commands import COMMANDS as AUDIT_COMMANDS
 from backend.datev_commands import add_datev_commands
 from backend.dunning_commands import add_dunning_commands
 from backend.errors import BackendError
+from backend.home_commands import COMMANDS as HOME_COMMANDS
 from backend.host_commands import COMMANDS as HOST_COMMANDS
 from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.jobs.send_mail import open_templates
@@ -245,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
             "preview, issue, list, cancel and credit invoices",
             (*INVOICE_COMMANDS, *REVERSAL_COMMANDS, *LOOK_COMMANDS),
         ),
-        ("report", "sum up energy and revenue", REPORT_COMMANDS),
+        ("report", "sum up energy and revenue; prove home charging", (*REPORT_COMMANDS, *HOME_COMMANDS)),
         ("host", "state what owners of sites are owed, and pay it out", HOST_COMMANDS),
         ("audit", "prove what was issued; export it for auditors", AUDIT_COMMANDS),
         ("person", "give a person what is known of them", PERSON_COMMANDS),

@@ -29,6 +29,7 @@ from backend.customer_entries import (
 from backend.dunning_data import apply_base_rate, apply_dunning
 from backend.entry_checks import amount_of, time_of
 from backend.errors import ApplyError
+from backend.home_data import apply_home
 from backend.host_data import apply_agreement, apply_host
 from backend.ledger import apply_ledger
 from backend.mandate_data import apply_mandate
@@ -100,6 +101,8 @@ def apply(connection: Connection, data: MasterData, now: datetime) -> Outcome:
         _count(apply_host(connection, host), outcome)
     for agreement in data.host_agreements:
         _count(apply_agreement(connection, agreement), outcome)
+    for home in data.home_charging:
+        _count(apply_home(connection, home), outcome)
     outcome.released = release_held(connection)
     return outcome
 

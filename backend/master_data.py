@@ -43,6 +43,7 @@ from backend.entry_checks import (
     match,
 )
 from backend.errors import ApplyError
+from backend.home_data import HomeEntry, check_home
 from backend.host_data import AgreementEntry, HostEntry, check_agreement, check_host
 from backend.ledger import LedgerEntry, check_ledger
 from backend.mandate_data import MandateEntry, check_mandate
@@ -145,6 +146,7 @@ class _File:
     base_rate: tuple[BaseRateEntry, ...] = setting((), help="base rates of interest (§ 247 BGB)")
     host: tuple[HostEntry, ...] = setting((), help="owners of sites")
     host_agreement: tuple[AgreementEntry, ...] = setting((), help="what owners of sites are paid")
+    home_charging: tuple[HomeEntry, ...] = setting((), help="company cars that are charged at home")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ class MasterData:
     base_rates: tuple[BaseRateEntry, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
     host_agreements: tuple[AgreementEntry, ...] = ()
+    home_charging: tuple[HomeEntry, ...] = ()
     ledgers: tuple[LedgerEntry, ...] = ()
 
 
@@ -221,6 +224,7 @@ def parse_master_data(text: str, source: str = "master data") -> MasterData:
             file.base_rate,
             file.host,
             file.host_agreement,
+            file.home_charging,
             ledgers=file.ledger,
         )
     except tomllib.TOMLDecodeError as error:
@@ -250,6 +254,7 @@ def _check_entries(file: _File) -> None:
         ("ledger", file.ledger, check_ledger),
         ("host", file.host, check_host),
         ("host_agreement", file.host_agreement, check_agreement),
+        ("home_charging", file.home_charging, check_home),
     )
     check_groups(file.group)
     for name, entries, check in checks:

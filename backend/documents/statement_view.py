@@ -34,7 +34,7 @@ def statement_view(document: Invoice) -> Json:
         "info": list(_info(document)),
         "intro": intro,
         "groups": [_group(group, words["self_lines"], private=private) for group in _groups(view)],
-        "totals": [*([] if private else _totals(view)[:-1]), _totals(view)[-1] | {"label": words["paid_out"]}],
+        "totals": [*([] if private else _totals(view)[:-1]), _sum(document)],
         "payment": {"text": payment, "rows": [], "code": ""},
         "closing": list(_closing(document)),
         "proof": {
@@ -53,6 +53,12 @@ def _groups(view: Json) -> list[Json]:
     groups = view["groups"]
     assert isinstance(groups, list)  # noqa: S101  as invoice_view writes it
     return groups
+
+
+def _sum(document: Invoice) -> Json:
+    label = WORDS[document.language]["voided" if document.due < 0 else "paid_out"]
+    amount = money_text(document.due, document.currency, document.language)
+    return {"label": label, "amount": amount, "strong": True}
 
 
 def _group(group: Json, title: str, *, private: bool) -> Json:

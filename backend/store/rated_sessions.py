@@ -31,7 +31,7 @@ from shared.units import Wh
 
 _T = charging_transaction.c
 _V = signed_verdict.c
-_METER = (
+METER_SERIAL = (
     select(meter.c.serial)
     .where(meter.c.charge_point_id == _T.charge_point_id, meter.c.evse_id == _T.evse_id)
     .where(or_(meter.c.installed_at.is_(None), meter.c.installed_at <= _T.started_at))
@@ -40,6 +40,7 @@ _METER = (
     .correlate(charging_transaction)
     .scalar_subquery()
 )
+"""Of a row of `charging_transaction`: the meter that its EVSE had then; NULL if none is known."""
 _COST_CENTRE = case(
     (customer.c.cost_centre_rule == CostCentre.USER, person.c.cost_centre),
     (customer.c.cost_centre_rule == CostCentre.CHARGE_POINT, charge_point.c.cost_centre),
@@ -59,7 +60,7 @@ def load_sessions(connection: Connection, cdr_ids: Sequence[int]) -> list[RatedS
             tariff_version.c.tariff_id,
             tariff_version.c.id.label("version"),
             *(p.name, p.street, p.postcode, p.city),
-            *(evse_name.c.emi3_id, _METER.label("meter_serial"), _COST_CENTRE.label("cost_centre")),
+            *(evse_name.c.emi3_id, METER_SERIAL.label("meter_serial"), _COST_CENTRE.label("cost_centre")),
             *(rating.c.meter_start.label("billed_start"), rating.c.meter_stop.label("billed_stop")),
             *(rating.c.verdict_id, _V.status, _V.begin_wh, _V.end_wh, _V.serial.label("signer"), _V.key),
             *(person.c.name.label("driver"), contract.c.id.label("contract")),

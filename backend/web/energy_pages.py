@@ -1,6 +1,6 @@
 """Pages of reports of energy and revenue, with their files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.permissions import own_operator
-from backend.core.report import By, Row, Subject
+from backend.core.report import By, Row, Tally
 from backend.documents.workbook import Page, write_csv, write_workbook
 from backend.energy_reports import Report, Wanted, make_report, measure, measures, parse_wanted, table
 from backend.errors import ReportError
@@ -61,7 +61,7 @@ class EnergyPages:
             "operators": [name for name, _ in operators if reader.view.operator_id in ("", name)],
             "names": measures(report.wanted) if report else (),
             "query": urlencode({"by": asked.by, "first": asked.first, "last": asked.last, "operator": asked.operator}),
-            "drawing": _drawing(report, ZoneInfo(reader.operator.timezone)) if report else None,
+            "drawings": list(_drawings(report, ZoneInfo(reader.operator.timezone))) if report else [],
             "cell": _cells(reader),
             "label": _labels(reader, asked),
         }
@@ -110,17 +110,16 @@ def _asked(request: Request, reader: Reader) -> _Asked:
     )
 
 
-def _drawing(report: Report, zone: ZoneInfo) -> Chart | None:
+def _drawings(report: Report, zone: ZoneInfo) -> Iterator[tuple[str, Chart]]:
     """Draw each day of the span, those without anything as zero."""
     known, wanted = dict(report.days), report.wanted
-    of_energy = wanted.subject is Subject.ENERGY
-    points: list[tuple[datetime, Decimal]] = []
-    for i in range((wanted.last - wanted.first).days + 1):
-        day = wanted.first + timedelta(days=i)
-        tally = known.get(day)
-        value = Decimal(0) if tally is None else measure(tally, "kwh" if of_energy else "net")
-        points.append((_noon(day, zone), Decimal(value)))
-    return chart(points, zone.utcoffset(datetime.combine(wanted.first, time(12))) or timedelta())
+    days = [wanted.first + timedelta(days=i) for i in range((wanted.last - wanted.first).days + 1)]
+    offset = zone.utcoffset(datetime.combine(wanted.first, time(12))) or timedelta()
+    for name in ("kwh", "net"):
+        values = [Decimal(measure(known.get(day, Tally()), name)) for day in days]
+        points = [(_noon(day, zone), value) for day, value in zip(days, values, strict=True)]
+        if drawing := chart(points, offset):
+            yield name, drawing
 
 
 def _noon(day: date, zone: ZoneInfo) -> datetime:
