@@ -78,6 +78,7 @@ async def issue_statements(
     *,
     sample: bool = False,
     host: str = "",
+    operator: str = "",
     dry: bool = False,
     grace: timedelta | None = None,
 ) -> StatementOutcome:
@@ -90,12 +91,13 @@ async def issue_statements(
         standard_vat: per cent.
         sample: see `backend.jobs.issue_invoices.InvoiceIssuer`.
         host: id of the customer; empty is all of them.
+        operator: id; empty is all of them.
         dry: issue nothing.
         grace: instead of that of the settings.
     """
     wait = settings.grace if grace is None else grace
     outcome = StatementOutcome()
-    for one in await store.read(partial(load_hosts, customer_id=host)):
+    for one in await store.read(partial(load_hosts, customer_id=host, operator_id=operator)):
         due = await store.read(partial(draft_due, one=one, now=now, grace=wait, standard_vat=standard_vat))
         if due is None:
             continue

@@ -82,11 +82,13 @@ class DueStatement:
     seen: tuple[int, int]
 
 
-def load_hosts(connection: Connection, customer_id: str = "") -> list[Host]:
-    """Read the hosts, or one of them."""
+def load_hosts(connection: Connection, customer_id: str = "", operator_id: str = "") -> list[Host]:
+    """Read the hosts, those of one operator, or one of them."""
     query = select(host).order_by(host.c.operator_id, host.c.customer_id)
     if customer_id:
         query = query.where(host.c.customer_id == customer_id)
+    if operator_id:
+        query = query.where(host.c.operator_id == operator_id)
     return [_host(connection, row) for row in connection.execute(query).all()]
 
 
@@ -382,8 +384,8 @@ class StatementRow:
     reason: str
 
 
-def list_statements(connection: Connection, customer_id: str = "") -> list[StatementRow]:
-    """List the statements, the newest first."""
+def list_statements(connection: Connection, customer_id: str = "", operator_id: str = "") -> list[StatementRow]:
+    """List the statements, those of one operator or host, the newest first."""
     c = invoice_cancellation.c
     query = (
         select(invoice, host_objection.c.reason, host_objection.c.settled_at, c.by_invoice_id)
@@ -394,6 +396,8 @@ def list_statements(connection: Connection, customer_id: str = "") -> list[State
     )
     if customer_id:
         query = query.where(invoice.c.customer_id == customer_id)
+    if operator_id:
+        query = query.where(invoice.c.operator_id == operator_id)
     found = []
     for row in connection.execute(query):
         state = "cancelled" if row.by_invoice_id else "issued"

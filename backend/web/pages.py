@@ -45,6 +45,7 @@ from backend.store.writer import Store
 from backend.web.books_pages import BooksPages
 from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
+from backend.web.host_pages import HostPages
 from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.login_pages import LoginPages
 from backend.web.mail_pages import MailPages
@@ -113,6 +114,8 @@ def make_web(
     _add_order_pages(app, OrderPages(site, orders))
     _page(app, "/reports", ReportPages(site).simulation, Need(Permission.SEE_REPORTS))
     _add_energy_reports(app, EnergyPages(site))
+    hosts = HostPages(site, settings.hosts, settings.billing.standard_vat, sample=sample)
+    _page(app, "/hosts", hosts.show, Need(Permission.ISSUE_INVOICES), post=hosts.act)
     app.include_router(make_report_routes(store))
     _add_tariff_pages(app, TariffPages(site))
     _add_mail_pages(app, MailPages(site, settings.mail))

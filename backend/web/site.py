@@ -60,6 +60,7 @@ SECTIONS = (
             ("/invoice-run", "invoice_run.title", Permission.ISSUE_INVOICES),
             ("/payments", "payments.title", Permission.SEE_PAYMENTS),
             ("/dunning", "dunning.title", Permission.SEE_PAYMENTS),
+            ("/hosts", "hosts.title", Permission.ISSUE_INVOICES),
             ("/books", "books.title", Permission.SEE_PAYMENTS),
             ("/signed", "signed.title", Permission.SETTLE_HELD),
             ("/mail", "letters.title", Permission.SEE_LETTERS),
