@@ -98,7 +98,7 @@ def parse_wanted(subject: str, by: str, first: str, last: str, operator: str = "
 
 
 def make_report(connection: Connection, wanted: Wanted) -> Report:
-    """Sum it up. It takes about a millisecond for five sessions; memory does not grow with them.
+    """Sum it up. It takes a millisecond or two for a session; only sums are kept.
 
     Raises:
         ReportError: there is no such operator.
