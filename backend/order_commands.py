@@ -77,7 +77,7 @@ def _give(options: argparse.Namespace, settings: Settings) -> int:
     if not options.wait:
         print(f"{len(names)} ordered; emops-backend order list tells what became of it")
         return 0
-    return with_store(settings, lambda store: _follow(store, batch))
+    return with_store(settings, lambda store: follow(store, batch))
 
 
 def _payload(action: str, pairs: dict[str, str], text: str) -> Payload:
@@ -117,8 +117,8 @@ async def _stations(store: "Store", location: str) -> list[str]:
     return found
 
 
-async def _follow(store: "Store", batch: str) -> int:
-    """Print each outcome when it is there. Another process writes them, so they are looked for."""
+async def follow(store: "Store", batch: str) -> int:
+    """Print each outcome when it is there, and give 0 if all were answered; another process writes them."""
     from backend.core.order import OrderState
     from backend.store.orders import list_orders
 

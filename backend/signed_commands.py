@@ -1,15 +1,19 @@
 """The command line of signed values: review, verify, export, keys, links."""
 
 import argparse
+import asyncio
+import getpass
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.errors import BackendError
+from backend.errors import BackendError, CommandError, NotConnectedError
 from backend.settings import Settings
 from backend.tariff_commands import Command
 from backend.tariff_reports import with_store
+from shared.ocpp.validation import Version
+from shared.public_key import fingerprint, groups, read_public_key
 
 if TYPE_CHECKING:
     from backend.store.writer import Store
@@ -113,6 +117,7 @@ def _key_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--pin", metavar="KEY", default="", help="pin the key that was read from the meter")
     what.add_argument("--withdraw", action="store_true", help="trust its key no more")
+    what.add_argument("--read", action="store_true", help="ask the station for the key; it is a proposal, never pinned")
     parser.add_argument("--by", default="command line", metavar="NAME", help="who read it")
 
 
@@ -120,6 +125,8 @@ def _key(options: argparse.Namespace, settings: Settings) -> int:
     from backend.store.meter_keys import MeterPlace, list_meter_keys, pin_key, withdraw_key
 
     place = MeterPlace(options.charge_point, options.evse, options.serial)
+    if options.read:
+        return _read_key(options, settings)
     if (options.pin or options.withdraw) and not (options.charge_point and options.serial):
         raise BackendError("name the meter: its charge point, --evse and --serial")
 
@@ -138,6 +145,49 @@ def _key(options: argparse.Namespace, settings: Settings) -> int:
         return 0
 
     return with_store(settings, work)
+
+
+def _read_key(options: argparse.Namespace, settings: Settings) -> int:
+    """Order the key from the station through the backend that runs, and tell what became of it."""
+    from backend.core.meter_key_order import key_question
+    from backend.csms.control import control_path, order
+    from backend.order_commands import follow
+    from backend.store.told_keys import key_at_evse
+
+    if not options.charge_point:
+        raise BackendError("name the charge point whose key is to be read")
+
+    async def ask(version: Version) -> str:
+        action, payload = key_question(version, options.evse)
+        path, patience_s = control_path(settings.store.path), 60.0
+        return await order(
+            path,
+            [options.charge_point],
+            action,
+            payload,
+            patience_s=patience_s,
+            checked=True,
+            ordered_by=getpass.getuser(),
+        )
+
+    try:
+        batch = asyncio.run(ask(Version.V16))
+    except NotConnectedError:
+        raise
+    except CommandError:  # the station speaks a later version
+        batch = asyncio.run(ask(Version.V201))
+    if with_store(settings, lambda store: follow(store, batch)):
+        return 1
+
+    async def told(store: "Store") -> str:
+        return (await store.read(lambda unit: key_at_evse(unit, options.charge_point, options.evse))).told
+
+    key = read_public_key(with_store(settings, told))
+    if key is None:
+        print("the station tells no key", file=sys.stderr)
+        return 1
+    print(f"key {groups(key.hex)}\nfingerprint {groups(fingerprint(key))}\ncompare it with the meter, then --pin it")
+    return 0
 
 
 def _link_arguments(parser: argparse.ArgumentParser) -> None:

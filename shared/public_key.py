@@ -9,6 +9,7 @@ SEC 1 version 2 §2.3.3 (points); SEC 2 and RFC 5639 (names of the curves).
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 
 from shared.ocmf import decode_bytes
 
@@ -86,6 +87,11 @@ def read_public_key(text: str) -> PublicKey | None:
         except UnicodeDecodeError:
             return None
     return None
+
+
+def fingerprint(key: PublicKey) -> str:
+    """Give the SHA-256 of the point in hexadecimal: the same for every shape of one key."""
+    return sha256(key.point).hexdigest().upper()
 
 
 def groups(text: str, width: int = 4) -> str:

@@ -169,6 +169,19 @@ _SIGNED = {
     "meter {name}: page {number}, which was missing, has come": (
         "Zähler {name}: die fehlende Seite {number} ist gekommen"
     ),
+    "charge point {name} is not connected: its key can't be read now": (
+        "die Ladestation {name} ist nicht verbunden: ihr Schlüssel lässt sich jetzt nicht lesen"
+    ),
+    "give the number of the meter as it is printed on it": "die Nummer des Zählers angeben, wie sie auf ihm steht",
+    "meter {serial}: this is no public key; type it as it is printed on the meter or its QR code holds it": (
+        "Zähler {serial}: das ist kein öffentlicher Schlüssel; so eingeben, wie ihn der Zähler oder sein QR-Code zeigt"
+    ),
+    "what the station tells as the public key of EVSE {number} is no key": (
+        "was die Station als öffentlichen Schlüssel des Ladepunkts {number} nennt, ist kein Schlüssel"
+    ),
+    "asked for the key of EVSE {number}, the station told {print}, which is not the pinned one": (
+        "nach dem Schlüssel des Ladepunkts {number} gefragt, nannte die Station {print}; bestätigt ist ein anderer"
+    ),
     "meter {serial}: the key on the meter is another one than came": (
         "Zähler {serial}: der Schlüssel am Zähler ist ein anderer als der, der kam"
     ),

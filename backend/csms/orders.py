@@ -12,6 +12,7 @@ from typing import NoReturn
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.core.meter_key_order import told_keys
 from backend.core.order import NewOrder, Order, OrderState
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
@@ -24,6 +25,7 @@ from backend.errors import (
     StoreError,
 )
 from backend.store import orders as rows
+from backend.store.told_keys import take_told_key
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.ids import ChargePointId
@@ -170,8 +172,10 @@ class Orders:
     async def _conclude(self, order: Order, state: OrderState, answer: str, reason: str) -> None:
         now = self._clock.utc()
 
-        def work(connection: Connection) -> bool:
-            return rows.conclude(connection, order.id, state, now, answer=answer, reason=reason)
+        def work(connection: Connection) -> None:
+            done = rows.conclude(connection, order.id, state, now, answer=answer, reason=reason)
+            for told in told_keys(order.action, loads(answer)) if done and answer else ():  # type: ignore[arg-type]
+                take_told_key(connection, order.charge_point_id, told, now)
 
         await self._store.write(work)
         log.info("order_ended", order=order.id, charge_point=order.charge_point_id, action=order.action, state=state)

@@ -6,7 +6,7 @@ Functions that change something run inside one unit of work of `Store.write`.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from backend.core.access import EVERYTHING, View
@@ -14,8 +14,19 @@ from backend.core.signed_check import MeterKey
 from backend.core.signed_pair import Status
 from backend.errors import ApplyError
 from backend.store.event_log import ask_check
+from backend.store.ratings import stands
 from backend.store.scope import charge_points_in
-from backend.store.tables import charge_point, meter_key, meter_key_event, signed_check, signed_record, signed_verdict
+from backend.store.tables import (
+    cdr,
+    charge_point,
+    charging_transaction,
+    invoice_cdr,
+    meter_key,
+    meter_key_event,
+    signed_check,
+    signed_record,
+    signed_verdict,
+)
 from shared.public_key import read_public_key
 
 _M = meter_key.c
@@ -103,7 +114,7 @@ def see_key(connection: Connection, place: MeterPlace, key: str, now: datetime) 
     )
     if not key or connection.execute(added).rowcount != 1:
         return False
-    _append(connection, place, "seen", key, by="OCPP", now=now)
+    append_key_event(connection, place, "seen", key, by="OCPP", now=now)
     return True
 
 
@@ -140,18 +151,19 @@ def pin_key(connection: Connection, place: MeterPlace, text: str, by: str, now: 
             index_elements=["charge_point_id", "evse_id", "serial"], set_={"public_key": key.hex}
         )
     )
-    _append(connection, place, "pinned", key.hex, by=by, now=now)
+    append_key_event(connection, place, "pinned", key.hex, by=by, now=now)
     _ask_again(connection, place)
     return True
 
 
 def withdraw_key(connection: Connection, place: MeterPlace, by: str, now: datetime) -> bool:
-    """Trust a key no more: what it signed and is not billed yet is no proof then. Gives whether one was pinned."""
+    """Trust a key no more, and let what it proved be judged again unless it is billed. Gives whether one was pinned."""
     before = connection.scalar(select(_M.public_key).where(_own(place)))
     if not before:
         return False
     connection.execute(update(meter_key).where(_own(place)).values(public_key="", seen_key=before))
-    _append(connection, place, "withdrawn", before, by=by, now=now)
+    append_key_event(connection, place, "withdrawn", before, by=by, now=now)
+    _ask_unbilled(connection, place, before)
     return True
 
 
@@ -171,7 +183,8 @@ def _own(place: MeterPlace) -> ColumnElement[bool]:
     return and_(_M.charge_point_id == place.charge_point_id, _M.evse_id == place.evse_id, _M.serial == place.serial)
 
 
-def _append(connection: Connection, place: MeterPlace, kind: str, key: str, *, by: str, now: datetime) -> None:
+def append_key_event(connection: Connection, place: MeterPlace, kind: str, key: str, *, by: str, now: datetime) -> None:
+    """Append what happened to a key."""
     connection.execute(
         insert(meter_key_event).values(
             charge_point_id=place.charge_point_id,
@@ -201,4 +214,24 @@ def _ask_again(connection: Connection, place: MeterPlace) -> None:
         .distinct()
     )
     for transaction_id in connection.scalars(waiting).all():
+        ask_check(connection, place.charge_point_id, transaction_id)
+
+
+def _ask_unbilled(connection: Connection, place: MeterPlace, key: str) -> None:
+    """Let those sessions be judged again whose last verdict rests on a key, unless an invoice has them."""
+    v, t = signed_verdict.c, charging_transaction.c
+    last = select(func.max(v.id)).where(v.transaction_id == t.id).correlate(charging_transaction).scalar_subquery()
+    billed = select(cdr.c.transaction_id).join(invoice_cdr, (invoice_cdr.c.cdr_id == cdr.c.id) & stands(invoice_cdr))
+    resting = (
+        select(t.id)
+        .join(signed_verdict, v.id == last)
+        .where(
+            t.charge_point_id == place.charge_point_id,
+            t.evse_id == place.evse_id,
+            v.key == key,
+            v.status == Status.VERIFIED,
+            t.id.not_in(billed),
+        )
+    )
+    for transaction_id in connection.scalars(resting).all():
         ask_check(connection, place.charge_point_id, transaction_id)

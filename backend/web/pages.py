@@ -47,6 +47,7 @@ from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
 from backend.web.host_pages import HostPages
 from backend.web.invoice_run_pages import InvoiceRunPages
+from backend.web.key_pages import KeyPages
 from backend.web.login_pages import LoginPages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
@@ -106,7 +107,7 @@ def make_web(
     _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
     app.include_router(make_order_routes(store, orders))
     app.include_router(make_audit_routes(store))
-    _add_signed_pages(app, SignedPages(site, settings.signed.link_days))
+    _add_signed_pages(app, SignedPages(site, settings.signed.link_days), KeyPages(site, orders))
     app.include_router(make_payment_routes(store, clock))
     app.include_router(make_reversal_routes(store, clock))
     _add_reversal_pages(app, ReversalPages(site))  # before the page of any number
@@ -214,11 +215,13 @@ def _add_energy_reports(app: FastAPI, pages: EnergyPages) -> None:
         _page(app, f"/reports/{subject}.xlsx", pages.xlsx, Need(Permission.SEE_REPORTS))
 
 
-def _add_signed_pages(app: FastAPI, pages: SignedPages) -> None:
+def _add_signed_pages(app: FastAPI, pages: SignedPages, keys: KeyPages) -> None:
     settle, session = Need(Permission.SETTLE_HELD), Need(Permission.SETTLE_HELD, Owned.TRANSACTION)
     _page(app, "/signed", pages.review, settle)
     _form(app, "/signed/review/{id}", pages.decide, session)
-    _form(app, "/signed/keys", pages.pin, settle)
+    _page(app, "/signed/key", keys.show, settle, post=keys.compare)
+    _form(app, "/signed/keys", keys.pin, settle)
+    _form(app, "/signed/key/read", keys.read, Need(Permission.GIVE_ORDERS))
     _form(app, "/transactions/{id}/link", pages.link, session)
     proof, of_invoice = Need(Permission.SEE_SESSIONS, Owned.TRANSACTION), Need(Permission.SEE_INVOICES, Owned.INVOICE)
     _page(app, "/transactions/{id}/messdaten.xml", pages.messdaten, proof)

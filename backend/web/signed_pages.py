@@ -13,14 +13,15 @@ from backend.core.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
 from backend.errors import ApplyError
 from backend.signed_review import decide, waiting
 from backend.store.invoice_files import invoice_file
-from backend.store.meter_keys import MeterPlace, list_meter_keys, pin_key
+from backend.store.meter_keys import list_meter_keys
+from backend.store.orders import stations_of
 from backend.store.proof_links import SessionReceipt, follow_link, make_link
 from backend.store.signed import findings, last_verdict, read_originals
 from backend.web.remote import read_form
 from backend.web.security import CSRF_FIELD, is_own_form
 from backend.web.site import Site
 from backend.web.views import parse_id, read_record
-from shared.public_key import groups, read_public_key
+from shared.public_key import groups
 
 _FINDINGS = 50
 
@@ -46,24 +47,6 @@ class SignedPages:
         reason, by = form.get("reason", ""), visitor_of(request).name
         try:
             await self._site.store.write(lambda unit: decide(unit, number, kind, reason=reason, by=by, now=now))
-        except ApplyError as error:
-            return await self._review(request, str(error))
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/signed", 303)
-
-    async def pin(self, request: Request) -> Response:
-        """Compare the key that a person read from the meter with the one that came, and pin it if they are one."""
-        form = await self._form(request)
-        place = MeterPlace(form.get("charge_point", ""), parse_id(form.get("evse", "")), form.get("serial", ""))
-        read, now, visitor = form.get("key", ""), self._site.clock.utc(), visitor_of(request)
-        keys = await self._site.store.read(lambda unit: list_meter_keys(unit, place.charge_point_id, visitor.view))
-        known = next((one for one in keys if one.place == place), None)
-        if known is None:
-            raise HTTPException(404)
-        came, typed = read_public_key(known.seen_key), read_public_key(read)
-        if came and typed and not came.is_same(typed):
-            return await self._review(request, f"meter {place.serial}: the key on the meter is another one than came")
-        try:
-            await self._site.store.write(lambda unit: pin_key(unit, place, read, visitor.name, now))
         except ApplyError as error:
             return await self._review(request, str(error))
         return RedirectResponse(f"{request.scope.get('root_path', '')}/signed", 303)
@@ -124,14 +107,15 @@ class SignedPages:
 
     async def _review(self, request: Request, problem: str = "") -> Response:
         reader = await self._site.reader(request)
-        rows, keys, odd = await self._site.store.read(
+        rows, keys, odd, points = await self._site.store.read(
             lambda unit: (
                 waiting(unit, reader.view),
                 list_meter_keys(unit, view=reader.view),
                 findings(unit, _FINDINGS, reader.view),
+                stations_of(unit, view=reader.view),
             )
         )
-        values = {"rows": rows, "keys": keys, "findings": odd, "problem": problem, "groups": groups}
+        values = {"rows": rows, "keys": keys, "findings": odd, "problem": problem, "groups": groups, "points": points}
         return self._site.page(request, reader, "signed", values, 422 if problem else 200)
 
     async def _form(self, request: Request) -> dict[str, str]:

@@ -14,11 +14,15 @@ from backend.csms.connections import Connection, Connections
 from backend.csms.orders import Orders
 from backend.errors import CommandRefusedError, CommandTimeoutError, InvalidCommandError
 from backend.store import orders as rows
+from backend.store.meter_keys import MeterPlace, key_events, list_meter_keys, pin_key
+from backend.store.signed import findings
+from backend.store.told_keys import key_at_evse
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from shared.ids import ChargePointId
 from shared.ocpp.session import Payload
 from shared.ocpp.validation import Version
+from tests.unit.backend.signed_example import METER, Signer
 from tests.unit.backend.world import NOW, open_world
 
 MINUTE = timedelta(minutes=1)
@@ -206,3 +210,33 @@ def test_an_order_on_its_way_when_the_program_ended_is_never_sent_twice(tmp_path
         OrderState.SILENT,
         "the backend ended before an answer came: the station may have acted",
     )
+
+
+def test_a_key_in_an_answer_is_kept_as_a_proposal_and_alarms_if_another_is_pinned(tmp_path: Path) -> None:
+    place = MeterPlace("CP-1", 1, METER.serial)
+
+    async def ask(scene: Scene, key: str, batch: str) -> list[str]:
+        await scene.give("CP-1", action="GetConfiguration", payload={"key": ["MeterPublicKey1"]}, batch=batch)
+        call = await scene.connections.all()[0].calls.get()
+        call.answer.set_result({"configurationKey": [{"key": "MeterPublicKey1", "readonly": True, "value": key}]})
+        await scene.ended(batch)
+        return [one.kind for _, one in await scene.store.read(lambda unit: findings(unit, 9))]
+
+    async def story(scene: Scene) -> None:
+        scene.connect()
+        assert await ask(scene, METER.key, "first") == []
+        known = await scene.store.read(lambda unit: key_at_evse(unit, "CP-1", 1))
+        assert (known.told, known.told_at, known.pinned) == (METER.key, NOW, "")
+        assert await scene.store.read(list_meter_keys) == [], "nobody knows of which meter it is"
+        await scene.store.write(lambda unit: pin_key(unit, place, METER.key, "Kim", NOW))
+        assert await ask(scene, METER.key.lower(), "second") == []
+        other = Signer(secret=4712).key
+        assert await ask(scene, other, "third") == ["key_changed"]
+        assert await ask(scene, other, "fourth") == ["key_changed"], "told once"
+        known = await scene.store.read(lambda unit: key_at_evse(unit, "CP-1", 1))
+        assert (known.told, known.pinned) == (other, METER.key)
+        assert await ask(scene, "not a key", "fifth") == ["key_changed", "key_changed"]
+        told = [one.kind for one in await scene.store.read(lambda unit: key_events(unit, place))]
+        assert told == ["told", "told", "told", "pinned"]
+
+    play(tmp_path, story)

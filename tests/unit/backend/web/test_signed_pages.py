@@ -1,6 +1,7 @@
 """Pages about signed values, and the receipt that a driver sees without login."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
@@ -13,8 +14,9 @@ from backend.store.tables import meter_key
 from shared.clock import ManualClock
 from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import ReadingContext, SignedData, SignedReading
-from tests.unit.backend.signed_example import METER, Charge
-from tests.unit.backend.web.installation import Installation, Running, with_password
+from shared.public_key import PublicKey, fingerprint, groups, read_public_key
+from tests.unit.backend.signed_example import METER, Charge, Signer
+from tests.unit.backend.web.installation import Answer, Installation, Running, with_password
 from tests.unit.backend.web.seed import _RATED_AT, NOW, RATED
 
 TEXT = Charge(_RATED_AT, minutes=20).both
@@ -71,3 +73,51 @@ def test_a_key_is_pinned_only_if_it_is_the_one_that_came(tmp_path: Path) -> None
     assert (refused.status_code, forged.status_code, pinned.status_code) == (422, 403, 200)
     assert "another one than came" in refused.text or "ein anderer als der" in refused.text
     assert "badge good" in pinned.text
+
+
+def _station(answer: dict[str, object]) -> Answer:
+    return lambda call: answer if call.action == "GetConfiguration" else {"status": "Accepted"}
+
+
+def test_the_key_is_read_from_the_station_and_compared_but_never_pinned_by_itself(tmp_path: Path) -> None:
+    told = {"configurationKey": [{"key": "MeterPublicKey1", "readonly": True, "value": METER.key}]}
+    place = Installation(tmp_path / "emops.sqlite", station=_station(told))
+    with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
+        client.headers["Accept-Language"] = "en"
+        at = {"charge_point": "CP-RATHAUS", "evse": "1"}
+        empty = client.get("/signed/key", params=at).text
+        form = {**at, "csrf": client.cookies["emops_csrf"]}
+        asked = client.post("/signed/key/read", data=form)
+        shown = ""
+        for _ in range(500):
+            shown = client.get(asked.headers["location"]).text
+            if "has answered" in shown:
+                break
+            time.sleep(0.01)  # the server is another thread
+        nobody = client.post("/signed/key/read", data={**form, "charge_point": "CP-NONE"}).status_code
+        absent = client.post("/signed/key/read", data={**form, "charge_point": "CP-BAHNHOF"})
+        other = Signer(secret=4712).key
+        typed = {**form, "serial": METER.serial}
+        same, unlike = (
+            client.post("/signed/key", data={**typed, "key": key}).text for key in (groups(METER.key.lower()), other)
+        )
+        before = client.get("/signed").text
+        refused = client.post("/signed/keys", data={**typed, "key": other})
+        pinned = client.post("/signed/keys", data={**typed, "key": METER.key}, follow_redirects=True)
+    assert place.sent[-1] == ("GetConfiguration", {"key": ["MeterPublicKey1"]})
+    short = groups(METER.key)[:39]
+    assert short not in empty
+    assert short in shown
+    assert "badge good" in same
+    assert "Both keys are the same" in same
+    assert "The keys differ" in unlike
+    assert groups(fingerprint(must(read_public_key(METER.key)))) in same
+    assert "badge good" not in before, "compared is not pinned"
+    assert (nobody, absent.status_code, refused.status_code, pinned.status_code) == (404, 422, 422, 200)
+    assert "is not connected" in absent.text
+    assert "badge good" in pinned.text
+
+
+def must(key: PublicKey | None) -> PublicKey:
+    assert key
+    return key
