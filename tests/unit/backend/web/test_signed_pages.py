@@ -14,6 +14,7 @@ from backend.store.tables import meter_key
 from shared.clock import ManualClock
 from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import ReadingContext, SignedData, SignedReading
+from shared.ocpp.session import Payload
 from shared.public_key import PublicKey, fingerprint, groups, read_public_key
 from tests.unit.backend.signed_example import METER, Charge, Signer
 from tests.unit.backend.web.installation import Answer, Installation, Running, with_password
@@ -75,12 +76,12 @@ def test_a_key_is_pinned_only_if_it_is_the_one_that_came(tmp_path: Path) -> None
     assert "badge good" in pinned.text
 
 
-def _station(answer: dict[str, object]) -> Answer:
+def _station(answer: Payload) -> Answer:
     return lambda call: answer if call.action == "GetConfiguration" else {"status": "Accepted"}
 
 
 def test_the_key_is_read_from_the_station_and_compared_but_never_pinned_by_itself(tmp_path: Path) -> None:
-    told = {"configurationKey": [{"key": "MeterPublicKey1", "readonly": True, "value": METER.key}]}
+    told: Payload = {"configurationKey": [{"key": "MeterPublicKey1", "readonly": True, "value": METER.key}]}
     place = Installation(tmp_path / "emops.sqlite", station=_station(told))
     with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
         client.headers["Accept-Language"] = "en"
