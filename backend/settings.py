@@ -12,6 +12,7 @@ from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.people.login import LoginSettings
+from backend.people.retention import RetentionSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
 from shared.ids import Secret
 
@@ -61,6 +62,7 @@ class Settings:
     mail: MailSettings = table(MailSettings, help="the mail server that takes our mail")
     bounces: BounceSettings = table(BounceSettings, help="where reports of failed delivery come in")
     signed: SignedSettings = table(SignedSettings, help="how what meters signed is handed out")
+    retention: RetentionSettings = table(RetentionSettings, help="how long what is known of persons is kept")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 
 

@@ -31,6 +31,7 @@ class Issued:
         kind: of the entry that covers the row, None if there is none.
         sha256: of that entry.
         xml_sha256: of the entry of the XML, None if there is none.
+        purged: the hash that its row had when its time was over and content went, None while nothing went.
     """
 
     row: Mapping[str, str | int]
@@ -39,22 +40,30 @@ class Issued:
     kind: str | None
     sha256: str | None
     xml_sha256: str | None
+    purged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something else that is kept, with the SHA-256 that the chain has of it (None: it is not in the chain)."""
+    """Something else that is kept, with the SHA-256 that the chain has of it (None: it is not in the chain).
+
+    `purged` is the one that it had when its time was over and it went; None while it is kept.
+    """
 
     kind: ChainKind
     ref: str
     content: bytes
     sha256: str | None
+    purged: str | None = None
 
     def problems(self) -> Iterator[str]:
         """Tell what is wrong with it."""
         name = f"{self.kind} {self.ref}"
         if self.sha256 is None:
             yield f"{name} is not in the chain"
+        elif self.purged is not None:
+            if self.purged != self.sha256:
+                yield f"{name} was purged, but the chain has another content of it"
         elif self.sha256 != sha256(self.content).hexdigest():
             yield f"{name} was changed: the chain has another content of it"
 

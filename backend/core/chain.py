@@ -46,7 +46,7 @@ class ChainKind(StrEnum):
     PAYMENT = "payment"
     TARIFF_VERSION = "tariff.version"  # canonical JSON [tariff@version id]
     EXPORT = "export"
-    RETENTION_PURGE = "retention.purge"
+    RETENTION_PURGE = "retention.purge"  # the hash of what was deleted when its time was over [its kind and ref]
     STATEMENT = "statement"
     DUNNING = "dunning"
     ANCHOR = "anchor"  # the hash of an entry that was told to somebody outside [its seq]

@@ -102,6 +102,12 @@ def letter_key(letter: Letter) -> str:
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
+def forgotten_key(key: str) -> str:
+    """Give what is kept of a key when its addresses must go: the same letter is still known, and not sent again."""
+    return key if key.startswith(_FORGOTTEN) else _FORGOTTEN + sha256(key.encode()).hexdigest()
+
+
+_FORGOTTEN = "sha256 "
 _TAGS = {Purpose.INVOICE: "inv"}
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_-]+")
 

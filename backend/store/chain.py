@@ -4,8 +4,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, insert, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    ScalarSelect,
+    bindparam,
+    insert,
+    literal,
+    select,
+    type_coerce,
+)
 
 from backend.core.chain import FIRST, ChainKind, Entry, entry_hash
 from backend.store.sql import Statement
@@ -59,3 +70,11 @@ def read_head(connection: Connection, operator_id: str) -> tuple[int, str]:
     """Give number and hash of the newest entry; 0 and `FIRST` where there is none."""
     head = _HEAD.first(connection, operator=operator_id)
     return (head.seq, head.hash) if head else (0, FIRST)
+
+
+# Any: a column of texts, or an expression of them.
+def purged_digest(operator_id: str, kind: ChainKind, ref: "ColumnElement[Any]") -> "ScalarSelect[str]":
+    """Select the hash that the chain was told of something that went; NULL of what is kept."""
+    told = chain.alias()
+    mine = (told.c.operator_id == operator_id) & (told.c.kind == ChainKind.RETENTION_PURGE.value)
+    return select(told.c.sha256).where(mine, told.c.ref == literal(f"{kind.value} ") + ref).scalar_subquery()

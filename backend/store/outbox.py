@@ -25,6 +25,7 @@ from backend.core.letter import (
     Purpose,
     Reply,
     State,
+    forgotten_key,
     is_bad_address,
     letter_key,
     message_id,
@@ -93,11 +94,18 @@ class Posted:
         return tuple(address for address in everybody if address not in self.settled)
 
 
+GONE = '{"to": [], "cc": [], "name": ""}'
+"""Recipients of a letter that was forgotten."""
+
+
 def queue(connection: Connection, order: Letter, now: datetime) -> int:
     """Order a letter and give its id. The same order again changes nothing and gives the same id."""
+    key = letter_key(order)
+    if (forgotten := connection.scalar(select(_L.id).where(_L.key == forgotten_key(key)))) is not None:
+        return int(forgotten)
     sender = connection.execute(select(operator.c.email).where(operator.c.id == order.operator_id)).scalar_one()
     values = {
-        "key": letter_key(order),
+        "key": key,
         "operator_id": order.operator_id,
         "purpose": order.purpose.value,
         "document": order.document,
@@ -118,7 +126,7 @@ def queue(connection: Connection, order: Letter, now: datetime) -> int:
     }
     added = connection.execute(upsert(letter).values(values).on_conflict_do_nothing().returning(_L.id)).scalar()
     if added is None:
-        return int(connection.execute(select(_L.id).where(_L.key == values["key"])).scalar_one())
+        return int(connection.execute(select(_L.id).where(_L.key == key)).scalar_one())
     _store_files(connection, added, order.files)
     return int(added)
 
@@ -131,6 +139,17 @@ def _store_files(connection: Connection, letter_id: int, files: Sequence[Invoice
         else:
             row |= {"media_type": MEDIA_TYPES[file.kind], "invoice_id": file.invoice_id, "kind": file.kind}
         connection.execute(insert(letter_file).values(row))
+
+
+def forget(connection: Connection, letters: Sequence[int]) -> None:
+    """Delete what stood in letters and to whom they went; that and when they went stays, and they don't go again."""
+    if not letters:
+        return
+    connection.execute(delete(letter_file).where(letter_file.c.letter_id.in_(letters)))
+    connection.execute(delete(bad_address).where(bad_address.c.letter_id.in_(letters)))
+    gone = {"recipients": GONE, "body": "{}", "settled": "{}", "last_text": ""}
+    for row in connection.execute(select(_L.id, _L.key).where(_L.id.in_(letters))).all():
+        connection.execute(update(letter).where(_L.id == row.id).values(gone | {"key": forgotten_key(row.key)}))
 
 
 def resend(connection: Connection, letter_id: int, now: datetime, to: Sequence[str] = ()) -> int:

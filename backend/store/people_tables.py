@@ -1,6 +1,6 @@
 """The tables of the backend's users: who they are, how they came in, and what they did."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from backend.store.tables import Instant, metadata
 
@@ -91,5 +91,19 @@ purge = Table(
     Column("until", Instant, nullable=False),
     Column("count", Integer, nullable=False),
     Column("open", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Who was erased but for what the law keeps: shown to few, and gone from `until` on.
+restriction = Table(
+    "restriction",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("operator_id", ForeignKey("operator.id"), nullable=False),
+    Column("customer_id", ForeignKey("customer.id"), nullable=False),
+    Column("user_id", String(36), nullable=False),  # empty: the customer as a whole
+    Column("since", Instant, nullable=False),
+    Column("until", String(10), nullable=False),  # local day, ISO 8601; empty: nothing was left
+    UniqueConstraint("operator_id", "customer_id", "user_id"),
     sqlite_autoincrement=True,
 )

@@ -22,6 +22,7 @@ from backend.core.signed_check import Checked, kinds_of, page_of
 from backend.core.signed_gate import Decision, Evidence
 from backend.core.signed_pair import Judged, Session, SignedRegister, Status
 from backend.core.signed_proof import SignedOriginal, original_of
+from backend.store.chain import purged_digest
 from backend.store.event_log import ask_check
 from backend.store.scope import charge_points_in
 from backend.store.sql import Statement
@@ -258,15 +259,16 @@ def read_chained(connection: Connection, operator_id: str) -> Iterator[Kept]:
     """Read an operator's verdicts with what the chain has of them."""
     ref = sql_cast(_V.transaction_id, String) + "/" + sql_cast(_V.id, String)
     mine = (chain.c.operator_id == operator_id) & (chain.c.kind == ChainKind.SIGNED_VALUES) & (chain.c.ref == ref)
+    gone = purged_digest(operator_id, ChainKind.SIGNED_VALUES, ref)
     query = (
-        select(_V.id, ref.label("ref"), chain.c.sha256)
+        select(_V.id, ref.label("ref"), chain.c.sha256, gone.label("purged"))
         .join(charging_transaction, _T.id == _V.transaction_id)
         .outerjoin(chain, mine)
         .where(_T.operator_id == operator_id)
         .order_by(_V.id)
     )
     for row in connection.execute(query).all():
-        yield Kept(ChainKind.SIGNED_VALUES, row.ref, verdict_content(connection, row.id), row.sha256)
+        yield Kept(ChainKind.SIGNED_VALUES, row.ref, verdict_content(connection, row.id), row.sha256, row.purged)
 
 
 def other_uses(connection: Connection, digest: str, transaction_id: int) -> list[tuple[int, int]]:
