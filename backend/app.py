@@ -20,7 +20,7 @@ from backend.errors import ListenError
 from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
 from backend.jobs.send_mail import open_templates
-from backend.settings import Settings
+from backend.settings import Settings, check_doors
 from backend.store.accounts import any_account
 from backend.store.backup import serving
 from backend.store.migrate import migrate
@@ -47,6 +47,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         LookError: the look of an operator's papers can't be used.
         MailError: a text of a letter can't be used.
         ListenError: an address can't be listened on.
+        ConfigError: strangers could use the pages.
     """
     read_looks(settings.billing.looks_folder)  # better now than when the first invoice is due
     with serving(settings.store.path):
@@ -66,9 +67,10 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
     commands = Commands(connections)
     server = settings.server
     async with open_store(settings.store.path) as store:
+        has_users = await store.read(any_account)
+        check_doors(server, has_users)
         if server.web_password:
-            ignored = await store.read(any_account)
-            log.info("web_password", counts="no: there are users" if ignored else "until the first user is added")
+            log.info("web_password", counts="no: there are users" if has_users else "until the first user is added")
         orders = Orders(store, clock, connections, commands)
         application = make_web(store, connections, clock, settings, commands=commands, orders=orders)
         web_socket = _bind(server.web_host, server.web_port)

@@ -13,6 +13,7 @@ BackendError
  +-- PaymentError          a payment can't be booked, collected or imported as asked; nothing was changed
  +-- DunningError          dunning can't be done, stopped or lifted as asked; nothing was changed
  +-- AccessError           a user, password or token can't be made or changed as asked; nothing was changed
+ |    +-- TooManyError     somebody asks too often; wait
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
       +-- CommandTimeoutError  no answer in time; the charge point may have acted
@@ -73,6 +74,10 @@ class LookError(BackendError):
 
 class AccessError(BackendError):
     """A user, password or token can't be made or changed as asked. Nothing was changed."""
+
+
+class TooManyError(AccessError):
+    """Somebody asks too often."""
 
 
 class CommandError(BackendError):

@@ -16,6 +16,7 @@ def _backup_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(options: argparse.Namespace, settings: Settings) -> int:
+    from backend.people.vault import key_path
     from backend.store.backup import back_up, backup_name, prune
 
     database, target = settings.store.path, options.target
@@ -28,6 +29,8 @@ def _backup(options: argparse.Namespace, settings: Settings) -> int:
         f"{target}: schema {proof.schema}, {proof.transactions} transactions, {proof.invoices} invoices, "
         f"{proof.size} bytes; opened and proved"
     )
+    if (key := key_path(database)).exists():
+        print(f"keep {key} too, in another place: without it the second factors in the copy can't be read")
     for gone in prune(database, target.parent, options.keep) if options.keep else ():
         print(f"{gone}: deleted, {options.keep} newer ones are there")
     return 0

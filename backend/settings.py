@@ -26,7 +26,8 @@ class ServerSettings:
     web_host: str = setting("127.0.0.1", help="address to listen on for the web pages")
     web_port: int = setting(8080, minimum=0, maximum=65535, help="port for the web pages; 0 = any free one")
     web_password: Secret = setting(
-        Secret(""), help="password of the web pages; must be set if web_host is more than this machine"
+        Secret(""),
+        help="password of the web pages until the first user is added; needed if web_host is more than this machine",
     )
 
 
@@ -73,15 +74,24 @@ def load_settings(path: Path) -> Settings:
         ConfigError: it can't be used; the text says what to change.
     """
     settings = load(path, Settings)
-    if not _is_loopback(settings.server.web_host) and not settings.server.web_password:
-        raise ConfigError(
-            f"{path}: server.web_password is missing: web_host = {settings.server.web_host!r} opens the pages to others"
-        )
     anchor_to = settings.billing.anchor_to
     if anchor_to and not EMAIL.fullmatch(anchor_to):
         raise ConfigError(f"{path}: billing.anchor_to = {anchor_to!r} must be {EMAIL_SHAPE}")
     settings.clock.build()
     return settings
+
+
+def check_doors(server: ServerSettings, has_users: bool) -> None:
+    """Check that no stranger can use the pages: there are users, or a password, or only this machine can connect.
+
+    Raises:
+        ConfigError: they could; the text says what to do.
+    """
+    if not (has_users or server.web_password or _is_loopback(server.web_host)):
+        raise ConfigError(
+            f"server.web_host = {server.web_host!r} opens the pages to others and there is no user yet: add one with "
+            "emops-backend user add NAME --role platform, or set server.web_password until then"
+        )
 
 
 def _is_loopback(host: str) -> bool:

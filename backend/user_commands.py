@@ -72,7 +72,7 @@ def _add(options: argparse.Namespace, settings: Settings) -> int:
     )
     hashed = hash_password(_ask_password())
     now = settings.clock.build().utc()
-    made = _change(settings, "user_added", lambda unit: add_user(unit, wanted, hashed, now))
+    made = _change(settings, "user_added", options, lambda unit: add_user(unit, wanted, hashed, now))
     print(f"{made.login} ({made.role}) may log in now; from the first user on everybody has to")
     return 0
 
@@ -93,7 +93,7 @@ def _set_password(options: argparse.Namespace, settings: Settings) -> int:
     from backend.store.accounts import set_password
 
     hashed = hash_password(_ask_password())
-    _change(settings, "password_set", lambda unit: set_password(unit, known(unit, options.login).id, hashed))
+    _change(settings, "password_set", options, lambda unit: set_password(unit, known(unit, options.login).id, hashed))
     print(f"{options.login} has a new password; their browsers were logged out")
     return 0
 
@@ -101,9 +101,11 @@ def _set_password(options: argparse.Namespace, settings: Settings) -> int:
 def _set_up(options: argparse.Namespace, settings: Settings) -> int:
     from backend.people.people import known, set_up_second_factor
     from backend.people.second_factor import address
+    from backend.people.vault import Vault, key_path
 
+    vault = Vault(key_path(settings.store.path))
     secret, codes = _change(
-        settings, "totp_set_up", lambda unit: set_up_second_factor(unit, known(unit, options.login).id)
+        settings, "totp_set_up", options, lambda unit: set_up_second_factor(unit, known(unit, options.login).id, vault)
     )
     print(f"for the app, shown only now: {address(secret, options.login, 'emops')}")
     print("recovery codes, each works once:")
@@ -114,7 +116,7 @@ def _set_up(options: argparse.Namespace, settings: Settings) -> int:
 def _reset(options: argparse.Namespace, settings: Settings) -> int:
     from backend.people.people import known, reset_second_factor
 
-    _change(settings, "totp_reset", lambda unit: reset_second_factor(unit, known(unit, options.login).id))
+    _change(settings, "totp_reset", options, lambda unit: reset_second_factor(unit, known(unit, options.login).id))
     print(f"{options.login} logs in without second factor until they set one up again")
     return 0
 
@@ -127,6 +129,7 @@ def _disable(options: argparse.Namespace, settings: Settings) -> int:
     _change(
         settings,
         "user_enabled" if options.enable else "user_disabled",
+        options,
         lambda unit: change_user(unit, replace(known(unit, options.login), disabled=not options.enable)),
     )
     print(f"{options.login} {'may log in again' if options.enable else 'is out; their tokens are worth nothing'}")
@@ -140,6 +143,7 @@ def _token(options: argparse.Namespace, settings: Settings) -> int:
     number, text = _change(
         settings,
         "token_added",
+        options,
         lambda unit: add_token(unit, known(unit, options.login), options.name, tuple(options.scope), options.days, now),
     )
     print(f"token {number}, shown only now:\n{text.value}")
@@ -166,6 +170,7 @@ def _revoke(options: argparse.Namespace, settings: Settings) -> int:
     if not _change(
         settings,
         "token_revoked",
+        options,
         lambda unit: revoke_token(unit, known(unit, options.login).id, options.number, now),
     ):
         raise AccessError(f"{options.login} has no valid token {options.number}")
@@ -173,15 +178,17 @@ def _revoke(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _change(settings: Settings, action: str, work: "Callable[[Connection], T]") -> "T":
-    """Do it, and record who did it as the machine knows them."""
+def _change(settings: Settings, action: str, options: argparse.Namespace, work: "Callable[[Connection], T]") -> "T":
+    """Do it, and record to whom, and who did it as the machine knows them; their operator may see it."""
+    from backend.people.people import known
     from backend.store.audit_log import Done, record
 
     now, who = settings.clock.build().utc(), getpass.getuser()
 
     def unit(connection: "Connection") -> "T":
         result = work(connection)
-        record(connection, Done(now, "", "", who, action, "", _FROM))
+        one = known(connection, options.login)
+        record(connection, Done(now, one.operator_id, "", who, action, one.login, _FROM))
         return result
 
     return with_store(settings, lambda store: store.write(unit))

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from backend.api.permissions import Who, needs
 from backend.api.routes import Before, Limit
 from backend.core.access import Permission
-from backend.store.audit_log import list_entries
+from backend.store.audit_log import Wanted, list_entries
 from backend.store.writer import Store
 
 
@@ -32,7 +32,7 @@ def make_audit_routes(store: Store) -> APIRouter:
     @router.get("/audit-log", dependencies=[needs(Permission.SEE_AUDIT)])
     async def entries(who: Who, actor: str = "", limit: Limit = 50, before: Before = None) -> list[DoneOut]:
         """List who did what, the newest first; looking at it is recorded as well."""
-        rows = await store.read(lambda unit: list_entries(unit, who.view, limit, before, actor))
+        rows = await store.read(lambda unit: list_entries(unit, who.view, limit, before, Wanted(actor)))
         return [
             DoneOut(row.id, row.at, row.operator_id, row.actor, row.action, row.object, row.address) for row in rows
         ]

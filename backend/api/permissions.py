@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Scope
 
 from backend.core.access import Permission, Visitor
 from backend.errors import BackendError
@@ -47,6 +48,8 @@ class Need:
         if self.permission is None:
             return
         visitor = visitor_of(request)
+        if request.method not in SAFE or not visitor.may(self.permission):
+            request.state.tried = (self.permission.value, f"{request.method} {request.url.path}")
         if not visitor.may(self.permission):
             raise HTTPException(403, f"this needs the permission {self.permission}")
         store: Store = request.app.state.store
@@ -137,6 +140,13 @@ async def note(request: Request, action: str, what: str) -> None:
     done = Done(clock.utc(), visitor.view.operator_id, visitor.account_id, visitor.name, action, what, address)
     store: Store = request.app.state.store
     await store.write(lambda unit: record(unit, done))
+
+
+async def note_failure(scope: Scope, status: int) -> None:
+    """Record that what a visitor tried was refused or failed, with the status of the answer."""
+    if tried := scope.get("state", {}).get("tried"):
+        action, what = tried
+        await note(Request(scope), action, f"{what}: {status}")
 
 
 def all_routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:

@@ -1,15 +1,10 @@
 """The GiroCode: a QR code that fills in a bank's transfer form (EPC069-12, version 002). Pure."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from itertools import groupby
-
-from segno.helpers import make_epc_qr
 
 from backend.core.invoice import Invoice
+from backend.documents.qr import draw_transfer
 
-_QUIET = 4
-"""Width of the white border in modules (ISO/IEC 18004)."""
 _LONGEST_NAME = 70
 _LONGEST_TEXT = 140
 _LARGEST = Decimal("999999999.99")
@@ -34,27 +29,4 @@ def transfer_code(name: str, iban: str, bic: str, amount: Decimal, text: str) ->
     """
     if not 0 < amount <= _LARGEST:
         return ""
-    code = make_epc_qr(
-        name=name[:_LONGEST_NAME],
-        iban=iban.replace(" ", ""),
-        bic=bic or None,
-        amount=amount,
-        text=text[:_LONGEST_TEXT],
-        encoding="utf-8",
-    )
-    rows = [bytes(row) for row in code.matrix]
-    size = len(rows) + 2 * _QUIET
-    path = "".join(f"M{x} {y}h{width}v1h-{width}z" for x, y, width in _bars(rows))
-    # One filled path: bars of their own would show hairlines between them.
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}"><path d="{path}"/></svg>'
-
-
-def _bars(rows: list[bytes]) -> Iterator[tuple[int, int, int]]:
-    """Give the dark modules of each row joined to bars: place and width."""
-    for y, row in enumerate(rows, _QUIET):
-        x = _QUIET
-        for dark, run in groupby(row):
-            width = len(list(run))
-            if dark:
-                yield x, y, width
-            x += width
+    return draw_transfer(name[:_LONGEST_NAME], iban.replace(" ", ""), bic, amount, text[:_LONGEST_TEXT])

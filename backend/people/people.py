@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from backend.core.access import GRANTS, Account, AccountError, Permission, view_of
+from backend.core.access import EVERYTHING, GRANTS, Account, AccountError, Permission, Role, view_of
 from backend.errors import AccessError
 from backend.people.login import key_of, new_token
 from backend.people.passwords import LONGEST, SHORTEST
 from backend.people.second_factor import new_secret, recovery_codes, recovery_hash
+from backend.people.vault import Vault
 from backend.store import accounts
 from backend.store.accounts import Keys, Token
 from backend.store.tables import customer, operator
@@ -51,9 +52,12 @@ def change_user(connection: Connection, one: Account) -> None:
     """Store what was changed of a user; their browsers are logged out.
 
     Raises:
-        AccessError: as `add_user`.
+        AccessError: as `add_user`, or nobody would be left who may manage users.
     """
     _check(connection, one)
+    before = accounts.find_account(connection, one.id)
+    if before and _is_administrator(before) and not (_is_administrator(one) and one.role is before.role):
+        _check_others(connection, before)
     accounts.change_account(connection, one)
 
 
@@ -69,19 +73,35 @@ def known(connection: Connection, login: str) -> Account:
     return found
 
 
-def set_up_second_factor(connection: Connection, account_id: str) -> tuple[Secret, list[str]]:
+def set_up_second_factor(connection: Connection, account_id: str, vault: Vault) -> tuple[Secret, list[str]]:
     """Give a user a second factor, and what they must keep: the app's secret and codes for the day it is lost."""
-    secret, codes = new_secret(), recovery_codes()
+    secret = new_secret()
+    return secret, take_second_factor(connection, account_id, vault.seal(secret))
+
+
+def take_second_factor(
+    connection: Connection, account_id: str, sealed: str, *, step: int = 0, keep: str = ""
+) -> list[str]:
+    """Store a second factor whose secret the user's app has; give codes for the day it is lost.
+
+    Args:
+        connection: of the unit of work.
+        account_id: whose.
+        sealed: the secret as `Vault.seal` gave it.
+        step: of the code that proved it, which works no more.
+        keep: the session that goes on.
+    """
+    codes = recovery_codes()
     hashes = tuple(recovery_hash(code) for code in codes)
-    accounts.set_second_factor(connection, account_id, Keys("", secret.value, 0, hashes))
-    accounts.end_sessions(connection, account_id)
-    return secret, codes
+    accounts.set_second_factor(connection, account_id, Keys("", sealed, step, hashes))
+    accounts.end_sessions(connection, account_id, keep)
+    return codes
 
 
-def reset_second_factor(connection: Connection, account_id: str) -> None:
-    """Take the second factor away, for one who lost phone and codes; their browsers are logged out."""
+def reset_second_factor(connection: Connection, account_id: str, keep: str = "") -> None:
+    """Take the second factor away, for one who lost phone and codes; their browsers but `keep` are logged out."""
     accounts.set_second_factor(connection, account_id, Keys(""))
-    accounts.end_sessions(connection, account_id)
+    accounts.end_sessions(connection, account_id, keep)
 
 
 def add_token(  # noqa: PLR0917  one argument for each part of the token
@@ -100,6 +120,23 @@ def add_token(  # noqa: PLR0917  one argument for each part of the token
     text = new_token()
     one = Token(0, owner.id, name[:100], scopes, now, now + timedelta(days=days), None)
     return accounts.add_token(connection, one, key_of(text.value)), text
+
+
+def _is_administrator(one: Account) -> bool:
+    return not one.disabled and Permission.MANAGE_USERS in GRANTS[one.role]
+
+
+def _check_others(connection: Connection, one: Account) -> None:
+    every = accounts.list_accounts(connection, EVERYTHING)
+    over = (Role.PLATFORM,) if one.role is Role.PLATFORM else (Role.PLATFORM, one.role)
+    if not any(
+        other.id != one.id
+        and _is_administrator(other)
+        and other.role in over
+        and other.operator_id in ("", one.operator_id)
+        for other in every
+    ):
+        raise AccessError(f"{one.login} is the last administrator: make somebody else one first")
 
 
 def _check(connection: Connection, one: Account) -> None:

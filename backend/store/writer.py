@@ -110,6 +110,11 @@ class Store:
         return await reading
 
     @property
+    def path(self) -> Path:
+        """Where the database is."""
+        return Path(self.engine.url.database or "")
+
+    @property
     def version(self) -> int:
         """The number of commits since the start: changes when something may have changed."""
         return self._version

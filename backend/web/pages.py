@@ -39,6 +39,7 @@ from backend.csms.connections import Connections
 from backend.csms.orders import Orders
 from backend.jobs.live_price import LivePrices
 from backend.people.login import Login
+from backend.people.vault import Vault, key_path
 from backend.settings import Settings
 from backend.store.scope import Owned
 from backend.store.writer import Store
@@ -93,7 +94,8 @@ def make_web(
     app = FastAPI(title="emops", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.live = site.live
     app.state.store, app.state.clock = store, clock
-    login = Login(store, clock, settings.login)
+    vault = Vault(key_path(store.path))
+    login = Login(store, clock, settings.login, vault)
     app.add_middleware(Guard, password=settings.server.web_password, login=login)
     prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
     app.include_router(make_signed_routes(store, clock, settings.signed.link_days))

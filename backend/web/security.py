@@ -10,9 +10,10 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.api.permissions import SAFE
+from backend.api.permissions import SAFE, note_failure
 from backend.api.problems import problem
 from backend.core.access import OPEN_VISITOR, Visitor
+from backend.errors import TooManyError
 from backend.people.login import Login
 from shared.ids import Secret
 
@@ -34,6 +35,8 @@ HEADERS = {
 
 SESSION_COOKIE = "emops_session"
 
+_FAILED = 400
+
 _ALWAYS_OPEN = ("/healthz",)
 _STATIC = "/static/"
 
@@ -54,8 +57,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        status = 0
+
         async def send_guarded(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)  # a page may be stricter or different where it says so
@@ -64,13 +71,20 @@ class Guard:
 
         app: ASGIApp = await self._refusal(scope) or self._app
         await app(scope, receive, send_guarded)
+        if status >= _FAILED:
+            await note_failure(scope, status)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
         if path in _ALWAYS_OPEN:
             return None
         with_users = await self._login.has_users()
-        visitor = await self._visitor(scope, path, with_users)
+        try:
+            visitor = await self._visitor(scope, path, with_users)
+        except TooManyError as error:
+            answer = problem(429, str(error))
+            answer.headers["Retry-After"] = "60"
+            return answer
         scope.setdefault("state", {})["visitor"] = visitor
         if visitor or _is_open(scope, path) or path.startswith(_STATIC):
             return None
@@ -83,7 +97,8 @@ class Guard:
             right = not self._password or (scheme.lower() == "basic" and self._is_password(credentials))
             return OPEN_VISITOR if right else None
         if scheme.lower() == "bearer":
-            return await self._login.by_token(credentials.strip())
+            address = scope["client"][0] if scope.get("client") else ""
+            return await self._login.by_token(credentials.strip(), address)
         if path.startswith("/api/") and scope["method"] not in SAFE:
             return None  # no form of another site can make a browser act through the API
         return await self._login.by_cookie(cookie_parser(headers.get("Cookie", "")).get(SESSION_COOKIE, ""))

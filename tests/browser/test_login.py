@@ -7,6 +7,7 @@ import pytest
 
 from backend.people.people import known, set_up_second_factor
 from backend.people.second_factor import code_at
+from backend.people.vault import Vault, key_path
 from tests.browser.browser import Browser
 from tests.unit.backend.web.installation import Installation
 from tests.unit.backend.web.people import PASSWORD, add_people, add_second_operator
@@ -19,7 +20,8 @@ def test_a_user_logs_in_with_a_code_and_sees_masked_addresses(tmp_path: Path, br
     with Installation(tmp_path / "emops.sqlite").running() as running:
         for work in (add_second_operator, add_people):
             asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(10)
-        enrol = running.store.write(lambda unit: set_up_second_factor(unit, known(unit, "read_only@op").id))
+        vault = Vault(key_path(running.store.path))
+        enrol = running.store.write(lambda unit: set_up_second_factor(unit, known(unit, "read_only@op").id, vault))
         secret, _ = asyncio.run_coroutine_threadsafe(enrol, running.loop).result(5)
         browser.ask("DELETE", "cookie")
         browser.resize(1280, 900)

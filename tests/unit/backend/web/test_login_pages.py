@@ -15,8 +15,12 @@ from sqlalchemy import Connection, select
 
 from backend.errors import AccessError
 from backend.people.archive import write_archive
+from backend.people.login import LoginSettings
 from backend.people.people import known, set_up_second_factor
 from backend.people.second_factor import code_at
+from backend.people.vault import Vault, key_path
+from backend.settings import Settings
+from backend.store.accounts import read_keys
 from backend.store.people_tables import audit_entry, login_session
 from shared.ids import Secret
 from tests.unit.backend.web.installation import Installation, Running, with_password
@@ -27,8 +31,8 @@ ADMIN = "operator_admin@op"
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[Running, httpx.Client]]:
-    place = Installation(folder / "emops.sqlite", with_password("of before"))
+def opened(folder: Path, settings: Settings | None = None) -> Iterator[tuple[Running, httpx.Client]]:
+    place = Installation(folder / "emops.sqlite", settings or with_password("of before"))
     with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
         for work in (add_second_operator, add_people):
             asyncio.run_coroutine_threadsafe(running.store.write(work), running.loop).result(10)
@@ -112,15 +116,17 @@ def test_what_a_user_does_is_recorded_before_it_is_done(tmp_path: Path) -> None:
         rows = running.store.read(lambda unit: [tuple(row) for row in unit.execute(query)])
         assert asyncio.run_coroutine_threadsafe(rows, running.loop).result(5) == [
             (ADMIN, "login", ""),
+            (ADMIN, "give_orders", "POST /orders/99/cancel: 404"),
             (ADMIN, "issue_invoices", "POST /invoice-run/issue"),
         ]
 
 
 def test_a_second_factor_is_asked_for_and_each_code_works_once(tmp_path: Path) -> None:
     with opened(tmp_path) as (running, client):
+        vault = Vault(key_path(running.store.path))
 
         def set_up(unit: Connection) -> tuple[Secret, list[str]]:
-            return set_up_second_factor(unit, known(unit, ADMIN).id)
+            return set_up_second_factor(unit, known(unit, ADMIN).id, vault)
 
         secret, recovery = asyncio.run_coroutine_threadsafe(running.store.write(set_up), running.loop).result(5)
 
@@ -139,6 +145,35 @@ def test_a_second_factor_is_asked_for_and_each_code_works_once(tmp_path: Path) -
         assert enter(code).status_code == 403
         assert enter(recovery[0]).headers["Location"] == "/home"
         assert enter(recovery[0]).status_code == 403
+
+
+def test_a_program_that_asks_too_often_or_guesses_tokens_is_told_to_wait(tmp_path: Path) -> None:
+    login = LoginSettings(requests_of_token=3, unknown_tokens=2)
+    with opened(tmp_path, Settings(login=login)) as (_, client):
+        for token, free in ((f"emops_{ADMIN}", 3), ("emops_nobody", 2)):
+            answers = [
+                client.get("/api/v1/charge-points", headers={"Authorization": f"Bearer {token}"})
+                for _ in range(free + 1)
+            ]
+            assert [one.status_code for one in answers[:free]] == [200 if token.endswith(ADMIN) else 401] * free
+            assert answers[-1].status_code == 429
+            assert answers[-1].headers["Retry-After"] == "60"
+
+
+def test_the_secret_of_a_second_factor_is_not_in_the_database(tmp_path: Path) -> None:
+    with opened(tmp_path) as (running, _):
+        key = key_path(running.store.path)
+        vault = Vault(key)
+        secret, _codes = asyncio.run_coroutine_threadsafe(
+            running.store.write(lambda unit: set_up_second_factor(unit, known(unit, ADMIN).id, vault)), running.loop
+        ).result(5)
+        read = running.store.read(lambda unit: read_keys(unit, known(unit, ADMIN).id))
+        keys = asyncio.run_coroutine_threadsafe(read, running.loop).result(5)
+        assert secret.value not in keys.totp_secret
+        assert Vault(key).open(keys.totp_secret) == secret
+        assert key.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(AccessError, match="is not the key of this database"):
+            Vault(tmp_path / "other.key").open(keys.totp_secret)
 
 
 def test_an_archive_holds_what_is_known_of_a_customer_and_of_nobody_else(tmp_path: Path) -> None:
