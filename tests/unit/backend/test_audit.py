@@ -17,6 +17,7 @@ from backend.core.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
+from backend.store.migrate import migrate
 from backend.store.reversals import ByHand, cancel, credit
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING
@@ -137,6 +138,9 @@ def test_what_was_changed_by_hand_is_found(
 
 def test_an_empty_database_has_nothing_to_prove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "backend.toml").write_text(f'[store]\npath = "{tmp_path}/db"\n')
+    assert verify(tmp_path / "db") == 1
+    assert "there is no database" in capsys.readouterr().err
+    migrate(tmp_path / "db")
     assert verify(tmp_path / "db") == 0
     assert capsys.readouterr() == ("", "")
 

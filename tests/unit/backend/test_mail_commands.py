@@ -12,7 +12,7 @@ from tests.unit.backend.billing_store import billing_store
 
 def test_a_text_is_shown_without_a_database(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mail", "preview", "dunning", "--language", "en"]) == 0
-    assert capsys.readouterr().out.startswith("Subject: Dunning notice no. 1 from Stadtwerke Beispielstadt\n\nHello")
+    assert capsys.readouterr().out.startswith("Subject: Dunning notice no. 2 from Stadtwerke Beispielstadt\n\nHello")
     assert not Path("emops.sqlite").exists()
 
 
