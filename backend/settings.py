@@ -11,6 +11,7 @@ from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
+from backend.jobs.verify_signed import SignedSettings
 from backend.people.login import LoginSettings
 from backend.people.retention import RetentionSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
@@ -39,15 +40,6 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedSettings:
-    """How what meters signed is handed out."""
-
-    link_days: int = setting(
-        90, unit="days", minimum=1, maximum=3650, help="how long a link to the proof of a session is good"
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the backend."""
 
@@ -62,7 +54,9 @@ class Settings:
     )
     mail: MailSettings = table(MailSettings, help="the mail server that takes our mail")
     bounces: BounceSettings = table(BounceSettings, help="where reports of failed delivery come in")
-    signed: SignedSettings = table(SignedSettings, help="how what meters signed is handed out")
+    signed: SignedSettings = table(
+        SignedSettings, help="what signed values of meters count for, and how they are handed out"
+    )
     retention: RetentionSettings = table(RetentionSettings, help="how long what is known of persons is kept")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 

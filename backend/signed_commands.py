@@ -26,7 +26,7 @@ def _review_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--fixed-fee", action="store_true", help="bill the fixed fee of its tariff, if it has one")
     what.add_argument("--judge", action="store_true", help="take back what was decided")
     parser.add_argument("--reason", default="", help="why; kept for ever")
-    parser.add_argument("--by", default="command line", metavar="NAME", help="who decides")
+    parser.add_argument("--by", default=getpass.getuser(), metavar="NAME", help="who decides; you")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -118,7 +118,7 @@ def _key_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--pin", metavar="KEY", default="", help="pin the key that was read from the meter")
     what.add_argument("--withdraw", action="store_true", help="trust its key no more")
     what.add_argument("--read", action="store_true", help="ask the station for the key; it is a proposal, never pinned")
-    parser.add_argument("--by", default="command line", metavar="NAME", help="who read it")
+    parser.add_argument("--by", default=getpass.getuser(), metavar="NAME", help="who read it; you")
 
 
 def _key(options: argparse.Namespace, settings: Settings) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, or_, select
 
 from backend.core.access import EVERYTHING, View
 from backend.core.signed_gate import HELD, Decision
+from backend.core.signed_time import UNSIGNED_TIME
 from backend.core.transaction import State
 from backend.errors import ApplyError
 from backend.store.scope import transactions_in
@@ -14,7 +15,7 @@ from backend.store.signed import store_decision
 from backend.store.tables import charging_transaction
 from backend.store.transactions import settle
 
-_REASONS = (HELD, "its tariff has no fixed fee", "its tariff asks for more than a fixed fee")
+_REASONS = (HELD, UNSIGNED_TIME, "its tariff has no fixed fee", "its tariff asks for more than a fixed fee")
 """How the reasons begin for which a session waits for a decision."""
 
 _REASON_CHARACTERS = 500

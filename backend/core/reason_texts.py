@@ -125,6 +125,10 @@ _SIGNED = {
     "no energy is billed without a verified pair of signed values: {reason}": (
         "ohne geprüftes Paar signierter Messwerte wird keine Energie berechnet: {reason}"
     ),
+    "its energy price changes by the clock, and no register was signed at {time}": (
+        "sein Energiepreis wechselt nach der Uhr, und um {time} wurde kein Zählerstand signiert"
+    ),
+    "the calibration of the meter {serial} ended on {day}": "die Eichung des Zählers {serial} endete am {day}",
     "no signed record came": "es kam kein signierter Messwert",
     "no signed record tells the energy at begin or end": (
         "kein signierter Messwert nennt die Energie zu Beginn oder Ende"

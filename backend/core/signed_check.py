@@ -29,11 +29,15 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class MeterKey:
-    """What is known of the key of a meter: hexadecimal; `pinned` by a person, `seen` by OCPP first; empty: none."""
+    """What is known of the key of a meter: hexadecimal; `pinned` by a person, `seen` by OCPP first; empty: none.
+
+    `calibrated_until` is its last day (ISO 8601), empty where nobody told it.
+    """
 
     serial: str
     pinned: str = ""
     seen: str = ""
+    calibrated_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)

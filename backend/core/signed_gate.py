@@ -14,7 +14,7 @@ from enum import StrEnum
 from backend.core.charging_period import MeterPoint
 from backend.core.pricing import UnratableError
 from backend.core.rating_model import Item, Rating
-from backend.core.signed_pair import Status, whole_wh
+from backend.core.signed_pair import SignedRegister, Status, whole_wh
 from shared.units import Wh
 
 HELD = "no energy is billed without a verified pair of signed values"
@@ -41,6 +41,8 @@ class Way(StrEnum):
     WAIVED = "waived"
     WAIT = "wait"
     """What was signed is not checked yet."""
+    NO_ENERGY = "no_energy"
+    """Proof of the energy is demanded and missing, so nothing may be billed by energy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Evidence:
         begin_wh: signed register, None where there is none.
         end_wh: signed register.
         decision: the last one, None where nobody decided.
+        changes: registers that were signed at changes of the tariff, in the order of time.
     """
 
     required: bool = False
@@ -68,6 +71,7 @@ class Evidence:
     begin_wh: Decimal | None = None
     end_wh: Decimal | None = None
     decision: Decision | None = None
+    changes: tuple[SignedRegister, ...] = ()
 
 
 NO_EVIDENCE = Evidence()
@@ -85,11 +89,7 @@ class Registers:
 
 
 def way_of(evidence: Evidence) -> Way:
-    """Tell how a session is billed.
-
-    Raises:
-        UnratableError: its energy may not be billed, and nobody decided what else.
-    """
+    """Tell how a session is billed."""
     if evidence.decision is Decision.WAIVE:
         return Way.WAIVED
     if evidence.decision is Decision.FIXED_FEE:
@@ -98,9 +98,22 @@ def way_of(evidence: Evidence) -> Way:
         return Way.WAIT
     if evidence.status is Status.VERIFIED and evidence.begin_wh is not None and evidence.end_wh is not None:
         return Way.SIGNED
-    if evidence.required:
+    return Way.NO_ENERGY if evidence.required else Way.REGISTERS
+
+
+def check_proof(way: Way, evidence: Evidence, *, sells_energy: bool) -> None:
+    """Check that energy is not billed without the proof that is demanded.
+
+    Args:
+        way: as `way_of` gives it.
+        evidence: of the same session.
+        sells_energy: its tariffs have a price of energy.
+
+    Raises:
+        UnratableError: its energy may not be billed, and nobody decided what else.
+    """
+    if way is Way.NO_ENERGY and sells_energy:
         raise UnratableError(f"no energy is billed without a verified pair of signed values: {evidence.reason}")
-    return Way.REGISTERS
 
 
 def billed(told: Registers, evidence: Evidence, way: Way) -> Registers:

@@ -39,7 +39,9 @@ class Status(StrEnum):
     UNCONFIRMED = "unconfirmed"
     """All fits, but the key came over the line and nobody compared it with the meter."""
     FAILED = "failed"
-    """A signature or a rule is broken."""
+    """A signature does not fit."""
+    BROKEN = "broken"
+    """The signatures fit, but the records do not prove this session: a rule of pairs is broken."""
     MISSING = "missing"
     """There is no begin or no end."""
     UNSUPPORTED = "unsupported"
@@ -181,7 +183,7 @@ def judge(records: Sequence[CheckedRecord], session: Session) -> Judged:
     problem = next(parts.problems(), "")
     if problem:
         unknown = next((one for one, _ in (*begins, *ends) if one.result is not Result.VALID), None)
-        return Judged(_status_of(unknown) if unknown else Status.FAILED, problem, begin, end, serial, key)
+        return Judged(_status_of(unknown) if unknown else Status.BROKEN, problem, begin, end, serial, key)
     findings = tuple(parts.findings())
     if any(one.source is not KeySource.PINNED for one, _ in (*begins, *ends)):
         reason = f"the key of the meter {serial or 'without a number'} was never compared with the one on it"

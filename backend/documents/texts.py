@@ -96,6 +96,7 @@ WORDS: dict[str, dict[str, str]] = {
         "signature_verified": "geprüft, gültig",
         "signature_unconfirmed": "gültig, Schlüssel des Zählers nicht bestätigt",
         "signature_failed": "ungültig",
+        "signature_broken": "passt nicht zum Ladevorgang",
         "signature_missing": "fehlt oder unvollständig",
         "signature_unsupported": "hier nicht prüfbar",
         "check_yourself": "Die signierten Messwerte liegen als messdaten.xml bei. Sie können sie mit der "
@@ -216,6 +217,7 @@ WORDS: dict[str, dict[str, str]] = {
         "signature_verified": "checked, valid",
         "signature_unconfirmed": "valid, key of the meter not confirmed",
         "signature_failed": "not valid",
+        "signature_broken": "does not fit the session",
         "signature_missing": "missing or incomplete",
         "signature_unsupported": "can't be checked here",
         "check_yourself": "The signed values are attached as messdaten.xml. You can check them yourself with the "

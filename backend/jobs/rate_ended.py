@@ -18,7 +18,8 @@ from backend.core.periods import MeterPoint
 from backend.core.pricing import Inputs, Priced, UnratableError, context_of, price, read_zone
 from backend.core.rating import Policy, Rating
 from backend.core.record import RecordError, from_json, to_json
-from backend.core.signed_gate import Registers, Way, billed, check_fixed_fee, way_of
+from backend.core.signed_gate import Evidence, Registers, Way, billed, check_fixed_fee, check_proof, way_of
+from backend.core.signed_time import energy_changes, sells_energy, with_signed
 from backend.core.tariff import load_body
 from backend.core.transaction import State
 from backend.store.ratings import (
@@ -73,16 +74,24 @@ class _Again:
     is_same: bool
 
 
-async def rate_ended(store: Store, clock: Clock, policy: Policy) -> None:
-    """Rate, hold or waive every transaction that waits for it. Cancelling is safe: each is one commit or nothing."""
+async def rate_ended(store: Store, clock: Clock, policy: Policy, *, allow_unsigned_time: bool = False) -> None:
+    """Rate, hold or waive every transaction that waits for it. Cancelling is safe: each is one commit or nothing.
+
+    Args:
+        store: whose data.
+        clock: world time.
+        policy: the operator's choices for what is rated first now.
+        allow_unsigned_time: bill energy by prices that change by the clock although proof is demanded and no register
+            was signed at the change.
+    """
     waiting, again = await store.read(lambda connection: (ended_ids(connection), rerate_ids(connection)))
     for transaction_id in waiting:
-        await _rate_one(store, clock.utc(), policy, transaction_id)
+        await _rate_one(store, clock.utc(), policy, transaction_id, allow_unsigned_time)
     for transaction_id in again:
-        await _rerate_one(store, clock.utc(), transaction_id)
+        await _rerate_one(store, clock.utc(), transaction_id, allow_unsigned_time)
 
 
-async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id: int) -> None:
+async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id: int, allow: bool) -> None:
     def look(connection: Connection) -> _Priced | Way | None:
         transaction = load_transaction(connection, transaction_id)
         if transaction is None or transaction.state is not State.ENDED:
@@ -94,7 +103,7 @@ async def _rate_one(store: Store, now: datetime, policy: Policy, transaction_id:
             return way
         tariffs = _tariffs(connection, transaction)
         current = replace(policy, version_switch=transaction.version_switch)
-        work, later = _price(connection, transaction, tariffs, current, reason=ENDED, now=now)
+        work, later = _price(connection, transaction, tariffs, current, reason=ENDED, now=now, allow=allow)
         return _Priced(transaction, tariffs, work, later)
 
     try:
@@ -121,7 +130,7 @@ def _finish(priced: _Priced, now: datetime, connection: Connection) -> bool:
     return stored
 
 
-async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
+async def _rerate_one(store: Store, now: datetime, transaction_id: int, allow: bool) -> None:
     def look(connection: Connection) -> _Again | Way | str | None:
         transaction = load_transaction(connection, transaction_id)
         before, cdr = current_rating(connection, transaction_id), current_cdr(connection, transaction_id)
@@ -130,7 +139,7 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
         if transaction.evidence.is_waiting:
             return None if transaction.evidence.is_asked else Way.WAIT
         try:
-            return _price_again(connection, transaction, before, cdr, now)
+            return _price_again(connection, transaction, before, cdr, now=now, allow=allow)
         except (UnratableError, RecordError) as error:
             return f"can't be rated again ({transaction.rerate_reason}): {error}"
 
@@ -163,7 +172,13 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int) -> None:
 
 
 def _price_again(
-    connection: Connection, transaction: RatableTransaction, before: StoredRating, cdr: StoredCdr, now: datetime
+    connection: Connection,
+    transaction: RatableTransaction,
+    before: StoredRating,
+    cdr: StoredCdr,
+    *,
+    now: datetime,
+    allow: bool,
 ) -> "_Again":
     """Price a rated transaction anew, by the policy of before: what was agreed on then goes on to hold.
 
@@ -174,7 +189,14 @@ def _price_again(
     number, rated = cdr.number + 1, from_json(Rating, before.body)
     tariffs = _tariffs(connection, transaction)
     work, later = _price(
-        connection, transaction, tariffs, rated.policy, reason=transaction.rerate_reason, now=now, correction=number
+        connection,
+        transaction,
+        tariffs,
+        rated.policy,
+        reason=transaction.rerate_reason,
+        now=now,
+        correction=number,
+        allow=allow,
     )
     credit = dumps(make_credit(_values(cdr), number, now))
     return _Again(_Priced(transaction, tariffs, work, later), cdr, credit, rated == from_json(Rating, work.body))
@@ -193,9 +215,12 @@ def _price(
     *,
     reason: str,
     now: datetime,
+    allow: bool,
     correction: int = 0,
 ) -> tuple[RatingToStore, list[int]]:
     """Price a transaction; gives what is to be stored, and the later sessions whose price rests on this one.
+
+    `allow` is `allow_unsigned_time`.
 
     Raises:
         UnratableError: something is missing, contradicts itself or has no price.
@@ -203,17 +228,33 @@ def _price(
     way = way_of(transaction.evidence)
     if way is Way.WAIVED:
         raise UnratableError("it was waived")
+    check_proof(way, transaction.evidence, sells_energy=any(map(sells_energy, tariffs.tariffs)))
     transaction = _billed(transaction, way)
     policy = replace(policy, flat_needs_energy=False) if way is Way.FIXED_FEE else policy
     read_zone(transaction.timezone)
     around = load_surroundings(connection, transaction, tariffs.tariffs)
     points, relationship = transaction.points, transaction.relationship
     inputs = Inputs(transaction.timezone, points, policy, around.used, around.series, relationship, tariffs.turns)
-    priced = price(inputs, tariffs.tariffs)
+    inputs, priced = _by_signed_time(inputs, tariffs, transaction.evidence, allow)
     if way is Way.FIXED_FEE:
         check_fixed_fee(priced.rating)
     work = to_store(transaction, tariffs.versions, inputs, priced, reason=reason, now=now, correction=correction)
     return work, later_sessions(connection, transaction, tariffs.tariffs)
+
+
+def _by_signed_time(inputs: Inputs, tariffs: SessionTariffs, evidence: Evidence, allow: bool) -> tuple[Inputs, Priced]:
+    """Price a session; where proof is demanded, energy changes its price at registers that were signed then."""
+    priced = price(inputs, tariffs.tariffs)
+    changes = energy_changes(inputs, tariffs.tariffs, priced) if evidence.required else []
+    if not changes:
+        return inputs, priced
+    try:
+        inputs = replace(inputs, points=with_signed(inputs.points, changes, evidence.changes))
+    except UnratableError:
+        if not allow:
+            raise
+        return inputs, priced
+    return inputs, price(inputs, tariffs.tariffs)
 
 
 def _tariffs(connection: Connection, transaction: RatableTransaction) -> SessionTariffs:

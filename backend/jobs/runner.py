@@ -21,7 +21,7 @@ from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
 from backend.jobs.send_mail import Mailer
 from backend.jobs.tell_anchors import AnchorTeller
-from backend.jobs.verify_signed import verify_signed
+from backend.jobs.verify_signed import CalibrationWatch, SignedSettings, verify_signed
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.config import ClockSettings
@@ -67,6 +67,11 @@ class JobSettings(Protocol):
         ...
 
     @property
+    def signed(self) -> SignedSettings:
+        """What signed values count for."""
+        ...
+
+    @property
     def clock(self) -> ClockSettings:
         """Tells whether this is a demonstration."""
         ...
@@ -97,10 +102,10 @@ async def run_jobs(
     mailer = Mailer(store, clock, settings.mail, settings.clock.lapse_rate)
 
     async def rating() -> None:
-        await rate_ended(store, clock, policy)
+        await rate_ended(store, clock, policy, allow_unsigned_time=settings.signed.allow_unsigned_time)
 
     async def signed() -> None:
-        await verify_signed(store, clock)
+        await verify_signed(store, clock, calibration_blocks=settings.signed.calibration_blocks)
 
     jobs: tuple[tuple[str, Job], ...] = (
         ("verify_signed", signed),
@@ -110,6 +115,7 @@ async def run_jobs(
         ("issue_statements", statements.run),
         ("render_invoices", renderer.run),
         ("dun", Dunner(store, clock, settings.billing.looks_folder).run),
+        ("watch_calibration", CalibrationWatch(store, clock).run),
         ("tell_anchors", AnchorTeller(store, clock, settings.billing.anchor_to).run),
         ("send_mail", mailer.run),
         ("read_bounces", bounces.run),

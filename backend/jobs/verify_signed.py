@@ -5,17 +5,20 @@ second check appends its own result. What is odd about pages and keys is kept as
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from backend.core.calibration import is_over, over_text
 from backend.core.chain import ChainKind
 from backend.core.pagination import Page, follow
-from backend.core.signed_check import NEW_KEY, Came, Checked, Outcome, check_records, page_of
+from backend.core.signed_check import NEW_KEY, Came, Checked, MeterKey, Outcome, check_records, page_of
 from backend.core.signed_pair import Judged, Session, Status, judge
 from backend.core.transaction import State
+from backend.store.calibration import endings, remind
 from backend.store.chain import append
 from backend.store.event_log import ask_check, outside_values, signed_values
 from backend.store.meter_keys import MeterPlace, keys_at, see_key
@@ -35,10 +38,11 @@ from backend.store.signed import (
     store_verdict,
     verdict_content,
 )
-from backend.store.tables import charging_transaction
+from backend.store.tables import charging_transaction, operator
 from backend.store.transactions import settle
 from backend.store.writer import Store
 from shared.clock import Clock
+from shared.config import setting
 from shared.log import Log
 
 log = Log(__name__)
@@ -46,8 +50,27 @@ log = Log(__name__)
 LATE_SIGNED = "signed values came or were judged anew after the rating"
 """Why a session is rated again."""
 
+_LOOK_AGAIN = timedelta(hours=1)
+
 _BATCH = 100
 """Sessions that are looked for at once; between them others get to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSettings:
+    """What signed values count for, and how they are handed out."""
+
+    link_days: int = setting(
+        90, unit="days", minimum=1, maximum=3650, help="how long a link to the proof of a session is good"
+    )
+    allow_unsigned_time: bool = setting(
+        False,
+        help="bill energy by prices that change by the clock although proof is demanded and no register was signed "
+        "when the price changed",
+    )
+    calibration_blocks: bool = setting(
+        False, help="take signed values for no proof after the last day of their meter's calibration"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,7 @@ class _Row:
     evse_id: int
     state: State
     session: Session
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +98,10 @@ class _Work:
     evse_id: int
 
 
-async def verify_signed(store: Store, clock: Clock) -> None:
+async def verify_signed(store: Store, clock: Clock, *, calibration_blocks: bool = False) -> None:
     """Check and judge all that waits. Cancelling is safe: each session is one commit or nothing."""
     for due in await store.read(lambda connection: read_due(connection, _BATCH)):
-        work = await store.read(partial(_look, due))
+        work = await store.read(partial(_look, due, calibration_blocks))
         await store.write(partial(_finish, work, clock.utc()))
 
 
@@ -92,7 +116,7 @@ def verify_again(connection: Connection, transaction_ids: Sequence[int]) -> list
     return asked
 
 
-def _look(due: Due, connection: Connection) -> _Work:
+def _look(due: Due, calibration_blocks: bool, connection: Connection) -> _Work:
     row = _row(connection, due.transaction_id) if due.transaction_id else None
     stored = (
         signed_values(connection, due.transaction_id)
@@ -109,8 +133,22 @@ def _look(due: Due, connection: Connection) -> _Work:
 
     outcome = check_records(came, keys, used_by)
     judged = judge([one.record for one in outcome.checked], row.session) if row else None
+    if row and judged:
+        judged = _calibrated(judged, row, keys, calibration_blocks)
     found = tuple(_findings(connection, due, evse_id, outcome, judged))
     return _Work(due, row, outcome, judged, found, evse_id)
+
+
+def _calibrated(judged: Judged, row: _Row, keys: Sequence[MeterKey], blocks: bool) -> Judged:
+    """Note that the meter was no longer calibrated when the session ended; it is no proof then if that is wanted."""
+    at = row.session.ended_at or row.session.started_at
+    day, own = at.astimezone(ZoneInfo(row.timezone)).date(), [one for one in keys if one.serial == judged.serial]
+    if not (own and is_over(own[0].calibrated_until, day)):
+        return judged
+    text = over_text(judged.serial, own[0].calibrated_until)
+    if blocks and judged.status is Status.VERIFIED:
+        return replace(judged, status=Status.BROKEN, reason=text)
+    return replace(judged, findings=(*judged.findings, text))
 
 
 def _findings(
@@ -197,9 +235,25 @@ def _basis(judged: Judged | None) -> tuple[int, int] | None:
 
 def _row(connection: Connection, transaction_id: int) -> _Row | None:
     t = charging_transaction.c
-    row = connection.execute(select(charging_transaction).where(t.id == transaction_id)).one_or_none()
+    query = select(charging_transaction, operator.c.timezone).join(operator, operator.c.id == t.operator_id)
+    row = connection.execute(query.where(t.id == transaction_id)).one_or_none()
     if row is None:
         return None
     session = Session(row.started_at, row.ended_at, row.meter_start, row.meter_stop, row.id_token)
     state = State(row.state)
-    return _Row(row.id, row.operator_id, row.charge_point_id, row.evse_id, state, session)
+    return _Row(row.id, row.operator_id, row.charge_point_id, row.evse_id, state, session, row.timezone)
+
+
+class CalibrationWatch:
+    """Reminds operators of meters whose calibration ends, once for each last day."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    async def run(self) -> datetime | None:
+        """Order the letters that are due, and tell when to look again: in an hour. Cancelling is safe."""
+        now = self._clock.utc()
+        if await self._store.read(lambda unit: any(endings(unit, now))):
+            for one in await self._store.write(lambda unit: remind(unit, now)):
+                log.warning("calibration_ends", charge_point=one.charge_point_id, meter=one.serial, last=one.until)
+        return now + _LOOK_AGAIN

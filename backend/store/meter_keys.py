@@ -66,10 +66,12 @@ class KeyEvent:
 
 def keys_at(connection: Connection, charge_point_id: str, evse_id: int) -> list[MeterKey]:
     """Give the keys of the meters of an EVSE; of all EVSEs where it is not told (0)."""
-    query = select(_M.serial, _M.public_key, _M.seen_key).where(_M.charge_point_id == charge_point_id)
+    columns = select(_M.serial, _M.public_key, _M.seen_key, _M.calibrated_until)
+    query = columns.where(_M.charge_point_id == charge_point_id)
     if evse_id:
         query = query.where(_M.evse_id == evse_id)
-    return [MeterKey(row.serial, row.public_key, row.seen_key) for row in connection.execute(query.order_by(_M.serial))]
+    rows = connection.execute(query.order_by(_M.serial))
+    return [MeterKey(row.serial, row.public_key, row.seen_key, row.calibrated_until) for row in rows]
 
 
 def list_meter_keys(connection: Connection, charge_point_id: str = "", view: View = EVERYTHING) -> list[StoredMeterKey]:

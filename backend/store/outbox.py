@@ -98,6 +98,12 @@ GONE = '{"to": [], "cc": [], "name": ""}'
 """Recipients of a letter that was forgotten."""
 
 
+def is_new(connection: Connection, order: Letter) -> bool:
+    """Tell whether a letter was never ordered, one that was forgotten since included."""
+    key = letter_key(order)
+    return connection.scalar(select(_L.id).where(_L.key.in_([key, forgotten_key(key)])).limit(1)) is None
+
+
 def queue(connection: Connection, order: Letter, now: datetime) -> int:
     """Order a letter and give its id. The same order again changes nothing and gives the same id."""
     key = letter_key(order)

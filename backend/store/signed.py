@@ -4,7 +4,7 @@ Everything is appended. Functions that change something run inside one unit of w
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,8 +20,9 @@ from backend.core.chain import ChainKind
 from backend.core.pagination import Page
 from backend.core.signed_check import Checked, kinds_of, page_of
 from backend.core.signed_gate import Decision, Evidence
-from backend.core.signed_pair import Judged, Session, SignedRegister, Status
+from backend.core.signed_pair import Judged, Result, Session, SignedRegister, Status
 from backend.core.signed_proof import SignedOriginal, original_of
+from backend.core.signed_time import TARIFF_CHANGE, signed_changes
 from backend.store.chain import purged_digest
 from backend.store.event_log import ask_check
 from backend.store.scope import charge_points_in
@@ -149,6 +150,7 @@ def read_evidence(connection: Connection, charge_point_id: str, transaction_id: 
         has_record = _HAS_RECORD.scalar(connection, number=transaction_id) is not None
         return Evidence(required=required, is_waiting=has_record, is_asked=due, decision=decision)
     judged = verdict.judged
+    proves = required and judged.status is Status.VERIFIED
     return Evidence(
         required=required,
         is_asked=due,
@@ -159,7 +161,19 @@ def read_evidence(connection: Connection, charge_point_id: str, transaction_id: 
         begin_wh=judged.begin.wh if judged.begin else None,
         end_wh=judged.end.wh if judged.end else None,
         decision=decision,
+        changes=_changes(connection, verdict) if proves else (),
     )
+
+
+def _changes(connection: Connection, verdict: StoredVerdict) -> tuple[SignedRegister, ...]:
+    """Give what was signed at changes of the tariff, by the key of the verdict."""
+    good = and_(_K.id.in_(verdict.checks), _K.result == Result.VALID, _K.key == verdict.judged.key)
+    ids = set(connection.scalars(select(_K.id).where(good, _K.kinds.contains(TARIFF_CHANGE))))
+    begin = verdict.judged.begin
+    if not ids or begin is None:
+        return ()
+    found = signed_changes((one.original for one in _originals(connection, ids)), begin.register)
+    return tuple(sorted(found, key=lambda one: one.at or verdict.at))
 
 
 def last_verdict(connection: Connection, transaction_id: int) -> StoredVerdict | None:
@@ -329,7 +343,12 @@ def findings(connection: Connection, limit: int, view: View = EVERYTHING) -> lis
 def read_originals(connection: Connection, verdict_ids: Sequence[int]) -> list[SignedOriginal]:
     """Give the signed originals that verdicts rest on, in the order of the verdicts and of their arrival."""
     known = verdicts(connection, verdict_ids)
-    ids = [check for number in verdict_ids if number in known for check in known[number].checks]
+    return _originals(
+        connection, [check for number in verdict_ids if number in known for check in known[number].checks]
+    )
+
+
+def _originals(connection: Connection, ids: Collection[int]) -> list[SignedOriginal]:
     rows = connection.execute(
         select(_K.id, _K.part, _K.key, _K.transaction_id, _R.raw, _R.public_key, _R.signing_method, _R.encoding_method)
         .join(signed_record, _R.id == _K.record_id)

@@ -12,6 +12,7 @@ from backend.core.signed_gate import Decision
 from backend.core.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
 from backend.errors import ApplyError
 from backend.signed_review import decide, waiting
+from backend.store.calibration import endings
 from backend.store.invoice_files import invoice_file
 from backend.store.meter_keys import list_meter_keys
 from backend.store.orders import stations_of
@@ -107,15 +108,25 @@ class SignedPages:
 
     async def _review(self, request: Request, problem: str = "") -> Response:
         reader = await self._site.reader(request)
-        rows, keys, odd, points = await self._site.store.read(
+        now = self._site.clock.utc()
+        rows, keys, odd, points, ending = await self._site.store.read(
             lambda unit: (
                 waiting(unit, reader.view),
                 list_meter_keys(unit, view=reader.view),
                 findings(unit, _FINDINGS, reader.view),
                 stations_of(unit, view=reader.view),
+                list(endings(unit, now, reader.view)),
             )
         )
-        values = {"rows": rows, "keys": keys, "findings": odd, "problem": problem, "groups": groups, "points": points}
+        values = {
+            "rows": rows,
+            "keys": keys,
+            "findings": odd,
+            "problem": problem,
+            "groups": groups,
+            "points": points,
+            "endings": ending,
+        }
         return self._site.page(request, reader, "signed", values, 422 if problem else 200)
 
     async def _form(self, request: Request) -> dict[str, str]:

@@ -15,6 +15,7 @@ from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.runner import run_jobs
+from backend.jobs.verify_signed import SignedSettings
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.config import ClockSettings
@@ -39,6 +40,7 @@ class Settings:
     hosts: HostSettings = field(default_factory=HostSettings)
     bounces: BounceSettings = field(default_factory=BounceSettings)
     live_price: LivePriceSettings = field(default_factory=LivePriceSettings)
+    signed: SignedSettings = field(default_factory=SignedSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
 
 

@@ -101,7 +101,7 @@ def test_the_bytes_that_the_meter_signed_reach_the_customer(tmp_path: Path, vers
             await store.write(assign)
             await tell(store, version)
             await verify_signed(store, clock)
-            await rate_ended(store, clock, Policy())
+            await rate_ended(store, clock, Policy(), allow_unsigned_time=True)
             assert [(one.state, one.held_reason) for one in await transactions(store)] == [("rated", "")]
             await run_all_jobs(store, clock, box)
             [mail] = box.mails

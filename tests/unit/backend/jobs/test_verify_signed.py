@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,16 @@ from backend.core.signed_gate import Decision
 from backend.errors import ApplyError
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
-from backend.jobs.verify_signed import verify_again, verify_signed
-from backend.signed_review import decide
-from backend.store.meter_keys import MeterPlace, key_events, list_meter_keys, pin_key
+from backend.jobs.verify_signed import CalibrationWatch, verify_again, verify_signed
+from backend.signed_review import decide, waiting
+from backend.store.meter_keys import MeterPlace, key_events, list_meter_keys, pin_key, set_days, withdraw_key
 from backend.store.signed import findings, last_verdict
-from backend.store.tables import cdr, charge_point, rating, signed_check, signed_record, signed_verdict
+from backend.store.tables import cdr, charge_point, letter, rating, signed_check, signed_record, signed_verdict
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT, EVENING
 from tests.unit.backend.billing_store import billing_store, transactions
-from tests.unit.backend.signed_example import METER, Charge, Signer, add_told, arrive, pin, require_proof
+from tests.unit.backend.signed_example import METER, Charge, Signer, add_told, arrive, pin, reading, require_proof
 
 CLOCK = ManualClock(EVENING + timedelta(days=1))
 CHARGE = Charge(EVENING)
@@ -56,7 +56,7 @@ def with_store(tmp_path: Path, test: Callable[[Store], Awaitable[None]], **chang
 async def work(store: Store) -> None:
     for _ in range(2):
         await verify_signed(store, CLOCK)
-        await rate_ended(store, CLOCK, Policy())
+        await rate_ended(store, CLOCK, Policy(), allow_unsigned_time=True)
 
 
 async def rows(store: Store, table: Any) -> list[Any]:
@@ -305,5 +305,98 @@ def test_evidence_is_never_changed(tmp_path: Path, table: str) -> None:
         for statement in (f"UPDATE {table} SET at = 1", f"DELETE FROM {table}"):
             with pytest.raises(IntegrityError, match="append-only"):
                 await store.write(lambda unit, words=statement: unit.execute(text(words)))  # type: ignore[misc]
+
+    with_store(tmp_path, check)
+
+
+def test_energy_whose_price_changes_by_the_clock_needs_a_signed_register_then(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        await require_proof(store)
+        await pin(store)
+        number = await add_told(store)
+        await arrive(store, number, [CHARGE.both])
+        await verify_signed(store, CLOCK)
+        await rate_ended(store, CLOCK, Policy())
+        [held] = await transactions(store)
+        assert held.state == "held"
+        assert held.held_reason.startswith("its energy price changes by the clock, and no register was signed at ")
+        assert [one.id for one in await store.read(waiting)] == [number], "somebody may decide"
+        at = held.held_reason.removesuffix("Z")[-19:]
+        change = datetime.fromisoformat(at).replace(tzinfo=UTC)
+        await arrive(store, number, [METER.record(20, reading("T", change + timedelta(seconds=2), 7.25))])
+        await verify_signed(store, CLOCK)
+        await rate_ended(store, CLOCK, Policy())
+        [stored] = await rows(store, rating)
+        lines = json.loads(stored.body)["lines"]
+        assert [Decimal(str(line["quantity"])) for line in lines] == [Decimal("7.25"), Decimal("20.25")]
+        assert not any(line["interpolated"] for line in lines)
+        assert not (await recompute(store)).differences
+
+    with_store(tmp_path, check)
+
+
+def test_without_a_price_of_energy_nothing_has_to_be_proved(tmp_path: Path) -> None:
+    flat = {**DAY_NIGHT, "elements": [{"price_components": [{"type": "FLAT", "price": 5, "vat": 19}]}]}
+
+    async def check(store: Store) -> None:
+        await require_proof(store)
+        await add_told(store)
+        await work(store)
+        assert [one.state for one in await transactions(store)] == ["rated"]
+        assert [one.total_gross for one in await rows(store, rating)] == [5]
+
+    with_store(tmp_path, check, tariff=flat)
+
+
+def test_a_withdrawn_key_leads_to_a_new_verdict_unless_an_invoice_has_the_session(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        await require_proof(store)
+        await pin(store)
+        number = await add_told(store)
+        await arrive(store, number, [CHARGE.both])
+        await verify_signed(store, CLOCK)
+        assert await store.write(lambda unit: withdraw_key(unit, PLACE, "Kim", CLOCK.utc()))
+        await work(store)
+        assert [one.status for one in await rows(store, signed_verdict)] == ["verified", "unsupported"]
+        assert [one.state for one in await transactions(store)] == ["held"]
+        await pin(store)
+        await work(store)
+        assert [one.status for one in await rows(store, signed_verdict)][2:] == ["verified"]
+        assert [one.state for one in await transactions(store)] == ["rated"]
+
+    with_store(tmp_path, check)
+
+
+@pytest.mark.parametrize(("blocks", "status"), [(False, "verified"), (True, "broken")])
+def test_a_meter_whose_calibration_ended_is_told_of_and_blocks_if_wanted(
+    tmp_path: Path, blocks: bool, status: str
+) -> None:
+    async def check(store: Store) -> None:
+        await pin(store)
+        day = (EVENING - timedelta(days=1)).date().isoformat()
+        await store.write(lambda unit: set_days(unit, PLACE, day, ""))
+        number = await add_told(store)
+        await arrive(store, number, [CHARGE.both])
+        await verify_signed(store, CLOCK, calibration_blocks=blocks)
+        [verdict] = await rows(store, signed_verdict)
+        text = f"the calibration of the meter {METER.serial} ended on {day}"
+        assert verdict.status == status
+        assert (verdict.reason if blocks else json.loads(verdict.findings)[0]) == text
+
+    with_store(tmp_path, check)
+
+
+def test_the_operator_is_reminded_once_before_a_calibration_ends(tmp_path: Path) -> None:
+    async def check(store: Store) -> None:
+        watch = CalibrationWatch(store, CLOCK)
+        today = CLOCK.utc().date()
+        for until, letters in ((61, 0), (60, 1), (60, 1), (400, 1), (-3, 2)):
+            day = (today + timedelta(days=until)).isoformat()
+            await store.write(lambda unit, day=day: set_days(unit, PLACE, day, ""))  # type: ignore[misc]
+            await watch.run()
+            found = await rows(store, letter)
+            assert len(found) == letters, until
+        assert {one.purpose for one in found} == {"alert"}
+        assert METER.serial in found[0].body
 
     with_store(tmp_path, check)
