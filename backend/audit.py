@@ -12,7 +12,9 @@ from backend.store.datev import read_chained as read_chained_exports
 from backend.store.dunning import read_chained as read_chained_dunning
 from backend.store.issued import (
     lost_invoices,
+    lost_pdfs,
     missing_triggers,
+    purge_problems,
     read_issued,
     read_kept,
     read_operators,
@@ -30,6 +32,8 @@ def verify(connection: Connection) -> Iterator[tuple[bool, str]]:
     """
     for name in missing_triggers(connection):
         yield False, f"the trigger {name}, which keeps issued rows as they are, is missing"
+    for problem in purge_problems(connection):
+        yield False, problem
     for operator_id in read_operators(connection):
         chain, audit, wrong = ChainCheck(), Audit(read_series(connection, operator_id)), 0
         for problem in _problems(connection, operator_id, chain, audit):
@@ -50,6 +54,8 @@ def _problems(connection: Connection, operator_id: str, chain: ChainCheck, audit
     yield from reversal_problems(connection, operator_id)
     for number in lost_invoices(connection, operator_id):
         yield f"{number}: the chain has it, but it is gone"
+    for number in lost_pdfs(connection, operator_id):
+        yield f"{number}: the chain has its PDF, but it is gone"
     readers = (read_kept, read_chained, read_chained_bookings, read_chained_dunning, read_chained_exports)
     for kept in chain_from.from_iterable(read(connection, operator_id) for read in readers):
         yield from kept.problems()

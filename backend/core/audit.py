@@ -13,6 +13,7 @@ from backend.core.document_kind import kind_of
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice_check import sum_problems
 from backend.core.invoice_model import Invoice
+from backend.core.purged_invoice import names_nobody
 from backend.core.record import RecordError, from_json
 
 _NUMBER = re.compile(r".*-(\d{4})-(\d{6,})", re.DOTALL)
@@ -85,14 +86,19 @@ class Audit:
     def check(self, one: Issued) -> Iterator[str]:
         """Tell what is wrong with the next invoice."""
         self.count += 1
-        yield from self._chained(one)
+        if one.purged is not None:
+            self._link = one.sha256 if one.kind == ChainKind.LINK and one.sha256 else self._link
+        else:
+            yield from self._chained(one)
         try:
             document = from_json(Invoice, str(one.row["body"]))
         except RecordError as error:
             document = None
             yield f"its document can't be read: {error}"
         yield from self._number(one.row, document)
-        if document:
+        if document and one.purged is not None:
+            yield from _purged(one, document)
+        elif document:
             yield from _content(one, document)
 
     def finish(self) -> Iterator[str]:
@@ -128,6 +134,14 @@ class Audit:
             self._numbers[kind.name, int(found[1])].append(int(found[2]))
         else:
             yield f"its number or its kind {row['type_code']!r} is of no series"
+
+
+def _purged(one: Issued, document: Invoice) -> Iterator[str]:
+    if one.purged != one.sha256:
+        yield "it was purged, but the chain has another content of it"
+    if one.xml or not names_nobody(document):
+        yield "it was purged, but what it said of persons is there"
+    yield from sum_problems(document)
 
 
 def _content(one: Issued, document: Invoice) -> Iterator[str]:

@@ -19,9 +19,11 @@ from backend.jobs.read_bounces import BounceReader
 from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
+from backend.jobs.retention import Retainer
 from backend.jobs.send_mail import Mailer
 from backend.jobs.tell_anchors import AnchorTeller
 from backend.jobs.verify_signed import CalibrationWatch, SignedSettings, verify_signed
+from backend.people.retention import RetentionSettings
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.config import ClockSettings
@@ -69,6 +71,11 @@ class JobSettings(Protocol):
     @property
     def signed(self) -> SignedSettings:
         """What signed values count for."""
+        ...
+
+    @property
+    def retention(self) -> RetentionSettings:
+        """How long what is known of persons is kept."""
         ...
 
     @property
@@ -120,6 +127,7 @@ async def run_jobs(
         ("send_mail", mailer.run),
         ("read_bounces", bounces.run),
         ("recompute_ratings", recomputer.run),
+        ("retention", Retainer(store, clock, settings.retention.periods).run),
     )
     async with asyncio.TaskGroup() as tasks:
         for name, job in jobs:

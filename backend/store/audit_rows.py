@@ -114,7 +114,7 @@ def _issue(connection: Connection, invoice_id: int) -> Issue:
         customer_id=row["customer_id"],
         cancelled_by=row["by_number"] or "",
         content=row_content({name: row[name] for name in COVERED}),
-        xml=row["xml"],
+        xml=row["xml"] or None,  # empty: purged
         pdf=row["content"],
     )
 

@@ -73,7 +73,7 @@ def read_content(connection: Connection, invoice_id: int, kind: str) -> bytes | 
         return _signed_xml(connection, body) if body else None
     column = _COLUMNS[kind]
     content: bytes | None = connection.scalar(select(column).where(column.table.c.invoice_id == invoice_id))
-    return content
+    return content or None  # empty: its time was over
 
 
 def unrendered(connection: Connection, now: datetime, limit: int = 20) -> list[Rendering]:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, String, insert, select, text, type_coerce
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, String, func, insert, select, text, type_coerce
 from sqlalchemy import cast as sql_cast
 
 from backend.core.audit import Issued, Kept
 from backend.core.chain import COVERED, ChainKind, row_content
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice import Invoice
-from backend.store.chain import append
+from backend.store.chain import append, purged_digest
+from backend.store.people_tables import audit_entry, purge
 from backend.store.tables import (
     APPEND_ONLY,
     ONCE,
@@ -65,9 +66,11 @@ def read_xml(connection: Connection, invoice_id: int) -> bytes | None:
 def read_issued(connection: Connection, operator_id: str) -> Iterator[Issued]:
     """Read an operator's invoices in the order of the chain, those that are not in it last."""
     of_row, of_xml = chain.alias(), chain.alias()
+    gone = [purged_digest(operator_id, ChainKind(kind), invoice.c.number) for kind in _ROWS]
     query = (
         select(invoice_document.c.xml, invoice_document.c.writer, *covered_columns())
         .add_columns(of_row.c.kind, of_row.c.sha256, of_xml.c.sha256.label("xml_sha256"))
+        .add_columns(func.coalesce(*gone).label("purged"))
         .select_from(invoice)
         .outerjoin(invoice_document, invoice_document.c.invoice_id == invoice.c.id)
         .outerjoin(of_row, _entry_of(of_row, *_ROWS))
@@ -78,7 +81,7 @@ def read_issued(connection: Connection, operator_id: str) -> Iterator[Issued]:
     with connection.execute(query.execution_options(yield_per=100)) as rows:
         for row in rows:
             covered = {name: getattr(row, name) for name in COVERED}
-            yield Issued(covered, row.xml or b"", row.writer, row.kind, row.sha256, row.xml_sha256)
+            yield Issued(covered, row.xml or b"", row.writer, row.kind, row.sha256, row.xml_sha256, row.purged)
 
 
 # Any: an alias of `chain`, whose columns the type checker can't know.
@@ -111,6 +114,26 @@ def lost_invoices(connection: Connection, operator_id: str) -> list[str]:
     known = select(invoice.c.number).where(invoice.c.operator_id == operator_id)
     lost = select(chain.c.ref).where(chain.c.operator_id == operator_id, chain.c.kind.in_(_ROWS))
     return list(connection.scalars(lost.where(chain.c.ref.not_in(known)).order_by(chain.c.seq)))
+
+
+def lost_pdfs(connection: Connection, operator_id: str) -> list[str]:
+    """Name the invoices whose PDF the chain has, and neither the database nor a purge."""
+    kept = select(invoice.c.number).join(invoice_pdf, invoice_pdf.c.invoice_id == invoice.c.id)
+    known = kept.where(invoice.c.operator_id == operator_id, invoice_pdf.c.content.is_not(None))
+    lost = select(chain.c.ref).where(chain.c.operator_id == operator_id, chain.c.kind == ChainKind.PDF.value)
+    gone = purged_digest(operator_id, ChainKind.PDF, chain.c.ref)
+    return list(connection.scalars(lost.where(chain.c.ref.not_in(known), gone.is_(None)).order_by(chain.c.seq)))
+
+
+def purge_problems(connection: Connection) -> Iterator[str]:
+    """Tell what is wrong about what was deleted of the log of actions, and which purge was left open."""
+    for subject in connection.scalars(select(purge.c.subject).where(purge.c.open)):
+        yield f"a purge of {subject} was left open: its rows can be changed"
+    drawn = connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'audit_entry'")) or 0
+    there = connection.scalar(select(func.count()).select_from(audit_entry)) or 0
+    purged = connection.scalar(select(func.sum(purge.c.count)).where(purge.c.subject == audit_entry.name)) or 0
+    if drawn != there + purged:
+        yield f"of {drawn} actions {there} are there and {purged} were purged: {drawn - there - purged} are gone"
 
 
 def read_operators(connection: Connection) -> list[str]:

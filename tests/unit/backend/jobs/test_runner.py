@@ -16,6 +16,7 @@ from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.runner import run_jobs
 from backend.jobs.verify_signed import SignedSettings
+from backend.people.retention import RetentionSettings
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.config import ClockSettings
@@ -41,6 +42,7 @@ class Settings:
     bounces: BounceSettings = field(default_factory=BounceSettings)
     live_price: LivePriceSettings = field(default_factory=LivePriceSettings)
     signed: SignedSettings = field(default_factory=SignedSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
 
 

@@ -1,94 +1,36 @@
 """Erase a person in a real database: what goes, what remains, and that the proof of all documents stays good."""
 
-import asyncio
-import json
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import pytest
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.exc import DatabaseError
 
 from backend.audit import verify
-from backend.core.access import Account, Role, View
-from backend.core.open_item import BookingKind
-from backend.core.rating import Policy
+from backend.core.access import View
 from backend.core.retention import Periods, Plan
 from backend.errors import AccessError
-from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
-from backend.jobs.rate_ended import rate_ended
 from backend.people.erasure import By, erase, plan
-from backend.people.people import add_user
 from backend.store import tables as t
 from backend.store.audit_log import list_entries
-from backend.store.open_items import Posting, book, list_items, target_of
 from backend.store.people_tables import account, purge
 from backend.store.personal import Whom, list_restrictions
 from backend.store.writer import Store
-from shared.clock import ManualClock
 from tests.unit.backend.billing_example import BUYER, EVENING
-from tests.unit.backend.billing_store import TOKEN, DyingConnection, add_transaction, billing_store
+from tests.unit.backend.billing_store import TOKEN, DyingConnection
+from tests.unit.backend.people.erased import NOW, OTHER_TOKEN, charge, content, read, run, settle, write
 
-T = TypeVar("T")
 ERIKA = Whom("acme", BUYER.id)
 BY = By("", "tester", "command line")
-NOW = EVENING + timedelta(days=40)
-OTHER_TOKEN = "04FFEE"
-
-
-async def _charge(store: Store) -> None:
-    """Bill one session, and let another one be on no invoice: what it costs was waived."""
-    await add_transaction(store)
-    clock = ManualClock(EVENING + timedelta(days=2))
-    await rate_ended(store, clock, Policy())
-    await InvoiceIssuer(store, clock, BillingSettings()).run()
-    free = await add_transaction(store, start=EVENING + timedelta(days=3), state="waived", id_token=OTHER_TOKEN)
-    await store.write(lambda unit: _know(unit, free))
-
-
-def _know(unit: Connection, free: int) -> None:
-    own = {"operator_id": "acme", "customer_id": BUYER.id}
-    unit.execute(
-        insert(t.person).values(own | {"id": "P-1", "name": "Erika", "email": "p@example.com", "cost_centre": ""})
-    )
-    unit.execute(
-        insert(t.id_token).values(own | {"token": OTHER_TOKEN, "holder": "Erika", "blocked": False, "user_id": "P-1"})
-    )
-    started = {"idTag": OTHER_TOKEN, "connectorId": 1, "meterStart": 5}
-    event = {"transaction_id": free, "kind": "Started", "message_id": "1", "received_at": EVENING}
-    unit.execute(insert(t.transaction_event).values(event | {"payload": json.dumps(started)}))
-    record = {"transaction_id": free, "charge_point_id": "CP-1", "evse_id": 1, "message_id": "1", "at": EVENING}
-    method = {"sha256": "", "public_key": "", "signing_method": "", "encoding_method": ""}
-    unit.execute(
-        insert(t.signed_record).values(
-            record | method | {"received_at": EVENING, "context": "", "raw": b'OCMF|{"ID":"04FFEE"}'}
-        )
-    )
-    add_user(unit, Account("", "erika@example.com", "Erika", Role.CUSTOMER, "acme", BUYER.id), "x", NOW)
-
-
-def _settle(unit: Connection) -> None:
-    unit.execute(update(t.letter).values(state="sent"))
-    for item in list_items(unit):
-        posting = Posting(kind=BookingKind.PAYMENT, amount=-item.open, booked_on=NOW.date())
-        book(unit, target_of(item), posting, NOW)
-
-
-def run(path: Path, work: Callable[[Store], Any]) -> Any:
-    async def story() -> Any:
-        async with billing_store(path) as store:
-            return await work(store)
-
-    return asyncio.run(story())
 
 
 @pytest.fixture
 def settled(tmp_path: Path) -> Path:
     async def fill(store: Store) -> None:
-        await _charge(store)
-        await store.write(_settle)
+        await charge(store)
+        await store.write(settle)
 
     run(tmp_path / "db", fill)
     return tmp_path / "db"
@@ -98,27 +40,13 @@ def _erase(unit: Connection, whom: Whom = ERIKA) -> Plan:
     return erase(unit, whom, Periods(), BY, NOW)
 
 
-def read(path: Path, query: Callable[[Connection], T]) -> T:
-    return cast(T, run(path, lambda store: store.read(query)))
-
-
-def write(path: Path, work: Callable[[Connection], T]) -> T:
-    return cast(T, run(path, lambda store: store.write(work)))
-
-
 def everything(path: Path) -> str:
     """Give all that the database holds as text, but for the frozen documents."""
-    frozen = {"invoice", "invoice_document"}
-
-    def texts(unit: Connection) -> str:
-        tables = [table for table in t.metadata.sorted_tables if table.name not in frozen]
-        return "\n".join(f"{table.name} {tuple(row)}" for table in tables for row in unit.execute(select(table)))
-
-    return read(path, texts)
+    return content(path, frozenset({"invoice", "invoice_document"}))
 
 
 def test_what_is_owed_blocks(tmp_path: Path) -> None:
-    run(tmp_path / "db", _charge)
+    run(tmp_path / "db", charge)
     with pytest.raises(AccessError, match="not settled"):
         write(tmp_path / "db", _erase)
     told = read(tmp_path / "db", lambda unit: plan(unit, ERIKA, Periods(), NOW))
