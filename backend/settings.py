@@ -11,9 +11,9 @@ from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
+from backend.jobs.retention import RetentionSettings
 from backend.jobs.verify_signed import SignedSettings
 from backend.people.login import LoginSettings
-from backend.people.retention import RetentionSettings
 from shared.config import ClockSettings, ConfigError, load, setting, table
 from shared.ids import Secret
 

@@ -19,11 +19,10 @@ from backend.jobs.read_bounces import BounceReader
 from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
-from backend.jobs.retention import Retainer
+from backend.jobs.retention import Retainer, RetentionSettings
 from backend.jobs.send_mail import Mailer
 from backend.jobs.tell_anchors import AnchorTeller
 from backend.jobs.verify_signed import CalibrationWatch, SignedSettings, verify_signed
-from backend.people.retention import RetentionSettings
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.config import ClockSettings

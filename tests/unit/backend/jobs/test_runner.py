@@ -14,9 +14,9 @@ from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
+from backend.jobs.retention import RetentionSettings
 from backend.jobs.runner import run_jobs
 from backend.jobs.verify_signed import SignedSettings
-from backend.people.retention import RetentionSettings
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from shared.config import ClockSettings
