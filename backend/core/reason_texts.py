@@ -9,6 +9,7 @@ import re
 from functools import cache
 
 from backend.core.draft_reason_texts import DRAFTS
+from backend.core.signed_reason_texts import SIGNED_VALUES, WORDS
 
 _FIELDS = {
     "must be an object": "muss ein JSON-Objekt sein",
@@ -252,7 +253,7 @@ def _german(text: str) -> str | None:
     for pattern, german in _rows():
         found = pattern.fullmatch(text)
         if found:
-            values = found.groupdict()
+            values = {name: WORDS.get(value, value) for name, value in found.groupdict().items()}
             if "reason" in values:
                 values["reason"] = reason_text(values["reason"], "de")
             return german.format(**values)
@@ -264,7 +265,7 @@ def _german(text: str) -> str | None:
 @cache
 def _rows() -> list[tuple[re.Pattern[str], str]]:
     """Give the table as patterns, sentences with most words of their own first."""
-    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | _TRANSACTIONS | DRAFTS
+    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | SIGNED_VALUES | _TRANSACTIONS | DRAFTS
     order = sorted(table, key=lambda english: len(_NAME.sub("", english)), reverse=True)
     return [(re.compile(_pattern(english), re.DOTALL), table[english]) for english in order]
 

@@ -89,7 +89,8 @@ def with_signed(
     for at in changes:
         near = [one for one in signed if one.at and abs(one.at - at) <= _NEAR]
         if not near:
-            raise UnratableError(f"{UNSIGNED_TIME}, and no register was signed at {at:%Y-%m-%dT%H:%M:%SZ}")
+            when = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            raise UnratableError(f"its energy price changes by the clock, and no register was signed at {when}")
         wh = Wh(int(near[0].wh.to_integral_value(ROUND_FLOOR)))
         fixed.append(MeterPoint(at, wh))
     fixed.append(end)
