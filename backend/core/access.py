@@ -96,12 +96,14 @@ class View:
         customer_id: only what this customer pays.
         user_id: only what this person charged, see `id_token.user_id`.
         locations: only what happened at these sites; None is all.
+        shows_restricted: also documents of persons who were erased, which are kept because the law says so.
     """
 
     operator_id: str = ""
     customer_id: str = ""
     user_id: str = ""
     locations: tuple[str, ...] | None = None
+    shows_restricted: bool = True
 
     @property
     def is_whole(self) -> bool:
@@ -184,7 +186,9 @@ def visitor_of(account: Account) -> Visitor:
     Raises:
         AccountError: see `view_of`.
     """
-    return Visitor(account.name or account.login, account.role, GRANTS[account.role], view_of(account), account.id)
+    granted = GRANTS[account.role]
+    view = replace(view_of(account), shows_restricted=Permission.SEE_RESTRICTED in granted)
+    return Visitor(account.name or account.login, account.role, granted, view, account.id)
 
 
 OPEN_VISITOR = Visitor("web", Role.PLATFORM, frozenset(Permission))

@@ -94,7 +94,7 @@ def read_facts(connection: Connection, whom: Whom) -> Facts:
         + _count(connection, _waiting_cdrs().where(sessions)),
         persons=_count(connection, select(person.c.id).where(_persons_of(whom), ~_HAS_HOME)),
         home_years=_count(connection, select(home_charging.c.year).where(_home_of(whom))),
-        accounts=len(_accounts(connection, whom)),
+        accounts=len(accounts_of(connection, whom)),
         tokens=len(tokens) - len(kept),
         tokens_billed=len(kept),
         letters=_count(connection, select(_L.id).where(mails, _L.recipients != outbox.GONE)),
@@ -140,7 +140,7 @@ def erase_now(connection: Connection, whom: Whom, today: date, now: datetime) ->
     mails = list(connection.scalars(select(_L.id).where(letters_of(connection, whom))))
     forget_who_charged(connection, whom.operator_id, sessions, now)
     outbox.forget(connection, mails)
-    for one in _accounts(connection, whom):
+    for one in accounts_of(connection, whom):
         end_sessions(connection, one)
         connection.execute(delete(api_token).where(api_token.c.account_id == one))
         connection.execute(delete(account).where(account.c.id == one))
@@ -247,7 +247,8 @@ def _home_of(whom: Whom) -> "ColumnElement[bool]":
     return home_charging.c.user_id.in_(select(person.c.id).where(_persons_of(whom)))
 
 
-def _accounts(connection: Connection, whom: Whom) -> list[str]:
+def accounts_of(connection: Connection, whom: Whom) -> list[str]:
+    """List the ids of their accounts."""
     a = account.c
     users = select(person.c.id).where(_persons_of(whom)).union(select(_K.user_id).where(_tokens_of(whom)))
     theirs = and_(a.user_id != "", a.user_id.in_(users))

@@ -8,7 +8,7 @@ from backend.core.access import View
 from backend.store.datev_tables import ledger_export
 from backend.store.dunning_tables import dunning_letter
 from backend.store.payment_tables import bank_entry, booking, debit_batch
-from backend.store.people_tables import account
+from backend.store.people_tables import account, restriction
 from backend.store.tables import (
     cdr,
     charge_point,
@@ -85,6 +85,9 @@ def invoices_in(view: View) -> ColumnElement[bool]:
     wanted = [invoice.c.operator_id == view.operator_id] if view.operator_id else []
     if view.customer_id:
         wanted.append(invoice.c.customer_id == view.customer_id)
+    if not view.shows_restricted:
+        r = restriction.c
+        wanted.append(invoice.c.customer_id.not_in(select(r.customer_id).where(r.user_id == "")))
     return and_(true(), *wanted)
 
 

@@ -53,6 +53,7 @@ from backend.web.login_pages import LoginPages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
 from backend.web.payment_pages import PaymentPages
+from backend.web.person_pages import PersonPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
 from backend.web.reversal_pages import ReversalPages
@@ -125,7 +126,7 @@ def make_web(
     _add_payment_pages(app, PaymentPages(site))
     app.include_router(make_dunning_routes(store, clock))
     _add_dunning_pages(app, DunningPages(site))
-    _add_books_pages(app, BooksPages(site))
+    _add_books_pages(app, BooksPages(site), PersonPages(site, settings.retention.periods))
     _add_login(app, LoginPages(site, login))
     _add_documentation(app, site)
     _page(app, "/healthz", _health(store), OPEN)
@@ -181,12 +182,16 @@ def _add_invoice_run(app: FastAPI, pages: InvoiceRunPages) -> None:
     _page(app, "/invoice-run/issue", pages.ask, need, post=pages.issue)
 
 
-def _add_books_pages(app: FastAPI, pages: BooksPages) -> None:
+def _add_books_pages(app: FastAPI, pages: BooksPages, persons: PersonPages) -> None:
     see = Need(Permission.SEE_PAYMENTS)
     _page(app, "/books", pages.show, see)
     _form(app, "/books", pages.export, Need(Permission.BOOK_PAYMENTS))
     _page(app, "/books/journal", pages.journal, see)
     _page(app, "/books/datev/{id}/{file}", pages.file, Need(Permission.SEE_PAYMENTS, Owned.EXPORT))
+    one = Need(Permission.ANSWER_PERSONS, Owned.CUSTOMER)
+    _page(app, "/persons", persons.list, Need(Permission.ANSWER_PERSONS))
+    _page(app, "/persons/{id:path}/archive", persons.archive, one)
+    _page(app, "/persons/{id:path}", persons.show, one, post=persons.erase)
 
 
 def _add_dunning_pages(app: FastAPI, pages: DunningPages) -> None:

@@ -75,6 +75,7 @@ SECTIONS = (
             ("/reports/revenue", "report.revenue", Permission.SEE_REPORTS),
         ),
     ),
+    Section("persons.title", (("/persons", "persons.title", Permission.ANSWER_PERSONS),)),
 )
 
 
