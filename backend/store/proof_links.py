@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from backend.store.ratings import StoredRating, current_rating
+from backend.core.invoice_model import Output
+from backend.store.invoice_files import read_content
+from backend.store.ratings import StoredRating, current_rating, stands
 from backend.store.signed import StoredVerdict, last_verdict
-from backend.store.tables import charging_transaction, proof_link
+from backend.store.tables import cdr, charging_transaction, invoice, invoice_cdr, proof_link
 
 _BYTES = 16
 """128 bits: guessing is hopeless, so nothing else has to slow it down."""
@@ -26,6 +28,8 @@ class SessionReceipt:
     energy_wh: Decimal | None
     rating: StoredRating | None
     verdict: StoredVerdict | None
+    paper: bytes | None
+    """PDF of the small invoice, where it is one and is rendered."""
 
 
 def make_link(connection: Connection, transaction_id: int, now: datetime, days: int) -> str | None:
@@ -58,8 +62,29 @@ def follow_link(connection: Connection, token: str, now: datetime) -> SessionRec
     verdict = last_verdict(connection, number)
     signed = verdict.judged.energy_wh if verdict and rating and verdict.judged.status == "verified" else None
     return SessionReceipt(
-        number, session.started_at, session.ended_at, told if signed is None else Decimal(signed), rating, verdict
+        number,
+        session.started_at,
+        session.ended_at,
+        told if signed is None else Decimal(signed),
+        rating,
+        verdict,
+        _paper(connection, number),
     )
+
+
+def _paper(connection: Connection, transaction_id: int) -> bytes | None:
+    """Give the PDF of a session's small invoice; one that names a person is nothing for whoever has the link."""
+    newest = (
+        select(invoice.c.id)
+        .join(invoice_cdr, invoice_cdr.c.invoice_id == invoice.c.id)
+        .join(cdr, cdr.c.id == invoice_cdr.c.cdr_id)
+        .where(cdr.c.transaction_id == transaction_id, stands(invoice_cdr))
+        .where(func.json_extract(invoice.c.body, "$.output") == Output.RECEIPT.value)
+        .order_by(invoice.c.id.desc())
+        .limit(1)
+    )
+    invoice_id = connection.scalar(newest)
+    return None if invoice_id is None else read_content(connection, invoice_id, "pdf")
 
 
 def _hash(token: str) -> str:

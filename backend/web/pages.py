@@ -235,6 +235,7 @@ def _add_signed_pages(app: FastAPI, pages: SignedPages, keys: KeyPages) -> None:
     _page(app, "/invoices/{number:path}/messdaten.xml", pages.invoice_messdaten, of_invoice)
     _page(app, "/p/{token}", pages.receipt, OPEN)
     _page(app, "/p/{token}/messdaten.xml", pages.receipt_messdaten, OPEN)
+    _page(app, "/p/{token}/receipt.pdf", pages.receipt_pdf, OPEN)
 
 
 def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:

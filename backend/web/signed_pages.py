@@ -84,6 +84,14 @@ class SignedPages:
         values = {"receipt": found, "rating": rating, "key": key, "token": request.path_params["token"]}
         return self._site.page(request, reader, "receipt", values)
 
+    async def receipt_pdf(self, request: Request) -> Response:
+        """Give a driver who paid at the charge point their receipt."""
+        found = await self._receipt(request)
+        if found.paper is None:
+            raise HTTPException(404)
+        headers = {"Content-Disposition": f'attachment; filename="{found.transaction_id}.pdf"'}
+        return Response(found.paper, 200, headers, "application/pdf")
+
     async def receipt_messdaten(self, request: Request) -> Response:
         """Give a driver the signed values of their session."""
         return await self._file((await self._receipt(request)).transaction_id)

@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import httpx
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, select, text, update
 
 from backend.core.transparency import read_transparency_xml
 from backend.jobs.verify_signed import verify_signed
 from backend.store.event_log import Received, store_signed_values
-from backend.store.tables import meter_key
+from backend.store.tables import cdr, invoice, invoice_cdr, meter_key
 from shared.clock import ManualClock
 from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import ReadingContext, SignedData, SignedReading
@@ -18,7 +18,7 @@ from shared.ocpp.session import Payload
 from shared.public_key import PublicKey, fingerprint, groups, read_public_key
 from tests.unit.backend.signed_example import METER, Charge, Signer
 from tests.unit.backend.web.installation import Answer, Installation, Running, with_password
-from tests.unit.backend.web.seed import _RATED_AT, NOW, RATED
+from tests.unit.backend.web.seed import _RATED_AT, INVOICE, NOW, PDF, RATED
 
 TEXT = Charge(_RATED_AT, minutes=20).both
 
@@ -57,6 +57,30 @@ def test_a_receipt_needs_its_link_and_nothing_else(tmp_path: Path) -> None:
     [value] = read_transparency_xml(file.content)
     assert value.text == TEXT
     assert "messdaten.xml" in page
+    assert "data-copy" in page
+    assert METER.key in receipt.text, "to be copied in one piece"
+    assert "receipt.pdf" not in receipt.text, "its invoice, if any, is of a customer"
+
+
+def test_who_paid_at_the_charge_point_gets_the_receipt_by_the_link(tmp_path: Path) -> None:
+    place = Installation(tmp_path / "emops.sqlite")
+    with place.running() as running, httpx.Client(base_url=running.url, timeout=10) as client:
+
+        def of_nobody(unit: Connection) -> int:
+            number = unit.scalar(select(invoice.c.id).where(invoice.c.number == INVOICE))
+            unit.execute(text("DROP TRIGGER IF EXISTS invoice_refuses_update"))
+            unit.execute(update(invoice).where(invoice.c.id == number).values(body='{"output": "receipt"}'))
+            found = select(cdr.c.transaction_id).join(invoice_cdr, invoice_cdr.c.cdr_id == cdr.c.id)
+            return int(unit.execute(found.where(invoice_cdr.c.invoice_id == number)).scalars().first() or 0)
+
+        work = running.store.write(of_nobody)
+        number = asyncio.run_coroutine_threadsafe(work, running.loop).result(10)
+        path = client.post(f"/api/v1/transactions/{number}/proof-links").json()["path"]
+        page, paper = client.get(path), client.get(f"{path}/receipt.pdf")
+        guessed = client.get("/p/guessed/receipt.pdf").status_code
+    assert f"{path}/receipt.pdf" in page.text
+    assert (paper.headers["content-type"], paper.content) == ("application/pdf", PDF)
+    assert guessed == 404
 
 
 def test_a_key_is_pinned_only_if_it_is_the_one_that_came(tmp_path: Path) -> None:
