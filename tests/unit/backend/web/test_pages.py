@@ -267,7 +267,7 @@ def test_static_files_may_be_kept_and_their_address_changes_with_them(place: Ins
     with place.client() as client:
         page = client.get("/").text
         assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
-        assert len(assets) == 3
+        assert len(assets) == 4
         for address in assets:
             assert re.search(r"\?v=[0-9a-f]{12}$", address)
             assert client.get(address).headers["Cache-Control"] == "public, max-age=31536000, immutable"
