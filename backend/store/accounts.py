@@ -106,6 +106,11 @@ def set_second_factor(connection: Connection, account_id: str, keys: Keys) -> No
     connection.execute(update(account).where(_A.id == account_id).values(values))
 
 
+def with_second_factor(connection: Connection) -> frozenset[str]:
+    """Tell which users have a second factor, by their ids."""
+    return frozenset(connection.scalars(select(_A.id).where(_A.totp_secret != "")))
+
+
 def use_step(connection: Connection, account_id: str, step: int) -> bool:
     """Note that the code of a time step was used; False if it, or a later one, was used before."""
     done = connection.execute(update(account).where(_A.id == account_id, _A.totp_step < step).values(totp_step=step))

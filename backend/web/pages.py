@@ -43,6 +43,7 @@ from backend.people.vault import Vault, key_path
 from backend.settings import Settings
 from backend.store.scope import Owned
 from backend.store.writer import Store
+from backend.web.account_pages import AccountPages
 from backend.web.books_pages import BooksPages
 from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
@@ -61,6 +62,7 @@ from backend.web.security import HEADERS, Guard
 from backend.web.signed_pages import SignedPages
 from backend.web.site import HERE, Site
 from backend.web.tariff_pages import TariffPages
+from backend.web.user_pages import UserPages
 from backend.web.views import Views
 from shared.clock import Clock
 
@@ -127,7 +129,7 @@ def make_web(
     app.include_router(make_dunning_routes(store, clock))
     _add_dunning_pages(app, DunningPages(site))
     _add_books_pages(app, BooksPages(site), PersonPages(site, settings.retention.periods))
-    _add_login(app, LoginPages(site, login))
+    _add_people(app, AccountPages(site, login, vault), UserPages(site), LoginPages(site, login))
     _add_documentation(app, site)
     _page(app, "/healthz", _health(store), OPEN)
     app.mount("/static", _Assets(directory=HERE / "static"))
@@ -273,6 +275,14 @@ def _add_login(app: FastAPI, pages: LoginPages) -> None:
     _page(app, "/login/code", pages.ask_code, OPEN, post=pages.check_code)
     _page(app, "/home", pages.home, own)
     _form(app, "/logout", pages.log_out, own)
+
+
+def _add_people(app: FastAPI, own: AccountPages, users: UserPages, door: LoginPages) -> None:
+    _add_login(app, door)
+    _page(app, "/account", own.show, Need(Permission.OWN_ACCOUNT), post=own.act)
+    _page(app, "/users", users.users, Need(Permission.MANAGE_USERS), post=users.add)
+    _page(app, "/users/{id}", users.one, Need(Permission.MANAGE_USERS, Owned.ACCOUNT), post=users.act)
+    _page(app, "/audit", users.audit, Need(Permission.SEE_AUDIT))
 
 
 def _add_documentation(app: FastAPI, site: Site) -> None:

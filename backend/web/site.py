@@ -76,6 +76,10 @@ SECTIONS = (
         ),
     ),
     Section("persons.title", (("/persons", "persons.title", Permission.ANSWER_PERSONS),)),
+    Section(
+        "admin.title",
+        (("/users", "people.title", Permission.MANAGE_USERS), ("/audit", "trail.title", Permission.SEE_AUDIT)),
+    ),
 )
 
 

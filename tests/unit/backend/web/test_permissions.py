@@ -14,17 +14,27 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from backend.api.permissions import OPEN, Need, all_routes, check_declared, need_of
-from backend.core.access import GRANTS, Permission, Role
+from backend.core.access import GRANTS, Account, Permission, Role
 from backend.core.order import NewOrder
 from backend.errors import BackendError
 from backend.payments import import_file
 from backend.store import orders
 from backend.store import tables as t
+from backend.store.accounts import add_account
 from backend.store.scope import Owned
 from backend.store.writer import Store
 from tests.unit.backend.bank_files import Payment, camt
 from tests.unit.backend.web.installation import RATHAUS, Installation
-from tests.unit.backend.web.people import DRIVER, OTHER, SITE, add_payments, add_people, add_second_operator, token_with
+from tests.unit.backend.web.people import (
+    DRIVER,
+    HASH,
+    OTHER,
+    SITE,
+    add_payments,
+    add_people,
+    add_second_operator,
+    token_with,
+)
 from tests.unit.backend.web.seed import ELSEWHERE, HELD, INVOICE, NOW, RATED, RUNNING
 
 ENDLESS = "/api/v1/live"
@@ -56,6 +66,7 @@ OBJECTS = {
     Owned.BANK_ENTRY: "1",
     Owned.BOOKING: "1",
     Owned.DUNNING: "1",
+    Owned.ACCOUNT: "one-of-op",
     Owned.EXPORT: "1",
 }
 OTHERS = {
@@ -79,6 +90,8 @@ def run(folder: Path, test: Test) -> None:
         async with Installation(folder / "emops.sqlite").open() as (store, _, app):
             await store.write(add_second_operator)
             tokens = await store.write(add_people)
+            one = Account(OBJECTS[Owned.ACCOUNT], "one@op", "Erika", Role.READ_ONLY, "op")
+            await store.write(lambda unit: add_account(unit, one, HASH, NOW))
             order = NewOrder(str(RATHAUS), "Reset", "{}", NOW, False, "test", "batch")
             await store.write(lambda unit: orders.give(unit, [order], NOW))
             await store.write(add_payments)
