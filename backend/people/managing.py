@@ -79,7 +79,7 @@ def _check(manager: Visitor, account: Account) -> None:
         raise AccessError("not_yours")
 
 
-def _record(
+def _record(  # noqa: PLR0917  as `add`
     connection: Connection, manager: Visitor, account: Account, action: str, now: datetime, address: str
 ) -> None:
     what = f"{account.login}: {account.role}"
