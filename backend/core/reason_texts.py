@@ -9,6 +9,7 @@ import re
 from functools import cache
 
 from backend.core.draft_reason_texts import DRAFTS
+from backend.core.people_reason_texts import PEOPLE
 from backend.core.signed_reason_texts import SIGNED_VALUES, WORDS
 
 _FIELDS = {
@@ -265,7 +266,7 @@ def _german(text: str) -> str | None:
 @cache
 def _rows() -> list[tuple[re.Pattern[str], str]]:
     """Give the table as patterns, sentences with most words of their own first."""
-    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | SIGNED_VALUES | _TRANSACTIONS | DRAFTS
+    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | SIGNED_VALUES | _TRANSACTIONS | DRAFTS | PEOPLE
     order = sorted(table, key=lambda english: len(_NAME.sub("", english)), reverse=True)
     return [(re.compile(_pattern(english), re.DOTALL), table[english]) for english in order]
 

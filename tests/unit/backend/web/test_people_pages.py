@@ -116,6 +116,8 @@ def test_the_last_administrator_stays_and_nobody_changes_themselves(tmp_path: Pa
         mine = id_of(client, ADMIN)
         assert "Somebody else" in send(client, mine, verb="disable", sure="yes").text
         log_in(platform, "platform@platform")
+        taken = send(platform, "/users", login=ADMIN, role="platform")
+        assert "den Anmeldenamen operator_admin@op gibt es schon" in taken.text
         send(platform, "/users", login="zwei@example.com", role="platform")
         second = id_of(platform, "zwei@example.com")
         assert send(platform, second, verb="disable", sure="yes").status_code == 200

@@ -18,6 +18,8 @@ from backend.core.access import GRANTS, Account, Permission, Role
 from backend.core.order import NewOrder
 from backend.errors import BackendError
 from backend.payments import import_file
+from backend.people.login import LoginSettings
+from backend.settings import Settings
 from backend.store import orders
 from backend.store import tables as t
 from backend.store.accounts import add_account
@@ -80,6 +82,9 @@ OTHERS = {
     "token": "x",
 }
 
+PATIENT = Settings(login=LoginSettings(requests_of_token=10_000, unknown_tokens=10_000))
+"""These tests ask faster than any program should."""
+
 Test = Callable[[httpx.AsyncClient, FastAPI, dict[str, str], Store], Awaitable[None]]
 
 
@@ -87,7 +92,7 @@ def run(folder: Path, test: Test) -> None:
     """Run a test on the example database with two operators and all their users."""
 
     async def work() -> None:
-        async with Installation(folder / "emops.sqlite").open() as (store, _, app):
+        async with Installation(folder / "emops.sqlite", PATIENT).open() as (store, _, app):
             await store.write(add_second_operator)
             tokens = await store.write(add_people)
             one = Account(OBJECTS[Owned.ACCOUNT], "one@op", "Erika", Role.READ_ONLY, "op")
@@ -156,6 +161,7 @@ def test_a_role_may_exactly_what_is_granted_to_it(tmp_path: Path, role: Role) ->
 @pytest.mark.parametrize("role", [one for one in Role if one is not Role.PLATFORM])
 def test_nothing_of_another_operator_is_there(tmp_path: Path, role: Role) -> None:
     async def test(client: httpx.AsyncClient, app: FastAPI, tokens: dict[str, str], _: Store) -> None:
+        tried: set[str] = set()
         for method, path, need in addresses(app):
             if need == OPEN or path == ENDLESS or need.permission not in GRANTS[role]:
                 continue
@@ -165,8 +171,12 @@ def test_nothing_of_another_operator_is_there(tmp_path: Path, role: Role) -> Non
             if need.of:
                 assert answer.status_code == 404, (method, path)
             elif path not in EXAMPLES:
-                shown = [word for word in FOREIGN if word in answer.text]
-                assert not shown, (path, shown, answer.text)
+                text = answer.text
+                for own in sorted(tried, key=len, reverse=True):
+                    text = text.replace(own, "")  # the audit log tells visitors what they typed themselves
+                shown = [word for word in FOREIGN if word in text]
+                assert not shown, (path, shown, text)
+            tried.add(path)
 
     run(tmp_path, test)
 
