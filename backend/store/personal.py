@@ -41,6 +41,8 @@ from backend.store.tables import (
 
 _T, _K, _L, _M, _R = charging_transaction.c, id_token.c, letter.c, mandate.c, restriction.c
 _WAITING = (LetterState.QUEUED, LetterState.SENDING, LetterState.RETRY)
+_AT_ONCE = 1000
+"""Values in one statement: a database takes only so many."""
 _HAS_HOME = person.c.id.in_(select(home_charging.c.user_id))
 _WAS_USED = or_(_M.used_before.is_not(None), select(debit.c.id).where(debit.c.mandate_id == _M.id).exists())
 
@@ -138,8 +140,10 @@ def erase_now(connection: Connection, whom: Whom, today: date, now: datetime) ->
     sessions = list(connection.scalars(free_sessions(whom)))
     tokens = list(connection.scalars(select(_K.token).where(_tokens_of(whom))))
     mails = list(connection.scalars(select(_L.id).where(letters_of(connection, whom))))
-    forget_who_charged(connection, whom.operator_id, sessions, now)
-    outbox.forget(connection, mails)
+    for start in range(0, len(sessions), _AT_ONCE):
+        forget_who_charged(connection, whom.operator_id, sessions[start : start + _AT_ONCE], now)
+    for start in range(0, len(mails), _AT_ONCE):
+        outbox.forget(connection, mails[start : start + _AT_ONCE])
     for one in accounts_of(connection, whom):
         end_sessions(connection, one)
         connection.execute(delete(api_token).where(api_token.c.account_id == one))
