@@ -29,10 +29,12 @@ from station.core.delivery import Entry
 from station.core.evse_events import Ending, OpenTransaction
 from station.core.timekeeping import BootTime, Floor, TimeSource, from_ms, to_ms
 from station.errors import JournalError
+from station.security import event_store
+from station.security.event_store import EventStore
 from station.token_store import TokenStore
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+SCHEMA_VERSION = 2
+_SCHEMA_1 = """
 CREATE TABLE value (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE boot (
     number INTEGER PRIMARY KEY, kernel_boot_id TEXT NOT NULL, offset_ms INTEGER NOT NULL, source INTEGER NOT NULL
@@ -68,6 +70,9 @@ CREATE TRIGGER event_is_final BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER ledger_stays BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is kept'); END;
 """
 
+_MIGRATIONS = {0: _SCHEMA_1, 1: event_store.SCHEMA}
+"""What makes the next schema of each. What an older program has written is changed by these alone."""
+
 _PENDING = """
 SELECT e.id, l.message_id, e.body, l.refusals, t.csms_id, l.tries,
        COALESCE(l.correction_ms, b.offset_ms - e.offset_ms, 0)
@@ -91,6 +96,7 @@ class Journal:
         self._database = database
         self.journal_id = journal_id
         self.tokens = TokenStore(database)
+        self.security_events = EventStore(database, journal_id)
 
     async def value(self, name: str) -> str | None:
         """Give a stored value."""
@@ -385,13 +391,14 @@ async def _prepare(database: Database, path: Path) -> str:
         if version > SCHEMA_VERSION:
             raise JournalError(
                 f"journal {path} was written by a newer program (schema {version}, this one knows {SCHEMA_VERSION}): "
-                "install that version again"
+                "give that version back with `emops-station update rollback`"
             )
-        if version == 0:
-            for statement in _statements(_SCHEMA):
+        for known in range(version, SCHEMA_VERSION):
+            for statement in _statements(_MIGRATIONS[known]):
                 await connection.execute(statement)
+            await connection.execute(f"PRAGMA user_version = {known + 1}")
+        if version == 0:
             await _set(connection, "journal_id", secrets.token_hex(4))
-            await connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         cursor = await connection.execute("SELECT text FROM value WHERE name = 'journal_id'")
         row = await cursor.fetchone()
     if row is None:
