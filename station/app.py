@@ -25,29 +25,34 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log, start_logging
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version
 from shared.transaction import StopReason
 from station.authorizer import Authorizer
 from station.core.authorize import ACCEPTED, TokenInfo
 from station.core.charging import Charging
 from station.core.configuration import Configuration
 from station.core.connector import Status
+from station.core.delivery import Message
+from station.core.dialect import BootReason, Identity
 from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
 from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
 from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports
 from station.courier import Courier
-from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Station, values_without_transaction
 from station.csms_link import Bearer, CsmsLink
+from station.csms_requests import CsmsRequests
 from station.devices import Hardware, build_hardware
+from station.dialects import make_dialect, make_handlers
 from station.errors import JournalError, StationError
 from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
 from station.journal import Journal, journal_lock, open_journal
 from station.log_ring import LogRing
 from station.meter_signatures import MeterSignatures
+from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, Operations, Station
 from station.report import status_of
 from station.service import Service, socket_path
-from station.service_operations import ENROLLED_PREFIX, Inside, Operations
+from station.service_operations import ENROLLED_PREFIX, Inside, ServiceOperations
 from station.settings import EvseSettings, StationSettings, initial_keys, listen_address, time_zone
 from station.status_file import State, status_path, write_status
 from station.status_page import StatusPage
@@ -88,7 +93,8 @@ class App:
         self._journal = journal
         self._timekeeper = timekeeper
         self._configuration = configuration
-        self._statuses = StatusReports()
+        self._dialect = make_dialect(Version(settings.csms.version))
+        self._statuses = StatusReports(self._dialect.status_words)
         self._cards = RecentCards()
         self._stop = asyncio.Event()
         self._reset_reason: StopReason | None = None
@@ -103,19 +109,21 @@ class App:
             self._journal,
             self._timekeeper,
             configuration,
+            self._dialect,
             send_without_start=settings.csms.send_without_start,
             deauthorized=self._deauthorize,
         )
         return CsmsLink(
             settings.csms,
             settings.identity,
+            dialect=self._dialect,
             bearer=bearer,
             courier=courier,
             timekeeper=self._timekeeper,
             configuration=configuration,
             statuses=self._statuses,
             answer=self._answer,
-            boot_payload=self._boot_payload,
+            boot=lambda: self._boot(BootReason.POWER_UP),
             run_id=secrets.token_hex(4),
             random=random.random,
         )
@@ -128,6 +136,7 @@ class App:
         authorizer = Authorizer(
             self._journal.tokens,
             self._link,
+            self._dialect,
             self._configuration,
             self._timekeeper,
             timeout_s=self._settings.csms.authorize_timeout_s,
@@ -181,19 +190,21 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
         await self._make_evses()
-        self._actions = CsmsActions(
+        self._operations = Operations(
             Station(
                 evses=self._evses,
                 link=self._link,
+                dialect=self._dialect,
                 journal=self._journal,
                 timekeeper=self._timekeeper,
                 configuration=self._configuration,
                 statuses=self._statuses,
-                boot_payload=self._boot_payload,
+                boot=self._boot,
                 reset=self._reset,
                 availability_changed=self._change_availability,
             )
         )
+        self._requests = CsmsRequests(make_handlers(self._dialect.version, self._operations))
         self._report_whole()
         backlog = await self._journal.backlog()
         boot = self._timekeeper.boot
@@ -230,11 +241,11 @@ class App:
             cards=self._cards,
             log=self._log,
             state=self._state,
-            change_key=self._actions.change_key,
+            change_key=self._operations.change_key,
             restart=self._stop.set,
         )
         path = socket_path(self._settings.journal.path, self._settings.service.socket)
-        operations = Operations(inside)
+        operations = ServiceOperations(inside)
         return Service(path, operations.table, operations.loans)
 
     def _status_page(self) -> StatusPage:
@@ -317,17 +328,18 @@ class App:
         }
 
     async def _answer(self, action: str, payload: Payload) -> Payload:
-        return await self._actions.answer(action, payload)
+        return await self._requests.answer(action, payload)
 
-    def _boot_payload(self) -> Payload:
+    def _boot(self, reason: BootReason) -> Message:
         identity = self._settings.identity
-        payload = {
-            "chargePointVendor": identity.vendor,
-            "chargePointModel": identity.model,
-            "firmwareVersion": version("emops"),
-            "meterType": self._settings.evse[0].meter[:25],
-        }
-        return {**payload, "chargePointSerialNumber": identity.serial} if identity.serial else payload
+        about = Identity(
+            vendor=identity.vendor,
+            model=identity.model,
+            firmware=version("emops"),
+            serial=identity.serial,
+            meter_type=self._settings.evse[0].meter,
+        )
+        return self._dialect.boot(about, reason)
 
     def _notify(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
         report = Report(evse_id, notice.status, notice.error_code, notice.info, at)
@@ -345,7 +357,7 @@ class App:
         self._report_whole()
 
     def _send_sample(self, evse_id: EvseId, value: MeterValue) -> None:
-        self._link.post("MeterValues", values_without_transaction(evse_id, value))
+        self._link.post(self._dialect.meter_values(evse_id, [value]))
 
     def _deauthorize(self, evse_id: EvseId, key: TransactionKey) -> None:
         if evse := self._evses.get(evse_id):

@@ -4,9 +4,9 @@ import asyncio
 
 from shared.ids import IdToken
 from shared.log import Log
-from shared.ocpp.v16 import ID_TAG_LENGTH
-from station.core.authorize import Accept, Ask, Known, Refuse, Rules, Source, decide, decide_answer, parse_token_info
+from station.core.authorize import Accept, Ask, Known, Refuse, Rules, Source, decide, decide_answer
 from station.core.configuration import Configuration
+from station.core.dialect import Dialect
 from station.csms_connection import Reply
 from station.csms_link import CsmsLink
 from station.timekeeper import Timekeeper
@@ -21,6 +21,7 @@ class Authorizer:
     Args:
         tokens: local list and cache.
         link: to the central system.
+        dialect: how it is spoken to.
         configuration: the keys in force.
         timekeeper: for expiry.
         timeout_s: how long a driver waits for the central system, link time.
@@ -30,6 +31,7 @@ class Authorizer:
         self,
         tokens: TokenStore,
         link: CsmsLink,
+        dialect: Dialect,
         configuration: Configuration,
         timekeeper: Timekeeper,
         *,
@@ -37,6 +39,7 @@ class Authorizer:
     ) -> None:
         self._tokens = tokens
         self._link = link
+        self._dialect = dialect
         self._configuration = configuration
         self._timekeeper = timekeeper
         self._timeout_s = timeout_s
@@ -51,9 +54,10 @@ class Authorizer:
         return decision
 
     async def _decide(self, token: IdToken) -> Accept | Refuse:
-        if len(token.value) > ID_TAG_LENGTH:
+        longest, version = self._dialect.token_length, self._dialect.version
+        if len(token.value) > longest:
             return Refuse(
-                Source.OFFLINE_RULE, f"the card's number is longer than the {ID_TAG_LENGTH} that OCPP 1.6 has"
+                Source.OFFLINE_RULE, f"the card's number is longer than the {longest} that OCPP {version} has"
             )
         known = await self._known(token)
         decision = decide(known, self._timekeeper.now().utc, self._link.is_online, self._rules())
@@ -66,10 +70,10 @@ class Authorizer:
         """Ask the central system; None if it gave no usable answer in time."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                reply = await self._link.call("Authorize", {"idTag": token.value})
+                reply = await self._link.call(self._dialect.authorize(token))
         except TimeoutError:
             return None
-        info = parse_token_info(reply.payload.get("idTagInfo")) if isinstance(reply, Reply) else None
+        info = self._dialect.token_info(reply.payload) if isinstance(reply, Reply) else None
         if info is None:
             return None
         if self._configuration.flag("AuthorizationCacheEnabled"):

@@ -3,23 +3,22 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from shared.ids import EvseId, MessageId, TransactionKey
 from shared.log import Log
-from shared.ocpp.session import Payload
-from shared.transaction import Started
-from station.core import delivery
-from station.core.authorize import ACCEPTED, parse_token_info
+from station.core.authorize import ACCEPTED
 from station.core.configuration import Configuration
-from station.core.delivery import Acknowledge, Entry, Park, Retry
+from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules
+from station.core.dialect import Dialect
 from station.csms_connection import Refusal, Reply
 from station.journal import Journal
 from station.timekeeper import Timekeeper
 
 _LOG = Log("station.delivery")
 
-Call = Callable[[MessageId, str, Payload], Awaitable[Reply | Refusal]]
+Call = Callable[[MessageId, Message], Awaitable[Reply | Refusal]]
 
 
 class Courier:
@@ -29,8 +28,9 @@ class Courier:
         journal: the queue.
         timekeeper: stamps the tries.
         configuration: attempts and waits.
+        dialect: what the messages are, and what their answers mean.
         send_without_start: see delivery.Rules.
-        deauthorized: is told when the central system refuses the card of a start.
+        deauthorized: is told when the central system refuses the card of a transaction.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Courier:
         journal: Journal,
         timekeeper: Timekeeper,
         configuration: Configuration,
+        dialect: Dialect,
         *,
         send_without_start: bool,
         deauthorized: Callable[[EvseId, TransactionKey], None],
@@ -45,15 +46,17 @@ class Courier:
         self._journal = journal
         self._timekeeper = timekeeper
         self._configuration = configuration
+        self._dialect = dialect
         self._send_without_start = send_without_start
         self._deauthorized = deauthorized
+        self._waited_till = 0
         self._held: tuple[int, float] = (0, 0.0)
         self._delivered = 0
         self._had_backlog = False
 
     async def begin(self) -> None:
         """Take stock when a connection begins."""
-        backlog = await self._journal.backlog()
+        backlog, self._waited_till = await self._journal.backlog(), await self._journal.last_row()
         self._delivered, self._had_backlog = 0, backlog.pending > 0
         if backlog.pending or backlog.parked:
             _LOG.info("backlog", pending=backlog.pending, parked=backlog.parked)
@@ -75,7 +78,7 @@ class Courier:
         if row_id == entry.row_id and wait > 0:
             return wait
         rules = self._rules()
-        plan = delivery.outgoing(entry, rules)
+        plan = self._dialect.outgoing(entry, rules)
         decision: Retry | Park | None = plan if isinstance(plan, Park) else await self._send(entry, rules, call)
         match decision:
             case Retry(after_s, reason):
@@ -89,23 +92,24 @@ class Courier:
                 self._delivered += 1
         return 0.0
 
-    async def _send(self, entry: Entry, rules: delivery.Rules, call: Call) -> Retry | Park | None:
+    async def _send(self, entry: Entry, rules: Rules, call: Call) -> Retry | Park | None:
         entry = await self._journal.begin_try(entry, self._now())
-        message = delivery.outgoing(entry, rules)
+        entry = replace(entry, offline=entry.row_id <= self._waited_till)
+        message = self._dialect.outgoing(entry, rules)
         if isinstance(message, Park):
             return message
-        reply = await call(entry.message_id, message.action, message.payload)
+        reply = await call(entry.message_id, message)
         if isinstance(reply, Refusal):
-            return delivery.judge_refusal(entry, reply.reason, rules)
-        verdict = delivery.judge_result(entry, reply.payload, rules)
+            return self._dialect.judge_refusal(entry, reply.reason, rules)
+        verdict = self._dialect.judge_result(entry, reply.payload, rules)
         if isinstance(verdict, Acknowledge):
             await self._acknowledge(entry, verdict, reply, message.action)
             return None
         return verdict
 
     async def _acknowledge(self, entry: Entry, verdict: Acknowledge, reply: Reply, kind: str) -> None:
-        event, info = entry.event, parse_token_info(reply.payload.get("idTagInfo"))
-        deauthorized = isinstance(event, Started) and info is not None and info.status != ACCEPTED
+        event, token, info = entry.event, verdict.token, verdict.info
+        deauthorized = info is not None and info.status != ACCEPTED
         round_trip_ms = round(reply.round_trip_s * 1000)
         await self._journal.acknowledge(
             entry, self._now(), round_trip_ms, verdict.transaction_id, deauthorized=deauthorized
@@ -119,14 +123,13 @@ class Courier:
             round_trip_ms=round_trip_ms,
             backlog=backlog.pending,
         )
-        if isinstance(event, Started) and info:
-            if self._configuration.flag("AuthorizationCacheEnabled"):
-                await self._journal.tokens.cache(event.id_token, info)
-            if deauthorized:
-                self._deauthorized(event.evse_id, event.key)
+        if token and info and self._configuration.flag("AuthorizationCacheEnabled"):
+            await self._journal.tokens.cache(token, info)
+        if deauthorized:
+            self._deauthorized(event.evse_id, event.key)
 
-    def _rules(self) -> delivery.Rules:
-        return delivery.Rules(
+    def _rules(self) -> Rules:
+        return Rules(
             self._configuration.number("TransactionMessageAttempts"),
             self._configuration.number("TransactionMessageRetryInterval"),
             self._send_without_start,

@@ -61,8 +61,9 @@ Answer = Callable[[str, Payload], Awaitable[Payload]]
 class Connection:
     """Calls one way, answers the other. `run` must be running while `call` is used."""
 
-    def __init__(self, websocket: ClientConnection, timeout_s: float, answer: Answer) -> None:
+    def __init__(self, websocket: ClientConnection, version: Version, timeout_s: float, answer: Answer) -> None:
         self._websocket = websocket
+        self._version = version
         self._timeout_s = timeout_s
         self._session = Session(timeout_s)
         self._answer = answer
@@ -88,7 +89,7 @@ class Connection:
             self._waiting = None
         if isinstance(event, ErrorReceived):
             return Refusal(f"{event.code} {event.description}".strip())
-        if bad := violation(Version.V16, action, event.payload, answer=True):
+        if bad := violation(self._version, action, event.payload, answer=True):
             self._complain(f"answer to {action}: {bad}")
         return Reply(event.payload, loop.time() - begun)
 
@@ -121,7 +122,7 @@ class Connection:
                 pass
 
     async def _answered(self, message_id: MessageId, action: str, payload: Payload) -> str:
-        if bad := violation(Version.V16, action, payload):
+        if bad := violation(self._version, action, payload):
             self._complain(f"{action}: {bad}")
             return self._session.error(message_id, bad.code, str(bad))
         try:
@@ -154,6 +155,7 @@ async def open_connection(
     user: str,
     password: Secret,
     *,
+    version: Version,
     connect_timeout_s: float,
     reply_timeout_s: float,
     ping_s: int,
@@ -166,6 +168,7 @@ async def open_connection(
         url: of the central system with the charge point's identity.
         user: for HTTP basic auth, used if there is a password.
         password: likewise.
+        version: of OCPP, which the central system must speak too.
         connect_timeout_s: for the handshake.
         reply_timeout_s: for each call.
         ping_s: WebSocketPingInterval, 0 = none.
@@ -178,7 +181,7 @@ async def open_connection(
     if password:
         credentials = base64.b64encode(f"{user}:{password.value}".encode()).decode()
         headers["Authorization"] = f"Basic {credentials}"
-    protocol = Subprotocol(Version.V16.subprotocol)
+    protocol = Subprotocol(version.subprotocol)
     try:
         # The handshake is kept short: on a GSM link every header is paid for.
         websocket = await connect(
@@ -203,8 +206,8 @@ async def open_connection(
         raise LinkLost(f"no WebSocket at {url}: {str(error) or type(error).__name__}") from error
     if websocket.subprotocol != protocol:
         websocket.transport.abort()
-        raise LinkLost(f"the central system does not speak {protocol}: check csms.url")
-    return Connection(websocket, reply_timeout_s, answer)
+        raise LinkLost(f"the central system does not speak {protocol}: check csms.url and csms.version")
+    return Connection(websocket, version, reply_timeout_s, answer)
 
 
 def _refused(status: int) -> str:

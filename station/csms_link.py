@@ -21,10 +21,11 @@ from urllib.parse import quote, urlsplit
 from shared.cancelling import cancel_is_kept
 from shared.ids import MessageId
 from shared.log import Log
-from shared.ocpp.session import Payload
 from shared.ocpp.v16 import PayloadError, parse_timestamp
 from station.core.backoff import Backoff
 from station.core.configuration import Configuration
+from station.core.delivery import Message
+from station.core.dialect import Dialect
 from station.core.status_reports import StatusReports
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
@@ -35,6 +36,9 @@ from station.timekeeper import Timekeeper
 
 _LOG = Log("station.csms")
 _DAY_S = 86400
+
+HEARTBEAT = Message("Heartbeat", {})
+"""The same in every version."""
 
 
 class Bearer(Protocol):
@@ -63,8 +67,7 @@ class BootRejected(LinkLost):
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    action: str
-    payload: Payload
+    message: Message
     is_triggered: bool
     done: "asyncio.Future[Reply | Refusal | None]" = field(default_factory=asyncio.Future)
 
@@ -75,13 +78,14 @@ class CsmsLink:
     Args:
         settings: where and how patiently.
         identity: who we are.
+        dialect: the version of OCPP that is spoken.
         bearer: the way there.
         courier: the backlog.
         timekeeper: hears the central system's time.
         configuration: the keys in force.
         statuses: what is to be reported of connectors.
         answer: does what the central system asks.
-        boot_payload: gives BootNotification.req.
+        boot: gives BootNotification.
         run_id: makes message ids unique across starts of the agent.
         random: gives a number from 0 to below 1.
     """
@@ -91,13 +95,14 @@ class CsmsLink:
         settings: CsmsSettings,
         identity: IdentitySettings,
         *,
+        dialect: Dialect,
         bearer: Bearer,
         courier: Courier,
         timekeeper: Timekeeper,
         configuration: Configuration,
         statuses: StatusReports,
         answer: Answer,
-        boot_payload: Callable[[], Payload],
+        boot: Callable[[], Message],
         run_id: str,
         random: Callable[[], float],
     ) -> None:
@@ -105,13 +110,14 @@ class CsmsLink:
         self._settings = settings
         self._user = identity.charge_point_id
         self._url = f"{settings.url.rstrip('/')}/{quote(self._user, safe='')}"
+        self._dialect = dialect
         self._bearer = bearer
         self._courier = courier
         self._timekeeper = timekeeper
         self._configuration = configuration
         self._statuses = statuses
         self._answer = answer
-        self._boot_payload = boot_payload
+        self._boot_message = boot
         self._run_id = run_id
         self._backoff = Backoff(settings.retry_wait_s, settings.retry_random_s, settings.retry_doublings, random)
         self._connection: Connection | None = None
@@ -120,6 +126,7 @@ class CsmsLink:
         self._calls = 0
         self._last_call = self._last_heartbeat = -math.inf
         self._is_proven = False
+        self._lost_at = math.inf
         self._complaint = ""
 
     @property
@@ -138,22 +145,22 @@ class CsmsLink:
         """Hear that there may be something to send."""
         self._wake.set()
 
-    async def call(self, action: str, payload: Payload) -> Reply | Refusal | None:
+    async def call(self, message: Message) -> Reply | Refusal | None:
         """Ask the central system before the backlog. None if that is not possible now. Cancelling is safe."""
         if not self.is_online:
             return None
-        request = _Request(action, payload, is_triggered=False)
+        request = _Request(message, is_triggered=False)
         self._requests.append(request)
         self._wake.set()
         return await request.done
 
-    def post(self, action: str, payload: Payload, *, is_triggered: bool = False) -> None:
+    def post(self, message: Message, *, is_triggered: bool = False) -> None:
         """Send something before the backlog that may as well be lost.
 
         With `is_triggered` the central system asked for it: then it leaves also before the boot is accepted.
         """
         if self._connection is not None and (self.is_accepted or is_triggered):
-            self._requests.append(_Request(action, payload, is_triggered))
+            self._requests.append(_Request(message, is_triggered))
             self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -178,6 +185,7 @@ class CsmsLink:
             self._url,
             self._user,
             self._settings.password,
+            version=self._dialect.version,
             connect_timeout_s=self._settings.connect_timeout_s,
             reply_timeout_s=self._settings.reply_timeout_s,
             ping_s=self._configuration.number("WebSocketPingInterval"),
@@ -192,6 +200,7 @@ class CsmsLink:
                 await self._talk(connection)
         finally:
             self._connection = None
+            self._lost_at = asyncio.get_running_loop().time()
             connection.abort()
             while self._requests:
                 _finish(self._requests.popleft(), None)
@@ -207,17 +216,22 @@ class CsmsLink:
         return first.wait_s if isinstance(first, BootRejected) else 0.0
 
     async def _talk(self, connection: Connection) -> NoReturn:
-        while not self.is_accepted:
-            await self._boot(connection)
         await self._courier.begin()
+        away_s = asyncio.get_running_loop().time() - self._lost_at
+        if away_s > self._dialect.offline_threshold_s(self._configuration):
+            self._statuses.forget_told()
+        message: Message | None = None
+        while not self.is_accepted:
+            message = await self._boot(connection, message or self._boot_message())
         while True:
             self._wake.clear()
             wait_s = await self._say_something(connection)
             if wait_s > 0:
                 await self._pause(wait_s)
 
-    async def _boot(self, connection: Connection) -> None:
-        reply = await self._send(connection, "BootNotification", self._boot_payload())
+    async def _boot(self, connection: Connection, message: Message) -> Message | None:
+        """Say who we are. Gives the BootNotification that the central system asks for next, None if for none."""
+        reply = await self._send(connection, message)
         payload = reply.payload if isinstance(reply, Reply) else {}
         interval = payload.get("interval")
         interval = interval if isinstance(interval, int) and interval > 0 else None
@@ -228,25 +242,26 @@ class CsmsLink:
             self.is_accepted = True
             self._statuses.forget_told()
             _LOG.info("boot_accepted", heartbeat_s=self._configuration.number("HeartbeatInterval"))
-            return
+            return None
         wait_s = float(interval) if interval else self._settings.boot_retry_s
         if status == "Rejected":
             raise BootRejected(wait_s)
         _LOG.warning("boot_pending", status=status or reply, again_in_s=wait_s)
-        await self._wait_pending(connection, wait_s)
+        return await self._wait_pending(connection, wait_s)
 
-    async def _wait_pending(self, connection: Connection, wait_s: float) -> None:
+    async def _wait_pending(self, connection: Connection, wait_s: float) -> Message | None:
         """Wait for the next BootNotification and send only what the central system triggers."""
         deadline = asyncio.get_running_loop().time() + wait_s
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
             self._wake.clear()
             if self._requests:
                 request = self._requests.popleft()
-                if request.action == "BootNotification":
-                    return
-                await self._send(connection, request.action, request.payload)
+                if request.message.action == "BootNotification":
+                    return request.message
+                await self._send(connection, request.message)
             else:
                 await self._pause(left)
+        return None
 
     async def _say_something(self, connection: Connection) -> float:
         """Send the one thing that matters most, or tell how long there is nothing to say."""
@@ -254,18 +269,18 @@ class CsmsLink:
             request = self._requests.popleft()
             if not request.done.done():
                 try:
-                    _finish(request, await self._send(connection, request.action, request.payload))
+                    _finish(request, await self._send(connection, request.message))
                 finally:
                     _finish(request, None)
             return 0.0
         now = asyncio.get_running_loop().time()
         minimum_s = self._configuration.number("MinimumStatusDuration")
         if report := self._statuses.due(now, minimum_s):
-            await self._send(connection, "StatusNotification", report.payload())
+            await self._send(connection, self._dialect.status(report))
             self._statuses.told(report)
             return 0.0
         backlog_s = await self._courier.deliver(
-            lambda message_id, action, payload: self._transmit(connection, message_id, action, payload)
+            lambda message_id, message: self._transmit(connection, message_id, message)
         )
         if backlog_s == 0.0:
             return 0.0
@@ -273,28 +288,26 @@ class CsmsLink:
             self._last_call + self._configuration.number("HeartbeatInterval"), self._last_heartbeat + _DAY_S
         )
         if now >= heartbeat_at:
-            await self._send(connection, "Heartbeat", {})
+            await self._send(connection, HEARTBEAT)
             return 0.0
         status_at = self._statuses.next_due(minimum_s)
         return min(backlog_s, heartbeat_at - now, math.inf if status_at is None else max(status_at - now, 0.01))
 
-    async def _send(self, connection: Connection, action: str, payload: Payload) -> Reply | Refusal:
+    async def _send(self, connection: Connection, message: Message) -> Reply | Refusal:
         """Send what is not a transaction message."""
         self._calls += 1
         message_id = MessageId(f"{self._run_id}-{self._calls}")
         asked_at = self._timekeeper.clock.uptime()
-        reply = await self._transmit(connection, message_id, action, payload)
+        reply = await self._transmit(connection, message_id, message)
         if isinstance(reply, Refusal):
-            _LOG.warning("refused", action=action, reason=reply.reason)
-        elif action in ("BootNotification", "Heartbeat"):
+            _LOG.warning("refused", action=message.action, reason=reply.reason)
+        elif message.action in ("BootNotification", "Heartbeat"):
             self._last_heartbeat = asyncio.get_running_loop().time()
             await self._learn_time(reply.payload.get("currentTime"), asked_at)
         return reply
 
-    async def _transmit(
-        self, connection: Connection, message_id: MessageId, action: str, payload: Payload
-    ) -> Reply | Refusal:
-        reply = await connection.call(message_id, action, payload)
+    async def _transmit(self, connection: Connection, message_id: MessageId, message: Message) -> Reply | Refusal:
+        reply = await connection.call(message_id, message.action, message.payload)
         self._last_call = asyncio.get_running_loop().time()
         if not self._is_proven:
             self._is_proven = True

@@ -171,8 +171,8 @@ AGENT = {
         "die Zentrale weist diese Station ab (BootNotification): ist sie dort angelegt?"
     ),
     "the central system closed the connection": "die Zentrale hat die Verbindung geschlossen",
-    "the central system does not speak {protocol}: check csms.url": (
-        "die Zentrale spricht nicht {protocol}: csms.url prüfen"
+    "the central system does not speak {protocol}: check csms.url and csms.version": (
+        "die Zentrale spricht nicht {protocol}: csms.url und csms.version prüfen"
     ),
     "the central system refuses with HTTP {status}: {hint}": "die Zentrale lehnt ab mit HTTP {status}: {hint}",
     "check csms.password and identity.charge_point_id": "csms.password und identity.charge_point_id prüfen",

@@ -253,9 +253,9 @@ class Journal:
         """Store that the central system has an entry, and with a start's the number that it gave the transaction."""
         async with self._database.unit_of_work() as connection:
             await _settle(connection, entry, "acknowledged", at, "acknowledged", round_trip_ms=round_trip_ms)
-            if transaction_id is not None:
+            if transaction_id is not None or deauthorized:
                 await connection.execute(
-                    "UPDATE txn SET csms_id = ?, deauthorized = ? WHERE key = ?",
+                    "UPDATE txn SET csms_id = COALESCE(?, csms_id), deauthorized = deauthorized OR ? WHERE key = ?",
                     (transaction_id, deauthorized, entry.event.key),
                 )
 
@@ -284,6 +284,11 @@ class Journal:
         pending = await self._one("SELECT count(*) FROM ledger WHERE state = 'pending'")
         parked = await self._one("SELECT count(*) FROM ledger WHERE state = 'parked'")
         return Backlog(pending[0] if pending else 0, parked[0] if parked else 0)
+
+    async def last_row(self) -> int:
+        """Give the number of the youngest entry, 0 if there is none."""
+        row = await self._one("SELECT COALESCE(max(event_id), 0) FROM ledger")
+        return int(row[0]) if row else 0
 
     async def open_transaction_of(self, transaction_id: int) -> tuple[EvseId, TransactionKey] | None:
         """Find an open transaction by the central system's number."""

@@ -63,7 +63,7 @@ class Inside:
     restart: Callable[[], None]
 
 
-class Operations:
+class ServiceOperations:
     """See the module; `table` and `loans` are what station.service serves."""
 
     def __init__(self, inside: Inside) -> None:

@@ -39,6 +39,7 @@ class CsmsSettings:
     url: str = setting(
         help="WebSocket URL without the charge point's identity, for instance ws://csms.example.com/ocpp"
     )
+    version: str = setting("1.6", choices=("1.6",), help="version of OCPP that is spoken")
     password: Secret = setting(Secret(""), help="HTTP basic auth with the identity as user; empty = none")
     reply_timeout_s: float = setting(
         30.0, unit="s", minimum=1, maximum=600, help="no reply in this time: the connection counts as dead"

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.ocpp.v16 import PayloadError, parse_timestamp
-
 ACCEPTED = "Accepted"
 
 
@@ -107,14 +105,3 @@ def decide_answer(info: TokenInfo) -> Accept | Refuse:
     if info.status == ACCEPTED:
         return Accept(Source.ONLINE)
     return Refuse(Source.ONLINE, f"the central system says {info.status}")
-
-
-def parse_token_info(info: object) -> TokenInfo | None:
-    """Read an idTagInfo. None if it can't be understood; an expiry that is no time counts as none."""
-    if not isinstance(info, dict) or not isinstance(info.get("status"), str):
-        return None
-    try:
-        expires = parse_timestamp(info["expiryDate"]) if "expiryDate" in info else None
-    except PayloadError:
-        expires = None
-    return TokenInfo(info["status"], expires, str(info.get("parentIdTag", "")))

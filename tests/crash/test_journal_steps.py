@@ -18,10 +18,11 @@ from shared.metering import MeterReading, MeterValue
 from shared.ocpp.session import Payload
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Wh
-from station.core.delivery import Acknowledge, Message, Rules, judge_result, outgoing
+from station.core.delivery import Acknowledge, Message, Rules
 from station.core.evse_events import Ending
 from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.journal import Journal, open_journal
+from station.ocpp16.dialect import Ocpp16
 
 EARLY, NOON = datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 UNSET = BootTime(1, "a", to_ms(EARLY), TimeSource.UNSET)
@@ -105,10 +106,10 @@ async def deliver_next(journal: Journal, world: World) -> bool:
     if entry is None:
         return False
     entry = await journal.begin_try(entry, NOON)
-    message = outgoing(entry, Rules())
+    message = Ocpp16().outgoing(entry, Rules())
     assert isinstance(message, Message)
     reply = world.central.take(entry.message_id, message.action, message.payload)
-    verdict = judge_result(entry, reply, Rules())
+    verdict = Ocpp16().judge_result(entry, reply, Rules())
     assert isinstance(verdict, Acknowledge)
     await journal.acknowledge(entry, NOON, 100, verdict.transaction_id)
     return True

@@ -18,12 +18,14 @@ from shared.ocpp.session import ErrorCode, Payload
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Wh
 from station.core.configuration import Configuration
+from station.core.delivery import Message
 from station.core.status_reports import Report, StatusReports
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
 from station.csms_connection import CallRefused, Refusal, Reply
-from station.csms_link import CsmsLink
+from station.csms_link import HEARTBEAT, CsmsLink
 from station.journal import Backlog, Journal, open_journal
+from station.ocpp16.dialect import Ocpp16
 from station.settings import CsmsSettings, IdentitySettings
 from station.timekeeper import Timekeeper, start_time
 from tests.link.csms import CallError, Csms, Json, Line, Silence, eventually
@@ -70,7 +72,7 @@ async def bench(
     async with csms.serve(), open_journal(path / "journal") as journal:
         timekeeper = await start_time(ManualClock(NOON, 100.0), journal, "boot-a", clock_trusted=False)
         configuration = Configuration(keys)
-        statuses = StatusReports()
+        statuses = StatusReports(Ocpp16().status_words)
         refused: list[str] = []
         link = CsmsLink(
             CsmsSettings(
@@ -84,11 +86,13 @@ async def bench(
                 boot_retry_s=0.1,
             ),
             IdentitySettings("CP 1"),
+            dialect=Ocpp16(),
             bearer=line,
             courier=Courier(
                 journal,
                 timekeeper,
                 configuration,
+                Ocpp16(),
                 send_without_start=False,
                 deauthorized=lambda _evse, key: refused.append(key),
             ),
@@ -96,7 +100,7 @@ async def bench(
             configuration=configuration,
             statuses=statuses,
             answer=answer,
-            boot_payload=lambda: {"chargePointVendor": "v", "chargePointModel": "m"},
+            boot=lambda: Message("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"}),
             run_id="run1",
             random=lambda: 0.5,
         )
@@ -250,7 +254,7 @@ def test_a_driver_does_not_wait_behind_the_backlog(tmp_path: Path) -> None:
         async with bench(tmp_path, line=Line(delay_s=0.03)) as b:
             await b.append(*charge("k1", samples=50))
             await b.csms.until(lambda: b.csms.actions().count("MeterValues") >= 2)
-            reply = await b.link.call("Authorize", {"idTag": "AB"})
+            reply = await b.link.call(Message("Authorize", {"idTag": "AB"}))
             assert isinstance(reply, Reply)
             assert reply.payload == {"idTagInfo": {"status": "Accepted"}}
             assert b.csms.actions().count("MeterValues") < 10
@@ -262,7 +266,7 @@ def test_a_driver_does_not_wait_behind_the_backlog(tmp_path: Path) -> None:
 def test_a_question_while_offline_is_answered_at_once_with_nothing(tmp_path: Path) -> None:
     async def work() -> None:
         async with bench(tmp_path, line=Line(has_coverage=False)) as b:
-            assert await b.link.call("Authorize", {"idTag": "AB"}) is None
+            assert await b.link.call(Message("Authorize", {"idTag": "AB"})) is None
 
     run(work)
 
@@ -278,7 +282,7 @@ def test_a_question_whose_connection_is_lost_is_answered_with_nothing(tmp_path: 
         csms.behave = behave
         async with bench(tmp_path, csms) as b:
             await csms.until(lambda: "StatusNotification" in csms.actions())
-            asking = asyncio.create_task(b.link.call("Authorize", {"idTag": "AB"}))
+            asking = asyncio.create_task(b.link.call(Message("Authorize", {"idTag": "AB"})))
             await csms.until(lambda: "Authorize" in csms.actions())
             b.line.cut()
             assert await asking is None
@@ -340,8 +344,8 @@ def test_pending_sends_nothing_but_what_is_triggered(tmp_path: Path) -> None:
         async with bench(tmp_path, csms) as b:
             await b.append(*charge("k1"))
             await csms.until(lambda: csms.calls)
-            b.link.post("Heartbeat", {})
-            b.link.post("MeterValues", {"connectorId": 1, "meterValue": []}, is_triggered=True)
+            b.link.post(HEARTBEAT)
+            b.link.post(Message("MeterValues", {"connectorId": 1, "meterValue": []}), is_triggered=True)
             await csms.until(lambda: "MeterValues" in csms.actions())
             assert csms.actions() == ["BootNotification", "MeterValues"]
             assert not b.link.is_online
@@ -445,7 +449,7 @@ def test_a_refused_question_is_told_apart_from_no_answer(tmp_path: Path) -> None
         csms.behave = behave
         async with bench(tmp_path, csms) as b:
             await csms.until(lambda: "StatusNotification" in csms.actions())
-            assert await b.link.call("Authorize", {"idTag": "AB"}) == Refusal("InternalError told to")
+            assert await b.link.call(Message("Authorize", {"idTag": "AB"})) == Refusal("InternalError told to")
 
     run(work)
 

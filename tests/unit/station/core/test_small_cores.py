@@ -14,6 +14,7 @@ from station.core.configuration import KEYS, ChangeStatus, Configuration
 from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
 from station.core.status_reports import Report, StatusReports
 from station.core.timekeeping import Now
+from station.ocpp16.dialect import Ocpp16
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 
@@ -63,7 +64,7 @@ def report(status: str, connector: int = 1, error: str = "NoError") -> Report:
 
 
 def test_a_state_must_last_to_be_reported() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     statuses.set(report("Available"), 0.0)
     first = statuses.due(0.0, 2.0)
     assert first == report("Available")
@@ -75,7 +76,7 @@ def test_a_state_must_last_to_be_reported() -> None:
 
 
 def test_a_state_that_came_and_went_is_not_reported() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     statuses.set(report("Available"), 0.0)
     statuses.told(report("Available"))
     statuses.set(report("Preparing"), 10.0)
@@ -85,25 +86,25 @@ def test_a_state_that_came_and_went_is_not_reported() -> None:
 
 
 def test_after_a_boot_everything_is_told_connector_0_first() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     for connector in (2, 0, 1):
         statuses.set(report("Available", connector), 0.0)
         statuses.told(report("Available", connector))
     statuses.forget_told()
     told = []
     while due := statuses.due(5.0, 0.0):
-        told.append(due.connector_id)
+        told.append(due.evse_id)
         statuses.told(due)
     assert told == [0, 1, 2]
 
 
 def test_a_new_error_is_news_though_the_status_stays() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     statuses.told(report("Charging"))
     statuses.set(report("Charging", error="PowerMeterFailure"), 0.0)
     due = statuses.due(5.0, 1.0)
     assert due
-    assert due.payload()["errorCode"] == "PowerMeterFailure"
+    assert Ocpp16().status(due).payload["errorCode"] == "PowerMeterFailure"
 
 
 @pytest.mark.parametrize(

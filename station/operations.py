@@ -1,0 +1,261 @@
+"""What may be asked of the station from afar, free of the version of OCPP that asks.
+
+Each operation is done, stored or handed to the EVSE when it returns, so that the answer made of it is true. None of
+them waits for a call of ours, because the answer must go out before that. What technicians may ask is in
+station.service_operations.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.ids import EvseId, IdToken, TransactionKey
+from shared.log import Log
+from shared.metering import MeterValue, ReadingContext
+from shared.money import Money
+from shared.transaction import StopReason
+from station.core.authorize import TokenInfo
+from station.core.charging import Charging, Phase
+from station.core.configuration import ChangeStatus, Configuration
+from station.core.delivery import Message
+from station.core.dialect import BootReason, Dialect
+from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart
+from station.core.status_reports import StatusReports
+from station.csms_link import HEARTBEAT, CsmsLink
+from station.evse_task import EvseTask
+from station.journal import Journal
+from station.timekeeper import Timekeeper
+
+KEY_PREFIX = "key."
+"""Names of configuration keys in the journal."""
+OPERATIVE_PREFIX = "operative."
+"""Names of the availability of EVSEs in the journal."""
+
+WHOLE = EvseId(0)
+"""Stands for the whole station where an EVSE is named."""
+
+_LOG = Log("station.csms")
+
+
+class Outcome(StrEnum):
+    """What became of a request; the words are those of every version of OCPP."""
+
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    SCHEDULED = "Scheduled"
+
+
+class ListOutcome(StrEnum):
+    """What became of a local list."""
+
+    ACCEPTED = "Accepted"
+    FAILED = "Failed"
+    VERSION_MISMATCH = "VersionMismatch"
+    NOT_SUPPORTED = "NotSupported"
+
+
+class Topic(StrEnum):
+    """A message that can be asked for."""
+
+    BOOT = "BootNotification"
+    HEARTBEAT = "Heartbeat"
+    STATUS = "StatusNotification"
+    METER_VALUES = "MeterValues"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What the operations work on.
+
+    Args:
+        evses: the EVSEs.
+        link: to the central system.
+        dialect: the version that it speaks.
+        journal: the memory.
+        timekeeper: the time.
+        configuration: the keys in force.
+        statuses: what is true of the connectors.
+        boot: gives BootNotification.
+        reset: ends the program after the transactions have ended.
+        availability_changed: hears that the availability of the whole station may have changed.
+    """
+
+    evses: Mapping[EvseId, EvseTask]
+    link: CsmsLink
+    dialect: Dialect
+    journal: Journal
+    timekeeper: Timekeeper
+    configuration: Configuration
+    statuses: StatusReports
+    boot: Callable[[BootReason], Message]
+    reset: Callable[[StopReason], None]
+    availability_changed: Callable[[], None]
+
+
+class Operations:
+    """See the module."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    @property
+    def configuration(self) -> Configuration:
+        """The keys in force."""
+        return self._station.configuration
+
+    def start(self, token: IdToken, evse_id: EvseId | None) -> Outcome:
+        """Start a transaction, where the vehicle waits if no EVSE is named."""
+        evse = self._startable(evse_id)
+        if evse is None or not self._station.link.is_accepted:
+            return Outcome.REJECTED
+        evse.tell(RemoteStart(token, ask=self.configuration.flag("AuthorizeRemoteTxRequests")))
+        return Outcome.ACCEPTED
+
+    def _startable(self, evse_id: EvseId | None) -> EvseTask | None:
+        def can_start(charging: Charging) -> bool:
+            return charging.phase is Phase.IDLE and not charging.blocked_by
+
+        evses = self._station.evses
+        if evse_id is not None:
+            named = evses.get(evse_id)
+            return named if named and can_start(named.charging) else None
+        ready = [evse for evse in evses.values() if can_start(evse.charging)]
+        return next((evse for evse in ready if evse.charging.is_plugged), ready[0] if ready else None)
+
+    async def transaction_of(self, number: int) -> TransactionKey | None:
+        """Find an open transaction by the number that the central system gave it."""
+        found = await self._station.journal.open_transaction_of(number)
+        return found[1] if found else None
+
+    def stop(self, key: TransactionKey | None) -> Outcome:
+        """End a transaction."""
+        evse = self._evse_of(key)
+        if evse is None or not self._station.link.is_accepted:
+            return Outcome.REJECTED
+        evse.tell(EndRequested(StopReason.REMOTE))
+        return Outcome.ACCEPTED
+
+    def set_cost(self, key: TransactionKey | None, cost: Money) -> Outcome:
+        """Show a driver what the transaction costs so far."""
+        evse = self._evse_of(key)
+        if evse is None:
+            return Outcome.REJECTED
+        evse.cost = cost
+        return Outcome.ACCEPTED
+
+    def _evse_of(self, key: TransactionKey | None) -> EvseTask | None:
+        for evse in self._station.evses.values():
+            transaction = evse.charging.transaction
+            if transaction and transaction.started.key == key:
+                return evse
+        return None
+
+    async def change_availability(self, evse_id: EvseId, operative: bool) -> Outcome:
+        """Put an EVSE, or the whole station, into or out of service; survives restarts."""
+        evses = self._station.evses
+        chosen = evses if evse_id == WHOLE else {evse_id: evses[evse_id]} if evse_id in evses else {}
+        if not chosen:
+            return Outcome.REJECTED
+        for number, evse in chosen.items():
+            await self._station.journal.set_value(f"{OPERATIVE_PREFIX}{number}", str(operative))
+            evse.tell(OperativeChanged(operative))
+        if evse_id == WHOLE:
+            await self._station.journal.set_value(f"{OPERATIVE_PREFIX}0", str(operative))
+            self._station.availability_changed()
+        busy = any(evse.charging.transaction for evse in chosen.values())
+        return Outcome.SCHEDULED if busy and not operative else Outcome.ACCEPTED
+
+    async def change_key(self, name: str, text: str) -> ChangeStatus:
+        """Change a configuration key, for the central system or a technician; it is stored before it counts."""
+        status = self.configuration.judge(name, text)
+        if status in (ChangeStatus.ACCEPTED, ChangeStatus.REBOOT_REQUIRED):
+            await self._station.journal.set_value(f"{KEY_PREFIX}{name}", text)
+        if status is ChangeStatus.ACCEPTED:
+            self.configuration.change(name, text)
+            self._station.link.wake()
+        return status
+
+    async def clear_cache(self) -> Outcome:
+        """Forget what the central system said of tokens."""
+        await self._station.journal.tokens.clear_cache()
+        return Outcome.ACCEPTED
+
+    def reset(self, reason: StopReason) -> Outcome:
+        """End all transactions for a reason, then the program."""
+        self._station.reset(reason)
+        return Outcome.ACCEPTED
+
+    async def unlock(self, evse_id: EvseId) -> str:
+        """End what runs at an EVSE and let go of the plug; gives UnlockStatus (OCPP 1.6 §7.45)."""
+        evse = self._station.evses.get(evse_id)
+        return await evse.unlock() if evse else "NotSupported"
+
+    def trigger(self, topic: Topic, evse_id: EvseId | None) -> Outcome:
+        """Send a message that the central system asks for, of one EVSE or of all."""
+        chosen = self._chosen(evse_id)
+        if chosen is None:
+            return Outcome.REJECTED
+        match topic:
+            case Topic.BOOT:
+                self._post(self._station.boot(BootReason.TRIGGERED))
+            case Topic.HEARTBEAT:
+                self._post(HEARTBEAT)
+            case Topic.STATUS:
+                for number in chosen:
+                    report = self._station.statuses.present(number)
+                    if report and self._station.dialect.status_words(report) is not None:
+                        self._post(self._station.dialect.status(report))
+            case Topic.METER_VALUES:
+                return self._trigger_meter_values(chosen)
+        return Outcome.ACCEPTED
+
+    def _chosen(self, evse_id: EvseId | None) -> list[EvseId] | None:
+        """Give the EVSEs that are meant, None if the one named does not exist."""
+        everything = [WHOLE, *self._station.evses]
+        if evse_id is None:
+            return everything
+        return [evse_id] if evse_id in everything else None
+
+    def _trigger_meter_values(self, chosen: Iterable[EvseId]) -> Outcome:
+        evses = [self._station.evses[number] for number in chosen if number]
+        read = [(evse.charging.evse_id, evse.charging.reading) for evse in evses]
+        now = self._station.timekeeper.now().utc
+        for evse_id, reading in read:
+            if reading:
+                value = MeterValue(now, reading, ReadingContext.TRIGGER)
+                self._post(self._station.dialect.meter_values(evse_id, [value]))
+        return Outcome.ACCEPTED if any(reading for _, reading in read) else Outcome.REJECTED
+
+    def _post(self, message: Message) -> None:
+        self._station.link.post(message, is_triggered=True)
+
+    async def list_version(self) -> int:
+        """Give the version of the local list; -1 where there is none, 0 where nobody has sent one."""
+        if not self.configuration.flag("LocalAuthListEnabled"):
+            return -1
+        return await self._station.journal.tokens.list_version()
+
+    async def update_list(
+        self, version: int, entries: list[tuple[IdToken, TokenInfo | None] | None], *, replace: bool
+    ) -> ListOutcome:
+        """Change the local list in one piece, or leave it as it is.
+
+        Args:
+            version: the new one.
+            entries: tokens with what is known of them, None = take it out; an entry that can't be read is None itself.
+            replace: they are the whole list.
+        """
+        tokens = self._station.journal.tokens
+        if not self.configuration.flag("LocalAuthListEnabled"):
+            return ListOutcome.NOT_SUPPORTED
+        if not replace and version <= await tokens.list_version():
+            return ListOutcome.VERSION_MISMATCH
+        good = [entry for entry in entries if entry]
+        most = self.configuration.number("SendLocalListMaxLength")
+        if version < 1 or len(good) != len(entries) or len(entries) > most or (replace and any(not e[1] for e in good)):
+            return ListOutcome.FAILED
+        length = 0 if replace else await tokens.list_length()
+        if length + len(entries) > self.configuration.number("LocalAuthListMaxLength"):
+            return ListOutcome.FAILED
+        await tokens.update_list(version, good, replace=replace)
+        return ListOutcome.ACCEPTED
