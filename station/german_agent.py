@@ -149,11 +149,11 @@ AGENT = {
         "das Journal {path} benutzt schon ein anderes Stationsprogramm: dieses erst anhalten"
     ),
     (
-        "journal {path} was written by a newer program (schema {found}, this one knows {known}): install that "
-        "version again"
+        "journal {path} was written by a newer program (schema {found}, this one knows {known}): give that "
+        "version back with `emops-station update rollback`"
     ): (
-        "Journal {path} schrieb ein neueres Programm (Schema {found}, dieses kennt {known}): jene Version wieder "
-        "installieren"
+        "Journal {path} schrieb ein neueres Programm (Schema {found}, dieses kennt {known}): jene Version mit "
+        "`emops-station update rollback` zurückholen"
     ),
     (
         "this needs the devices for itself, but {reason}. systemctl stop emops-station stops the agent (a running "
