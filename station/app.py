@@ -46,7 +46,8 @@ from station.devices import Hardware, build_hardware
 from station.dialects import make_dialect, make_handlers
 from station.errors import JournalError, StationError
 from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
-from station.journal import Journal, journal_lock, open_journal
+from station.journal import Journal
+from station.journal_file import journal_lock, open_journal
 from station.log_ring import LogRing
 from station.meter_signatures import MeterSignatures
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, Operations, Station

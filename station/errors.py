@@ -2,6 +2,8 @@
 
 StationError
  +-- JournalError     the journal can't be used: without it nothing may be charged, so the agent ends
+ |    +-- JournalDamaged  the file is damaged: the next start saves what can be read
+ +-- JournalStalled   the journal can't be written now (disk full, read-only): tried again, nothing new starts
  +-- FieldError       a tool of the technician can't do what was asked; nothing was changed unless the text says so
  +-- ServiceError     the agent does not run or refuses what was asked through its service socket; people decide
  +-- LinkLost         the connection to the central system is gone or not to be had now; it is tried again
@@ -16,6 +18,14 @@ class StationError(Exception):
 
 class JournalError(StationError):
     """The journal can't be opened, read or written."""
+
+
+class JournalDamaged(JournalError):  # noqa: N818  what the file is, not a mistake
+    """The journal's file is damaged."""
+
+
+class JournalStalled(StationError):  # noqa: N818  a state that passes, not a mistake
+    """The journal can't be read or written now. What was to be stored is not."""
 
 
 class LinkLost(StationError):  # noqa: N818  it is an event of everyday life, not a mistake

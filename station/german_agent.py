@@ -121,6 +121,12 @@ AGENT = {
     "the journal can't be used: {error}. Is the disk full?": (
         "das Journal ist nicht zu gebrauchen: {error}. Ist der Speicher voll?"
     ),
+    "the journal can't be used now: {reason} ({error})": (
+        "das Journal ist jetzt nicht zu gebrauchen: {reason} ({error})"
+    ),
+    "the journal is damaged ({error}): what can be read is saved at the next start": (
+        "das Journal ist beschädigt ({error}): der nächste Start rettet, was lesbar ist"
+    ),
     "there is no journal {path} yet: has the agent run with this configuration?": (
         "es gibt noch kein Journal {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"
     ),

@@ -105,7 +105,9 @@ class ServiceOperations:
         }
 
     async def _ledger(self, _arguments: Facts) -> Facts:
-        return asdict(await self._inside.journal.backlog())
+        backlog = await self._inside.journal.backlog()
+        oldest_s = (self._inside.timekeeper.now().utc - backlog.oldest).total_seconds() if backlog.oldest else None
+        return {"pending": backlog.pending, "parked": backlog.parked, "oldest_s": oldest_s}
 
     async def _log(self, arguments: Facts) -> Facts:
         log = self._inside.log

@@ -49,14 +49,13 @@ class EventStore:
 
     async def append(self, kind: SecurityEvent, info: str, at: datetime, boot: BootTime) -> None:
         """Store an event; it is durable when this returns. `info` is cut to its length on the wire."""
-        async with self._database.unit_of_work() as connection:
+
+        def store(connection: sqlite3.Connection) -> None:
             # The number is taken before the row, as the message id holds it.
-            cursor = await connection.execute(
+            number = connection.execute(
                 "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'security_event'), 0) + 1"
-            )
-            row = await cursor.fetchone()
-            number = row[0] if row else 1
-            await connection.execute(
+            ).fetchone()[0]
+            connection.execute(
                 "INSERT INTO security_event (id, message_id, kind, info, at_ms, boot, offset_ms, state) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -70,28 +69,30 @@ class EventStore:
                     "pending" if is_sent(kind) else "logged",
                 ),
             )
-            await connection.execute(
+            connection.execute(
                 "DELETE FROM security_event WHERE id <= ? AND state IN ('logged', 'acknowledged')",
                 (number - LOG_LENGTH,),
             )
 
+        await self._database.work(store)
+
     async def head(self) -> EventEntry | None:
         """Give the oldest event that waits for delivery."""
-        rows = await self._all(_ENTRY + "WHERE e.state = 'pending' ORDER BY e.id LIMIT 1")
+        rows = await self._database.read(_ENTRY + "WHERE e.state = 'pending' ORDER BY e.id LIMIT 1")
         return _entry(rows[0]) if rows else None
 
     async def begin_try(self, entry: EventEntry) -> EventEntry:
         """Store that an event is about to be sent, which freezes its time, and give it as it must go out."""
-        async with self._database.unit_of_work() as connection:
-            await connection.execute(
+
+        def begin(connection: sqlite3.Connection) -> EventEntry:
+            connection.execute(
                 "UPDATE security_event SET tries = tries + 1, correction_ms = COALESCE(correction_ms, "
                 "(SELECT b.offset_ms FROM boot b WHERE b.number = boot) - offset_ms) WHERE id = ?",
                 (entry.row_id,),
             )
-            cursor = await connection.execute(_ENTRY + "WHERE e.id = ?", (entry.row_id,))
-            row = await cursor.fetchone()
-        assert row is not None  # noqa: S101  a pending event never goes away
-        return _entry(row)
+            return _entry(connection.execute(_ENTRY + "WHERE e.id = ?", (entry.row_id,)).fetchone())
+
+        return await self._database.work(begin)
 
     async def acknowledge(self, entry: EventEntry, at: datetime, round_trip_ms: int) -> None:
         """Store that the central system has an event."""
@@ -121,7 +122,7 @@ class EventStore:
 
     async def pending(self) -> int:
         """Count what has not been delivered."""
-        rows = await self._all("SELECT count(*) FROM security_event WHERE state = 'pending'")
+        rows = await self._database.read("SELECT count(*) FROM security_event WHERE state = 'pending'")
         return int(rows[0][0])
 
     async def log(self, oldest: datetime | None = None, latest: datetime | None = None) -> list[LogLine]:
@@ -131,18 +132,13 @@ class EventStore:
             oldest: not what is older.
             latest: not what is newer.
         """
-        lines = [log_line(row) for row in await self._all(LOG)]
+        lines = [log_line(row) for row in await self._database.read(LOG)]
         return [
             line for line in lines if (oldest is None or line.at >= oldest) and (latest is None or line.at <= latest)
         ]
 
     async def _write(self, sql: str, *parameters: object) -> None:
-        async with self._database.unit_of_work() as connection:
-            await connection.execute(sql, parameters)
-
-    async def _all(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        async with self._database.unit_of_work() as connection, connection.execute(sql, parameters) as cursor:
-            return list(await cursor.fetchall())
+        await self._database.work(lambda connection: connection.execute(sql, parameters))
 
 
 def log_line(row: sqlite3.Row) -> LogLine:

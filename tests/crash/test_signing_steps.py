@@ -43,7 +43,8 @@ from station.core.evse_events import (
 )
 from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import BootTime, Floor, Now, TimeSource
-from station.journal import Journal, open_journal
+from station.journal import Journal
+from station.journal_file import open_journal
 from tests.unit.hardware.meters.signing import CARD, FAMILIES, NOON, Bench, Killed
 
 DRAWN_WH = 5_000

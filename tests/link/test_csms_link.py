@@ -24,7 +24,8 @@ from station.core.timekeeping import TimeSource
 from station.courier import Courier
 from station.csms_connection import CallRefused, Refusal, Reply
 from station.csms_link import HEARTBEAT, CsmsLink
-from station.journal import Backlog, Journal, open_journal
+from station.journal import Backlog, Journal
+from station.journal_file import open_journal
 from station.ocpp16.dialect import Ocpp16
 from station.settings import CsmsSettings, IdentitySettings
 from station.timekeeper import Timekeeper, start_time
@@ -184,7 +185,7 @@ def test_a_reply_that_is_lost_after_the_commit_is_asked_for_again_with_the_same_
             assert csms.actions().count("BootNotification") == 1, "a reconnect is no boot"
             assert csms.connections == 2
             assert len(csms.transactions) == 1
-            rows = await b.journal._all("SELECT refusals FROM ledger")
+            rows = await b.journal.database.read("SELECT refusals FROM ledger")
             assert [row[0] for row in rows] == [0, 0, 0], "a lost link spends no attempt"
 
     run(work)
@@ -308,7 +309,8 @@ def test_a_server_that_refuses_everything_parks_the_transaction_and_others_pass(
             assert [payload["idTag"] for _, payload in starts] == ["BAD", "BAD", "BAD", "AB"]
             assert len({message_id for message_id, _ in starts}) == 2
             assert csms.actions().count("StopTransaction") == 1
-            assert await b.journal.backlog() == Backlog(pending=0, parked=3)
+            backlog = await b.journal.backlog()
+            assert (backlog.pending, backlog.parked) == (0, 3)
             assert await csms.ask("ClearCache", {}) == [3, {"status": "Accepted"}], "the connection lives on"
 
     run(work)

@@ -275,7 +275,7 @@ def test_the_agent_tells_of_itself(tmp_path: Path) -> None:
             assert (meter["energy_wh"], meter["model"], meter["serial"]) == (1000, "fake", "1")
             assert meter["age_s"] < 2
             assert (await client.call("version"))["charge_point_id"] == "CP1"
-            assert (await client.call("ledger")) == {"pending": 0, "parked": 0}
+            assert (await client.call("ledger")) == {"pending": 0, "parked": 0, "oldest_s": None}
             with pytest.raises(ServiceError, match="has no modem"):
                 await client.call("modem")
             keys = {key["name"]: key["value"] for key in (await client.call("keys"))["keys"]}

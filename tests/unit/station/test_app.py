@@ -22,7 +22,8 @@ from shared.ocpp.vendor import RunningCost, encode_running_cost
 from shared.units import Wh
 from station import app
 from station.errors import JournalError
-from station.journal import Journal, journal_lock
+from station.journal import Journal
+from station.journal_file import journal_lock
 from station.ledger_view import read_ledger
 from tests.link.csms import Csms, Json, Silence, eventually
 from tests.unit.station.site import CARD, Site, settings, station

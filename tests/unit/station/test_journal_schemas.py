@@ -15,7 +15,8 @@ from shared.units import Wh
 from station.core import record
 from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.errors import JournalError
-from station.journal import SCHEMA_VERSION, open_journal
+from station.journal_file import open_journal
+from station.journal_schema import SCHEMA_VERSION
 from station.security.events import SecurityEvent
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)

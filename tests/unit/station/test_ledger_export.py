@@ -28,7 +28,8 @@ from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.errors import JournalError
 from station.field import ledger_tool
 from station.field.signature import key_path, station_key
-from station.journal import Journal, open_journal
+from station.journal import Journal
+from station.journal_file import open_journal
 from station.ledger_export import Exported, Maker, export_ledger, transactions_without_time
 from station.ocpp16.dialect import Ocpp16
 from tests.unit.backend.world import NOW, open_world

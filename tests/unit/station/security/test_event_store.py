@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
-from station.journal import Journal, open_journal
+from station.journal import Journal
+from station.journal_file import open_journal
 from station.security import event_store
 from station.security.events import SecurityEvent
 
