@@ -28,6 +28,7 @@ from shared.ocpp.session import Payload
 from shared.ocpp.validation import Version
 from shared.transaction import StopReason
 from station.authorizer import Authorizer
+from station.backlog_report import BacklogReporter
 from station.core.authorize import ACCEPTED, TokenInfo
 from station.core.charging import Charging
 from station.core.configuration import Configuration
@@ -48,6 +49,7 @@ from station.errors import JournalError, StationError
 from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
+from station.journal_upkeep import Upkeep, free_bytes
 from station.log_ring import LogRing
 from station.meter_signatures import MeterSignatures
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, Operations, Station
@@ -102,24 +104,27 @@ class App:
         self._evses: dict[EvseId, EvseTask] = {}
         self._is_operative = True
         self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
-        self._link = self._make_link(self._uplink or HostBearer())
-
-    def _make_link(self, bearer: Bearer) -> CsmsLink:
-        settings, configuration = self._settings, self._configuration
-        courier = Courier(
-            self._journal,
-            self._timekeeper,
+        self._courier = Courier(
+            journal,
+            timekeeper,
             configuration,
             self._dialect,
+            settings.delivery,
             send_without_start=settings.csms.send_without_start,
             deauthorized=self._deauthorize,
         )
+        self._link = self._make_link(self._uplink or HostBearer())
+        path = settings.journal.path
+        self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
+
+    def _make_link(self, bearer: Bearer) -> CsmsLink:
+        settings, configuration = self._settings, self._configuration
         return CsmsLink(
             settings.csms,
             settings.identity,
             dialect=self._dialect,
             bearer=bearer,
-            courier=courier,
+            courier=self._courier,
             timekeeper=self._timekeeper,
             configuration=configuration,
             statuses=self._statuses,
@@ -221,6 +226,7 @@ class App:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
+            jobs += [self._upkeep.run(), self._backlog_reporter().run()]
             if self._uplink:
                 jobs.append(self._uplink.run())
             if self._settings.status_page.listen:
@@ -229,6 +235,9 @@ class App:
             await self._until_stopped(stop)
             for task in tasks:
                 task.cancel()
+
+    def _backlog_reporter(self) -> BacklogReporter:
+        return BacklogReporter(self._journal, self._courier, self._link, self._dialect, self._timekeeper)
 
     def _service(self) -> Service:
         inside = Inside(

@@ -10,10 +10,12 @@ from shared.ids import EvseId, MessageId, TransactionKey
 from shared.log import Log
 from station.core.authorize import ACCEPTED
 from station.core.configuration import Configuration
-from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules
+from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, boundaries_first
 from station.core.dialect import Dialect
+from station.core.pace import Pace
 from station.csms_connection import Refusal, Reply
 from station.journal import Journal
+from station.settings import DeliverySettings
 from station.timekeeper import Timekeeper
 
 _LOG = Log("station.delivery")
@@ -29,6 +31,7 @@ class Courier:
         timekeeper: stamps the tries.
         configuration: attempts and waits.
         dialect: what the messages are, and what their answers mean.
+        settings: how fast and in which order a backlog leaves.
         send_without_start: see delivery.Rules.
         deauthorized: is told when the central system refuses the card of a transaction.
     """
@@ -39,6 +42,7 @@ class Courier:
         timekeeper: Timekeeper,
         configuration: Configuration,
         dialect: Dialect,
+        settings: DeliverySettings,
         *,
         send_without_start: bool,
         deauthorized: Callable[[EvseId, TransactionKey], None],
@@ -49,6 +53,9 @@ class Courier:
         self._dialect = dialect
         self._send_without_start = send_without_start
         self._deauthorized = deauthorized
+        self._boundaries_first = boundaries_first(settings.order, dialect.version)
+        self._pace = Pace(settings.per_minute)
+        self._round_trip_s = 1.0
         self._waited_till = 0
         self._held: tuple[int, float] = (0, 0.0)
         self._delivered = 0
@@ -67,16 +74,18 @@ class Courier:
         Raises:
             LinkLost: by `call`; the entry waits on and no attempt is spent.
         """
-        entry = await self._journal.head()
+        entry = await self._journal.head(boundaries_first=self._boundaries_first)
         if entry is None:
             if self._had_backlog:
                 self._had_backlog = False
                 _LOG.info("backlog_drained", messages=self._delivered)
             return math.inf
+        now = asyncio.get_running_loop().time()
         row_id, until = self._held
-        wait = until - asyncio.get_running_loop().time()
-        if row_id == entry.row_id and wait > 0:
+        wait = max(until - now if row_id == entry.row_id else 0.0, self._pace.wait(now))
+        if wait > 0:
             return wait
+        self._pace.take(now)
         rules = self._rules()
         plan = self._dialect.outgoing(entry, rules)
         decision: Retry | Park | None = plan if isinstance(plan, Park) else await self._send(entry, rules, call)
@@ -91,6 +100,10 @@ class Courier:
             case None:
                 self._delivered += 1
         return 0.0
+
+    def clears_in_s(self, pending: int) -> int:
+        """Tell in about how many seconds so many messages are delivered while the connection lasts, link time."""
+        return round(pending * max(self._round_trip_s, self._pace.interval_s))
 
     async def _send(self, entry: Entry, rules: Rules, call: Call) -> Retry | Park | None:
         entry = await self._journal.begin_try(entry, self._now())
@@ -114,14 +127,15 @@ class Courier:
         await self._journal.acknowledge(
             entry, self._now(), round_trip_ms, verdict.transaction_id, deauthorized=deauthorized
         )
-        backlog = await self._journal.backlog()
+        # Slow and fast replies even out over some ten messages.
+        self._round_trip_s += (reply.round_trip_s - self._round_trip_s) / 10
         _LOG.info(
             "delivered",
             kind=kind,
             message_id=entry.message_id,
             transaction=event.key,
             round_trip_ms=round_trip_ms,
-            backlog=backlog.pending,
+            backlog=await self._journal.pending(),
         )
         if token and info and self._configuration.flag("AuthorizationCacheEnabled"):
             await self._journal.tokens.cache(token, info)

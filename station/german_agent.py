@@ -127,6 +127,13 @@ AGENT = {
     "the journal is damaged ({error}): what can be read is saved at the next start": (
         "das Journal ist beschädigt ({error}): der nächste Start rettet, was lesbar ist"
     ),
+    (
+        "the rest of transaction {key} was delivered without its begin: sent now, that would begin another one that "
+        "never ends. Let the operator enter it by hand"
+    ): (
+        "der Rest des Vorgangs {key} wurde ohne seinen Beginn zugestellt: jetzt gesendet begänne ein neuer, der nie "
+        "endet. Der Betreiber muss ihn von Hand eintragen"
+    ),
     "there is no journal {path} yet: has the agent run with this configuration?": (
         "es gibt noch kein Journal {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"
     ),

@@ -32,12 +32,25 @@ SELECT e.id, l.message_id, e.body, l.refusals, t.csms_id, l.tries,
 FROM ledger l JOIN event e ON e.id = l.event_id JOIN txn t ON t.key = e.transaction_key
 LEFT JOIN boot b ON b.number = e.boot
 """
+ALARM = "alarm"
+"""Name of the value that says what is wrong with the journal itself, until a technician has cleared it."""
+
 _OLDEST = "ORDER BY l.event_id LIMIT 1"
 _OLD_SAMPLE = (
     "NOT t.is_open AND e.seq_no > 0 AND e.seq_no < (SELECT max(seq_no) FROM event x "
     "WHERE x.transaction_key = e.transaction_key)"
 )
 """A reading between begin and end of a transaction that has ended."""
+
+_BACKLOG = """
+SELECT (SELECT count(*) FROM ledger WHERE state = 'pending'),
+    (SELECT count(*) FROM ledger WHERE state = 'parked'),
+    (SELECT l.created_ms + COALESCE(b.offset_ms - e.offset_ms, 0) FROM ledger l JOIN event e ON e.id = l.event_id
+        LEFT JOIN boot b ON b.number = e.boot WHERE l.state = 'pending' ORDER BY l.event_id LIMIT 1),
+    (SELECT count(DISTINCT e.transaction_key) FROM ledger l JOIN event e ON e.id = l.event_id
+        WHERE l.state = 'parked'),
+    (SELECT count(DISTINCT e.transaction_key) FROM ledger l JOIN event e ON e.id = l.event_id WHERE l.source = 0)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +60,16 @@ class Backlog:
     Args:
         pending: messages.
         parked: messages that were refused for good.
+        sessions: transactions that these belong to.
+        uncertain: transactions of which something was sent before anybody had told the time.
         oldest: when the oldest pending one was made, None if there is none.
     """
 
     pending: int
     parked: int
     oldest: datetime | None = None
+    sessions: int = 0
+    uncertain: int = 0
 
 
 class Journal:
@@ -272,17 +289,12 @@ class Journal:
 
     async def backlog(self) -> Backlog:
         """Count what has not been delivered."""
-        counts = await self._one(
-            "SELECT (SELECT count(*) FROM ledger WHERE state = 'pending'), "
-            "(SELECT count(*) FROM ledger WHERE state = 'parked')"
-        )
-        oldest = await self._one(
-            "SELECT l.created_ms + COALESCE(b.offset_ms - e.offset_ms, 0) FROM ledger l JOIN event e "
-            "ON e.id = l.event_id LEFT JOIN boot b ON b.number = e.boot WHERE l.state = 'pending' "
-            "ORDER BY l.event_id LIMIT 1"
-        )
-        assert counts is not None  # noqa: S101  it counts
-        return Backlog(counts[0], counts[1], from_ms(oldest[0]) if oldest else None)
+        row = (await self.database.read(_BACKLOG))[0]
+        return Backlog(row[0], row[1], from_ms(row[2]) if row[2] is not None else None, row[3], row[4])
+
+    async def pending(self) -> int:
+        """Count the messages that wait for delivery."""
+        return int((await self.database.read("SELECT count(*) FROM ledger WHERE state = 'pending'"))[0][0])
 
     async def last_row(self) -> int:
         """Give the number of the youngest entry, 0 if there is none."""

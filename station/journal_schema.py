@@ -62,6 +62,7 @@ DROP TABLE ledger;
 ALTER TABLE ledger2 RENAME TO ledger;
 CREATE INDEX ledger_pending ON ledger (event_id) WHERE state = 'pending';
 CREATE INDEX ledger_parked ON ledger (event_id) WHERE state = 'parked';
+CREATE INDEX ledger_uncertain ON ledger (event_id) WHERE source = 0;
 CREATE TRIGGER ledger_stays BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is kept'); END;
 DROP TRIGGER event_is_final;
 CREATE TRIGGER event_is_final BEFORE UPDATE OF id, transaction_key, seq_no, boot, offset_ms ON event

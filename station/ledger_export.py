@@ -30,18 +30,19 @@ WHERE l.correction_ms IS NULL AND b.source = 0 AND b.number = (SELECT max(number
 """
 _FREEZE = """
 UPDATE ledger SET correction_ms = COALESCE((SELECT b.offset_ms - e.offset_ms FROM event e
-    JOIN boot b ON b.number = e.boot WHERE e.id = ledger.event_id), 0)
+    JOIN boot b ON b.number = e.boot WHERE e.id = ledger.event_id), 0),
+    source = (SELECT b.source FROM event e JOIN boot b ON b.number = e.boot WHERE e.id = ledger.event_id)
 WHERE correction_ms IS NULL
 AND (? OR (SELECT transaction_key FROM event WHERE id = event_id) NOT IN (
 """
 _ROWS = """
-SELECT e.id, e.boot, l.message_id, e.body, l.correction_ms, COALESCE(b.source, 0) > 0, t.csms_id, l.state,
+SELECT e.id, e.boot, l.message_id, e.body, l.correction_ms, COALESCE(l.source, b.source, 0) > 0, t.csms_id, l.state,
        s.body, sl.correction_ms
 FROM ledger l JOIN event e ON e.id = l.event_id JOIN txn t ON t.key = e.transaction_key
 LEFT JOIN boot b ON b.number = e.boot
 LEFT JOIN event s ON s.transaction_key = e.transaction_key AND s.seq_no = 0
 LEFT JOIN ledger sl ON sl.event_id = s.id
-WHERE l.correction_ms IS NOT NULL AND (? OR l.state != 'acknowledged') ORDER BY e.id
+WHERE l.correction_ms IS NOT NULL AND e.body != '' AND (? OR l.state != 'acknowledged') ORDER BY e.id
 """
 
 

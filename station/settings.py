@@ -69,6 +69,38 @@ class JournalSettings:
 
     path: Path = setting(Path("/var/lib/emops/journal.sqlite"), help="SQLite file; its folder must exist")
     status_path: str = setting("", help="small JSON file for the status command; empty = beside the journal")
+    keep_days: int = setting(
+        730,
+        unit="d",
+        minimum=1,
+        maximum=36500,
+        help="readings between begin and end of a charge are kept so long after delivery; all else is kept for good",
+    )
+    max_samples: int = setting(
+        100000, minimum=100, maximum=10000000, help="when more samples wait for delivery they are thinned out"
+    )
+    min_free_mb: int = setting(
+        20, unit="MB", minimum=0, maximum=100000, help="with less disk space waiting samples are thinned out"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How what has waited is delivered."""
+
+    per_minute: int = setting(
+        120,
+        unit="1/min",
+        minimum=0,
+        maximum=100000,
+        help="transaction messages of a backlog, so that a thin link stays free for drivers; 0 = no limit",
+    )
+    order: str = setting(
+        "auto",
+        choices=("auto", "chronological", "boundaries"),
+        help="boundaries = samples of charges that have ended wait for the begins and ends of others; chronological = "
+        "all in their order; auto = as OCPP allows: chronological for 1.6, boundaries for 2.x",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +356,7 @@ class StationSettings:
     csms: CsmsSettings = dataclasses.field(metadata={"help": "the central system"})
     log_level: str = setting("INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="what is logged")
     journal: JournalSettings = table(JournalSettings, help="the journal")
+    delivery: DeliverySettings = table(DeliverySettings, help="the backlog of transaction messages")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")

@@ -21,6 +21,11 @@ class Timekeeper:
         self._floor = floor
         self._refused = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Tell whether anybody has told the time since the boot."""
+        return self.boot.source is not TimeSource.UNSET
+
     def now(self) -> Now:
         """Tell the present moment. Never earlier than the last time stored."""
         uptime = self.clock.uptime()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from shared.ids import IdToken, MessageId
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version
 from shared.transaction import TransactionEvent
 from station.core.authorize import TokenInfo
 
@@ -89,6 +90,19 @@ class Park:
 
     reason: str
     transaction: bool
+
+
+def boundaries_first(order: str, version: Version) -> bool:
+    """Tell whether samples of transactions that have ended wait until nothing else does.
+
+    OCPP 2.x numbers the events of a transaction, so their order of arrival says nothing (E01, seqNo). OCPP 1.6 asks for
+    chronological order (§3.7), and central systems may refuse values of a transaction that they know has stopped.
+
+    Args:
+        order: the setting delivery.order.
+        version: of OCPP that is spoken.
+    """
+    return order == "boundaries" or (order == "auto" and version is not Version.V16)
 
 
 def judge_refusal(entry: Entry, reason: str, rules: Rules, *, whole: bool = False) -> Retry | Park:

@@ -27,7 +27,7 @@ from station.csms_link import HEARTBEAT, CsmsLink
 from station.journal import Backlog, Journal
 from station.journal_file import open_journal
 from station.ocpp16.dialect import Ocpp16
-from station.settings import CsmsSettings, IdentitySettings
+from station.settings import CsmsSettings, DeliverySettings, IdentitySettings
 from station.timekeeper import Timekeeper, start_time
 from tests.link.csms import CallError, Csms, Json, Line, Silence, eventually
 
@@ -94,6 +94,7 @@ async def bench(
                 timekeeper,
                 configuration,
                 Ocpp16(),
+                DeliverySettings(per_minute=0),
                 send_without_start=False,
                 deauthorized=lambda _evse, key: refused.append(key),
             ),
@@ -325,7 +326,11 @@ def test_a_card_refused_in_the_answer_to_the_start_is_reported(tmp_path: Path) -
         async with bench(tmp_path, csms) as b:
             await b.append(charge("k1")[0])
             await b.drained()
-            await csms.until(lambda: b.deauthorized == ["k1"])
+
+            async def told() -> bool:
+                return b.deauthorized == ["k1"]
+
+            await eventually(told)
             assert (await b.journal.open_transactions(1))[EvseId(1)].deauthorized
             info = (await b.journal.tokens.known(IdToken("AB"))).in_cache
             assert info
