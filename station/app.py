@@ -54,6 +54,8 @@ from station.log_ring import LogRing
 from station.meter_signatures import MeterSignatures
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, Operations, Station
 from station.report import status_of
+from station.security.assembly import Security
+from station.security.events import EventKind
 from station.service import Service, socket_path
 from station.service_operations import ENROLLED_PREFIX, Inside, ServiceOperations
 from station.settings import EvseSettings, StationSettings, initial_keys, listen_address, time_zone
@@ -104,6 +106,7 @@ class App:
         self._evses: dict[EvseId, EvseTask] = {}
         self._is_operative = True
         self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
+        self._security = Security(settings, journal, timekeeper, configuration, self._dialect)
         self._courier = Courier(
             journal,
             timekeeper,
@@ -121,10 +124,11 @@ class App:
         settings, configuration = self._settings, self._configuration
         return CsmsLink(
             settings.csms,
-            settings.identity,
+            self._security.gate,
             dialect=self._dialect,
             bearer=bearer,
             courier=self._courier,
+            events=self._security.events,
             timekeeper=self._timekeeper,
             configuration=configuration,
             statuses=self._statuses,
@@ -196,6 +200,7 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
         await self._make_evses()
+        security, renewal = await self._security.start(self._link)
         self._operations = Operations(
             Station(
                 evses=self._evses,
@@ -205,6 +210,7 @@ class App:
                 timekeeper=self._timekeeper,
                 configuration=self._configuration,
                 statuses=self._statuses,
+                security=security,
                 boot=self._boot,
                 reset=self._reset,
                 availability_changed=self._change_availability,
@@ -227,6 +233,7 @@ class App:
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             jobs += [self._upkeep.run(), self._backlog_reporter().run()]
+            jobs.append(renewal.run())
             if self._uplink:
                 jobs.append(self._uplink.run())
             if self._settings.status_page.listen:
@@ -279,6 +286,7 @@ class App:
 
     async def _finish_transactions(self, reason: StopReason) -> None:
         """End all transactions, into the journal at least, and let the answer to the reset leave."""
+        await self._security.reporter.report(EventKind.RESET_OR_REBOOT, reason)
         for evse in self._evses.values():
             evse.tell(EndRequested(reason))
         with contextlib.suppress(TimeoutError):

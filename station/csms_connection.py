@@ -2,15 +2,18 @@
 
 import asyncio
 import base64
+import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from shared.ids import MessageId, Secret
+from shared.ids import MessageId
 from shared.log import Log
 from shared.ocpp.session import (
     CallReceived,
@@ -22,7 +25,8 @@ from shared.ocpp.session import (
     Session,
 )
 from shared.ocpp.validation import Version, violation
-from station.errors import LinkLost
+from station.errors import AccessRefused, LinkLost
+from station.security.events import EventKind
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A SendLocalList of 500 entries has about 50 kB."""
@@ -58,10 +62,65 @@ Answer = Callable[[str, Payload], Awaitable[Payload]]
 """Does what the central system asks (action, valid payload) and gives the answer, or raises CallRefused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How to enter the central system.
+
+    Args:
+        url: with the charge point's identity.
+        user: for HTTP basic auth.
+        credentials: bytes of its password; empty = no basic auth.
+        tls: for wss, what TLS is spoken with.
+        check: judges the connection after the TLS handshake and before anything is sent, raising AccessRefused.
+    """
+
+    url: str
+    user: str
+    credentials: bytes = field(default=b"", repr=False)
+    tls: ssl.SSLContext | None = None
+    check: Callable[[ssl.SSLObject], None] = lambda _tls: None
+
+    def headers(self) -> dict[str, str]:
+        """Give what the request carries."""
+        if not self.credentials:
+            return {}
+        told = base64.b64encode(self.user.encode() + b":" + self.credentials).decode()
+        return {"Authorization": f"Basic {told}"}
+
+
+class _Socket(ClientConnection):
+    """A WebSocket that is judged between the TLS handshake and its own, and remembers what TLS said at the end."""
+
+    check: Callable[[ssl.SSLObject], None]
+    tls_error: ssl.SSLError | None = None
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        found = self.transport.get_extra_info("ssl_object")
+        return found if isinstance(found, ssl.SSLObject) else None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.tls_error = exc if isinstance(exc, ssl.SSLError) else None
+        super().connection_lost(exc)
+
+    # Any: as websockets has it.
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        if self.tls:
+            self.check(self.tls)
+        try:
+            await super().handshake(*args, **kwargs)
+        except (InvalidHandshake, EOFError, OSError) as error:
+            # With TLS 1.3 the server judges our certificate after our handshake is over.
+            raise self.tls_error or error from error
+
+
 class Connection:
     """Calls one way, answers the other. `run` must be running while `call` is used."""
 
-    def __init__(self, websocket: ClientConnection, version: Version, timeout_s: float, answer: Answer) -> None:
+    def __init__(
+        self, websocket: _Socket, entrance: Entrance, version: Version, timeout_s: float, answer: Answer
+    ) -> None:
+        self.entrance = entrance
         self._websocket = websocket
         self._version = version
         self._timeout_s = timeout_s
@@ -144,6 +203,17 @@ class Connection:
             self._complaints.add(about)
             _LOG.warning("csms_breaks_protocol", what=about[:300])
 
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """Give what TLS knows of the connection, None without TLS."""
+        return self._websocket.tls
+
+    async def close(self) -> None:
+        """Say good-bye, as long as the other side does so soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._websocket.close()
+
     def abort(self) -> None:
         """Drop the connection at once: whoever is out of coverage can't shake hands."""
         self._websocket.transport.abort()
@@ -151,9 +221,7 @@ class Connection:
 
 async def open_connection(
     sock: socket.socket,
-    url: str,
-    user: str,
-    password: Secret,
+    entrance: Entrance,
     *,
     version: Version,
     connect_timeout_s: float,
@@ -165,30 +233,27 @@ async def open_connection(
 
     Args:
         sock: connected, non-blocking.
-        url: of the central system with the charge point's identity.
-        user: for HTTP basic auth, used if there is a password.
-        password: likewise.
+        entrance: where to, and with what.
         version: of OCPP, which the central system must speak too.
-        connect_timeout_s: for the handshake.
+        connect_timeout_s: for the handshakes of TLS and WebSocket.
         reply_timeout_s: for each call.
         ping_s: WebSocketPingInterval, 0 = none.
         answer: see Answer.
 
     Raises:
+        AccessRefused: the central system and we don't accept each other.
         LinkLost: no, in one line.
     """
-    headers = {}
-    if password:
-        credentials = base64.b64encode(f"{user}:{password.value}".encode()).decode()
-        headers["Authorization"] = f"Basic {credentials}"
-    protocol = Subprotocol(version.subprotocol)
+    url, protocol = entrance.url, Subprotocol(version.subprotocol)
+    # Any: what is for TLS only must not be there without.
+    tls: dict[str, Any] = {"ssl": entrance.tls, "ssl_handshake_timeout": connect_timeout_s} if entrance.tls else {}
     try:
         # The handshake is kept short: on a GSM link every header is paid for.
         websocket = await connect(
             url,
             sock=sock,
             subprotocols=[protocol],
-            additional_headers=headers,
+            additional_headers=entrance.headers(),
             compression=None,
             user_agent_header=None,
             proxy=None,
@@ -197,23 +262,38 @@ async def open_connection(
             ping_timeout=reply_timeout_s,
             close_timeout=_CLOSE_S,
             max_size=MAX_MESSAGE_BYTES,
+            create_connection=type("_Checked", (_Socket,), {"check": staticmethod(entrance.check)}),
+            **tls,
         )
+    except AccessRefused:
+        sock.close()
+        raise
     except InvalidStatus as error:
         sock.close()
-        raise LinkLost(_refused(error.response.status_code)) from error
+        raise _refused(error.response.status_code) from error
     except (InvalidHandshake, WebSocketException, OSError, EOFError) as error:
         sock.close()
-        raise LinkLost(f"no WebSocket at {url}: {str(error) or type(error).__name__}") from error
+        raise _tls_refusal(error) or LinkLost(f"no WebSocket at {url}: {str(error) or type(error).__name__}") from error
+    assert isinstance(websocket, _Socket)  # noqa: S101  made above
     if websocket.subprotocol != protocol:
         websocket.transport.abort()
         raise LinkLost(f"the central system does not speak {protocol}: check csms.url and csms.version")
-    return Connection(websocket, version, reply_timeout_s, answer)
+    return Connection(websocket, entrance, version, reply_timeout_s, answer)
 
 
-def _refused(status: int) -> str:
+def _tls_refusal(error: Exception) -> AccessRefused | None:
+    if not isinstance(error, ssl.SSLError):
+        return None
+    from station.security.tls import refusal
+
+    return refusal(error)
+
+
+def _refused(status: int) -> LinkLost:
     hints = {
         401: "check csms.password and identity.charge_point_id",
         403: "check csms.password and identity.charge_point_id",
         404: "it does not know this charge point, or csms.url is wrong",
     }
-    return f"the central system refuses with HTTP {status}: {hints.get(status, 'it may be overloaded or starting')}"
+    text = f"the central system refuses with HTTP {status}: {hints.get(status, 'it may be overloaded or starting')}"
+    return AccessRefused(text, EventKind.FAILED_TO_AUTHENTICATE) if status in (401, 403) else LinkLost(text)

@@ -10,17 +10,19 @@ nothing else leaves (OCPP 1.6 §4.2). All waits here are link time.
 
 import asyncio
 import contextlib
+import functools
 import math
 import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from shared.cancelling import cancel_is_kept
 from shared.ids import MessageId
 from shared.log import Log
+from shared.ocpp.session import ErrorCode, Payload
 from shared.ocpp.v16 import PayloadError, parse_timestamp
 from station.core.backoff import Backoff
 from station.core.configuration import Configuration
@@ -29,13 +31,17 @@ from station.core.dialect import Dialect
 from station.core.status_reports import StatusReports
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
-from station.csms_connection import Answer, Connection, Refusal, Reply, open_connection
+from station.csms_connection import Answer, CallRefused, Connection, Entrance, Refusal, Reply, open_connection
 from station.errors import LinkLost
-from station.settings import CsmsSettings, IdentitySettings
+from station.security.event_courier import EventCourier
+from station.security.gate import Gate
+from station.settings import CsmsSettings
 from station.timekeeper import Timekeeper
 
 _LOG = Log("station.csms")
 _DAY_S = 86400
+_LEAVE_S = 1.0
+"""Link time for the answer to get away that was given when a connection is left for another."""
 
 HEARTBEAT = Message("Heartbeat", {})
 """The same in every version."""
@@ -50,6 +56,11 @@ class Bearer(Protocol):
         Raises:
             LinkLost, OSError: there was coverage, and it failed all the same.
         """
+        ...
+
+    @property
+    def carries_two(self) -> bool:
+        """Tell whether it can carry a second connection beside the first; else a new one closes the last."""
         ...
 
     def proven(self) -> None:
@@ -76,11 +87,12 @@ class CsmsLink:
     """See the module.
 
     Args:
-        settings: where and how patiently.
-        identity: who we are.
+        settings: how patiently.
+        gate: where, and with what credentials.
         dialect: the version of OCPP that is spoken.
         bearer: the way there.
         courier: the backlog.
+        events: the backlog of security events.
         timekeeper: hears the central system's time.
         configuration: the keys in force.
         statuses: what is to be reported of connectors.
@@ -93,11 +105,12 @@ class CsmsLink:
     def __init__(
         self,
         settings: CsmsSettings,
-        identity: IdentitySettings,
+        gate: Gate,
         *,
         dialect: Dialect,
         bearer: Bearer,
         courier: Courier,
+        events: EventCourier,
         timekeeper: Timekeeper,
         configuration: Configuration,
         statuses: StatusReports,
@@ -108,11 +121,11 @@ class CsmsLink:
     ) -> None:
         self.is_accepted = False
         self._settings = settings
-        self._user = identity.charge_point_id
-        self._url = f"{settings.url.rstrip('/')}/{quote(self._user, safe='')}"
+        self._gate = gate
         self._dialect = dialect
         self._bearer = bearer
         self._courier = courier
+        self._events = events
         self._timekeeper = timekeeper
         self._configuration = configuration
         self._statuses = statuses
@@ -125,7 +138,7 @@ class CsmsLink:
         self._wake = asyncio.Event()
         self._calls = 0
         self._last_call = self._last_heartbeat = -math.inf
-        self._is_proven = False
+        self._is_proven = self._is_reached = self._must_leave = False
         self._lost_at = math.inf
         self._complaint = ""
 
@@ -171,29 +184,16 @@ class CsmsLink:
                 with cancel_is_kept():
                     await self._connect_and_talk()
             except* LinkLost as lost:
-                wait_s = self._lose(lost)
+                wait_s = await self._lose(lost)
             await asyncio.sleep(max(wait_s, self._backoff.next()))
 
     async def _connect_and_talk(self) -> None:
-        url = urlsplit(self._url)
-        try:
-            sock = await self._bearer.connect(url.hostname or "", url.port or 80)
-        except OSError as error:
-            raise LinkLost(f"{url.netloc} can't be reached: {error.strerror or error}") from error
-        connection = await open_connection(
-            sock,
-            self._url,
-            self._user,
-            self._settings.password,
-            version=self._dialect.version,
-            connect_timeout_s=self._settings.connect_timeout_s,
-            reply_timeout_s=self._settings.reply_timeout_s,
-            ping_s=self._configuration.number("WebSocketPingInterval"),
-            answer=self._answer,
-        )
+        entrance = self._gate.entrance()
+        self._is_reached, self._must_leave = False, False
+        connection = await self._open(entrance, self._answer)
         self._connection, self._is_proven, self._complaint = connection, False, ""
         self._last_call = -math.inf
-        _LOG.info("csms_connected", url=self._url)
+        _LOG.info("csms_connected", url=entrance.url)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(connection.run(), name="csms reader")
@@ -205,11 +205,59 @@ class CsmsLink:
             while self._requests:
                 _finish(self._requests.popleft(), None)
 
-    def _lose(self, lost: "BaseExceptionGroup[LinkLost]") -> float:
+    async def _open(self, entrance: Entrance, answer: Answer) -> Connection:
+        url = urlsplit(entrance.url)
+        try:
+            sock = await self._bearer.connect(url.hostname or "", url.port or (443 if entrance.tls else 80))
+        except OSError as error:
+            raise LinkLost(f"{url.netloc} can't be reached: {error.strerror or error}") from error
+        self._is_reached = True
+        return await open_connection(
+            sock,
+            entrance,
+            version=self._dialect.version,
+            connect_timeout_s=self._settings.connect_timeout_s,
+            reply_timeout_s=self._settings.reply_timeout_s,
+            ping_s=self._configuration.number("WebSocketPingInterval"),
+            answer=answer,
+        )
+
+    @property
+    def can_rehearse(self) -> bool:
+        """Tell whether a second connection can stand beside the present one."""
+        return self._bearer.carries_two
+
+    async def rehearse(self, entrance: Entrance) -> None:
+        """Open a second connection beside the present one, and close it again.
+
+        Raises:
+            AccessRefused: the central system does not let us in that way.
+            LinkLost: that could not be found out.
+        """
+
+        async def refuse(action: str, _payload: Payload) -> Payload:
+            raise CallRefused(ErrorCode.GENERIC_ERROR, f"{action}: this connection is a rehearsal, about to be closed")
+
+        connection = await self._open(entrance, refuse)
+        await connection.close()
+        connection.abort()
+
+    def reconnect(self) -> None:
+        """Leave the present connection soon, after what is under way has been said, for one with other credentials."""
+        self._must_leave = True
+        self._wake.set()
+
+    async def _leave(self, connection: Connection) -> NoReturn:
+        """Leave politely, so that the last answer gets through."""
+        await asyncio.sleep(_LEAVE_S)
+        await connection.close()
+        raise LinkLost("left to connect with new credentials")
+
+    async def _lose(self, lost: "BaseExceptionGroup[LinkLost]") -> float:
         """Log the loss once, and give the wait that the central system asked for."""
-        first: BaseException = lost
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
+        first = _first(lost)
+        if not self._is_proven and self._is_reached:
+            await self._gate.failed(first)
         if str(first) != self._complaint:
             _LOG.warning("csms_lost" if self._is_proven else "csms_unreachable", reason=first)
         self._complaint, self._is_proven = str(first), False
@@ -265,6 +313,8 @@ class CsmsLink:
 
     async def _say_something(self, connection: Connection) -> float:
         """Send the one thing that matters most, or tell how long there is nothing to say."""
+        if self._must_leave:
+            await self._leave(connection)
         if self._requests:
             request = self._requests.popleft()
             if not request.done.done():
@@ -279,9 +329,9 @@ class CsmsLink:
             await self._send(connection, self._dialect.status(report))
             self._statuses.told(report)
             return 0.0
-        backlog_s = await self._courier.deliver(
-            lambda message_id, message: self._transmit(connection, message_id, message)
-        )
+        transmit = functools.partial(self._transmit, connection)
+        events_s = await self._events.deliver(transmit)
+        backlog_s = min(events_s, await self._courier.deliver(transmit)) if events_s else 0.0
         if backlog_s == 0.0:
             return 0.0
         heartbeat_at = min(
@@ -313,6 +363,7 @@ class CsmsLink:
             self._is_proven = True
             self._bearer.proven()
             self._backoff.reset()
+            await self._gate.proven(connection.entrance, connection.tls)
         return reply
 
     async def _learn_time(self, text: object, asked_at: float) -> None:
@@ -327,6 +378,15 @@ class CsmsLink:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if math.isinf(seconds) else seconds):
                 await self._wake.wait()
+
+
+def _first(lost: "BaseExceptionGroup[LinkLost]") -> LinkLost:
+    """Give the first of what was lost."""
+    first: BaseException = lost
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    assert isinstance(first, LinkLost)  # noqa: S101  nothing else was caught
+    return first
 
 
 def _finish(request: _Request, reply: Reply | Refusal | None) -> None:

@@ -6,7 +6,9 @@ StationError
  +-- JournalStalled   the journal can't be written now (disk full, read-only): tried again, nothing new starts
  +-- FieldError       a tool of the technician can't do what was asked; nothing was changed unless the text says so
  +-- ServiceError     the agent does not run or refuses what was asked through its service socket; people decide
+ +-- SecurityError    keys or certificates can't be read, written or used; what was asked fails, charging goes on
  +-- LinkLost         the connection to the central system is gone or not to be had now; it is tried again
+      +-- AccessRefused   we and the central system don't accept each other's certificate or password
 
 Every text is one line that names what, where and what to try.
 """
@@ -30,6 +32,23 @@ class JournalStalled(StationError):  # noqa: N818  a state that passes, not a mi
 
 class LinkLost(StationError):  # noqa: N818  it is an event of everyday life, not a mistake
     """No connection, or no answer in time. Whatever was sent may have arrived all the same."""
+
+
+class AccessRefused(LinkLost):
+    """The two sides don't accept each other. Trying again with other credentials may help.
+
+    Args:
+        reason: one line.
+        event: name of the security event that this is (station.security.events).
+    """
+
+    def __init__(self, reason: str, event: str) -> None:
+        super().__init__(reason)
+        self.event = event
+
+
+class SecurityError(StationError):
+    """Keys or certificates can't be read, written or used."""
 
 
 class FieldError(StationError):

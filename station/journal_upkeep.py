@@ -20,7 +20,7 @@ from shared.log import Log
 from station.core.timekeeping import to_ms
 from station.errors import JournalStalled
 from station.journal import Journal
-from station.security.events import SecurityEvent
+from station.security.events import EventKind
 from station.settings import JournalSettings
 from station.timekeeper import Timekeeper
 
@@ -144,7 +144,7 @@ class Upkeep:
         if thinned:
             _LOG.warning("samples_thinned", count=thinned, reason=trouble or self.trouble)
             await self._journal.security_events.append(
-                SecurityEvent.MEMORY_EXHAUSTION, f"{thinned} samples thinned out", now, self._timekeeper.boot
+                EventKind.MEMORY_EXHAUSTION, f"{thinned} samples thinned out", now, self._timekeeper.boot
             )
         if trouble and trouble != self.trouble:
             _LOG.error("storage_low", reason=trouble)

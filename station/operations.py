@@ -24,6 +24,7 @@ from station.core.status_reports import StatusReports
 from station.csms_link import HEARTBEAT, CsmsLink
 from station.evse_task import EvseTask
 from station.journal import Journal
+from station.security.operations import PASSWORD_KEY, PROFILE_KEY, SecurityOperations
 from station.timekeeper import Timekeeper
 
 KEY_PREFIX = "key."
@@ -75,6 +76,7 @@ class Station:
         timekeeper: the time.
         configuration: the keys in force.
         statuses: what is true of the connectors.
+        security: keys and certificates.
         boot: gives BootNotification.
         reset: ends the program after the transactions have ended.
         availability_changed: hears that the availability of the whole station may have changed.
@@ -87,6 +89,7 @@ class Station:
     timekeeper: Timekeeper
     configuration: Configuration
     statuses: StatusReports
+    security: SecurityOperations
     boot: Callable[[BootReason], Message]
     reset: Callable[[StopReason], None]
     availability_changed: Callable[[], None]
@@ -97,6 +100,11 @@ class Operations:
 
     def __init__(self, station: Station) -> None:
         self._station = station
+
+    @property
+    def security(self) -> SecurityOperations:
+        """What may be asked of keys and certificates."""
+        return self._station.security
 
     @property
     def configuration(self) -> Configuration:
@@ -167,6 +175,8 @@ class Operations:
 
     async def change_key(self, name: str, text: str) -> ChangeStatus:
         """Change a configuration key, for the central system or a technician; it is stored before it counts."""
+        if name in (PROFILE_KEY, PASSWORD_KEY):
+            return await self.security.change_key(name, text)
         status = self.configuration.judge(name, text)
         if status in (ChangeStatus.ACCEPTED, ChangeStatus.REBOOT_REQUIRED):
             await self._station.journal.set_value(f"{KEY_PREFIX}{name}", text)

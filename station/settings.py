@@ -17,6 +17,7 @@ from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
 from station.core.signing import SigningMode
+from station.security.access import Access, Profile
 
 SOCKET_LENGTH = 100
 """Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
@@ -40,7 +41,14 @@ class CsmsSettings:
         help="WebSocket URL without the charge point's identity, for instance ws://csms.example.com/ocpp"
     )
     version: str = setting("1.6", choices=("1.6",), help="version of OCPP that is spoken")
-    password: Secret = setting(Secret(""), help="HTTP basic auth with the identity as user; empty = none")
+    tls_url: str = setting(
+        "", help="URL for security profiles 2 and 3, wss://...; empty = csms.url with wss instead of ws"
+    )
+    password: Secret = setting(
+        Secret(""),
+        help="HTTP basic auth with the identity as user, until the central system changes AuthorizationKey; empty = "
+        "none",
+    )
     reply_timeout_s: float = setting(
         30.0, unit="s", minimum=1, maximum=600, help="no reply in this time: the connection counts as dead"
     )
@@ -100,6 +108,19 @@ class DeliverySettings:
         choices=("auto", "chronological", "boundaries"),
         help="boundaries = samples of charges that have ended wait for the begins and ends of others; chronological = "
         "all in their order; auto = as OCPP allows: chronological for 1.6, boundaries for 2.x",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    """Certificates and keys. The security profile is the configuration key ocpp.SecurityProfile."""
+
+    folder: str = setting("", help="folder for keys and certificates, made if need be; empty = beside the journal")
+    roots: str = setting(
+        "", help="PEM file with the first root certificates of the central system; taken over while there are none"
+    )
+    common_name: str = setting(
+        "", help="CN of the charge point's own certificate; empty = identity.serial, without one charge_point_id"
     )
 
 
@@ -358,6 +379,7 @@ class StationSettings:
     journal: JournalSettings = table(JournalSettings, help="the journal")
     delivery: DeliverySettings = table(DeliverySettings, help="the backlog of transaction messages")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
+    security: SecuritySettings = table(SecuritySettings, help="certificates and keys")
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
     modem: ModemSettings = table(ModemSettings, help="the modem")
@@ -385,9 +407,10 @@ def check(settings: StationSettings) -> None:
     Raises:
         ConfigError: two settings don't go together, or one of them makes no sense.
     """
-    url = urlsplit(settings.csms.url)
-    if url.scheme != "ws" or not url.hostname:
-        raise ConfigError(f"csms.url = {settings.csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
+    for name, text in initial_keys(settings.ocpp).items():
+        if Configuration().judge(name, text) == "Rejected":
+            raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+    _check_csms(settings)
     _check_identity(settings.identity)
     if settings.status_page.listen:
         listen_address(settings.status_page.listen, allow_public=settings.status_page.allow_public)
@@ -415,9 +438,30 @@ def check(settings: StationSettings) -> None:
             check_hash(pin.hash.value)
         except ValueError as error:
             raise ConfigError(f"console.pins[{number}].hash: {error}") from error
-    for name, text in initial_keys(settings.ocpp).items():
-        if Configuration().judge(name, text) == "Rejected":
-            raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+
+
+def initial_access(settings: StationSettings) -> Access:
+    """Give what the settings connect with. A password without a profile is what profile 1 is."""
+    profile = Profile(int(initial_keys(settings.ocpp)["SecurityProfile"]))
+    if profile is Profile.UNSECURED and settings.csms.password:
+        profile = Profile.BASIC
+    return Access(profile, settings.csms.password)
+
+
+def _check_csms(settings: StationSettings) -> None:
+    csms, url = settings.csms, urlsplit(settings.csms.url)
+    if url.scheme not in ("ws", "wss") or not url.hostname:
+        raise ConfigError(f"csms.url = {csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
+    if csms.tls_url and (urlsplit(csms.tls_url).scheme != "wss" or not urlsplit(csms.tls_url).hostname):
+        raise ConfigError(f"csms.tls_url = {csms.tls_url!r}: write for instance wss://csms.example.com/ocpp")
+    profile = initial_access(settings).profile
+    if url.scheme == "wss" and profile < Profile.TLS:
+        raise ConfigError("csms.url is wss: set ocpp.SecurityProfile to 2 (password) or 3 (certificate)")
+    if profile in (Profile.BASIC, Profile.TLS) and not csms.password:
+        raise ConfigError(f"ocpp.SecurityProfile = {profile.value} takes a password: set csms.password")
+    common_name = settings.security.common_name or settings.identity.serial or settings.identity.charge_point_id
+    if len(common_name) > 64:
+        raise ConfigError("security.common_name has more than 64 characters: a certificate takes no longer name")
 
 
 def listen_address(text: str, *, allow_public: bool = False) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """The station's time: the pure rules of station.core.timekeeping, a clock, and the journal that remembers."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from shared.clock import Clock
@@ -20,6 +21,8 @@ class Timekeeper:
         self._journal = journal
         self._floor = floor
         self._refused = ""
+        self.on_set: Callable[[TimeSource, datetime], Awaitable[None]] | None = None
+        """Hears that the time was set, by whom and to what."""
 
     @property
     def is_known(self) -> bool:
@@ -61,6 +64,8 @@ class Timekeeper:
             _LOG.info(
                 "clock_set", source=source.name.lower(), utc=f"{now:%Y-%m-%dT%H:%M:%SZ}", moved_s=lesson.moved_ms / 1000
             )
+            if self.on_set:
+                await self.on_set(source, now)
 
     async def keep(self) -> None:
         """Store how late it is, so that a boot without a clock does not begin in the past."""

@@ -26,6 +26,8 @@ _LOG = Log("station.uplink")
 class HostBearer:
     """The host's own network. Fulfils station.csms_link.Bearer."""
 
+    carries_two = True
+
     async def connect(self, host: str, port: int) -> socket.socket:
         """See Bearer."""
         loop = asyncio.get_running_loop()
@@ -52,6 +54,8 @@ class HostBearer:
 
 class ModemUplink:
     """Brings the modem up and keeps it up (`run`); gives connections through it as station.csms_link.Bearer."""
+
+    carries_two = False
 
     def __init__(self, modem: Modem, settings: UplinkSettings, timekeeper: Timekeeper) -> None:
         self.network = NetworkStatus(Registration.UNKNOWN)

@@ -15,7 +15,9 @@ _YEAR_S = 366 * 86400
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One configuration key. The type of `default` is that of its values; `low` and `high` bound a number."""
+    """One configuration key. The type of `default` is that of its values; `low` and `high` bound a number; `high` the
+    length of a text, 0 = not.
+    """
 
     name: str
     default: bool | int | str
@@ -43,6 +45,11 @@ KEYS: tuple[Key, ...] = (
     Key("TransactionMessageAttempts", 3, "how often a refused transaction message is sent", "", 1, 100),
     Key("TransactionMessageRetryInterval", 60, "wait before it is sent again, times the attempts", "s", 0, 86400),
     Key("WebSocketPingInterval", 0, "WebSocket pings, 0 = none", "s", 0, _YEAR_S, access="reboot"),
+    Key("SecurityProfile", 0, "0 none, 1 password, 2 TLS and password, 3 TLS with certificates", "", 0, 3),
+    Key("CpoName", "", "the operator's name in the charge point's certificate", "", 0, 64),
+    Key("AdditionalRootCertificateCheck", False, "several root certificates may stand side by side", access="ro"),
+    Key("CertificateSignedMaxChainSize", 10000, "characters of a signed certificate chain", access="ro"),
+    Key("CertificateStoreMaxLength", 20, "root certificates", access="ro"),
     Key("ConnectorPhaseRotation", "NotApplicable", "unknown to the agent", access="ro"),
     Key("GetConfigurationMaxKeys", 100, "keys in one GetConfiguration", access="ro"),
     Key("LocalAuthListMaxLength", 10000, "entries in the local list", access="ro"),
@@ -143,4 +150,4 @@ def _parse(key: Key, text: str) -> bool | int | str | None:
         names = [name.strip() for name in text.split(",")]
         # Without the register a sample says nothing that could be billed.
         return ",".join(names) if MEASURANDS[0] in names and set(names) <= set(MEASURANDS) else None
-    return text
+    return text if key.high == 0 or len(text) <= key.high else None

@@ -11,6 +11,7 @@ from shared.transaction import StopReason
 from station.core.authorize import TokenInfo
 from station.csms_requests import Handler
 from station.ocpp16.dialect import token_info
+from station.ocpp16.security_requests import handlers as security_handlers
 from station.operations import Operations, Topic
 
 _LOG = Log("station.csms")
@@ -21,6 +22,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
     """Give the table."""
     requests = _Requests(operations)
     return {
+        **security_handlers(operations),
         "ChangeAvailability": requests.change_availability,
         "ChangeConfiguration": requests.change_configuration,
         "ClearCache": requests.clear_cache,

@@ -11,7 +11,7 @@ from datetime import datetime
 from shared.ids import MessageId
 from shared.sqlite import Database
 from station.core.timekeeping import BootTime, from_ms, to_ms
-from station.security.events import TECH_INFO_LENGTH, EventEntry, LogLine, SecurityEvent, is_sent
+from station.security.events import TECH_INFO_LENGTH, EventEntry, EventKind, LogLine, is_sent
 
 LOG_LENGTH = 5000
 """Lines of the security log, about 1 MB."""
@@ -47,7 +47,7 @@ class EventStore:
         self._database = database
         self._journal_id = journal_id
 
-    async def append(self, kind: SecurityEvent, info: str, at: datetime, boot: BootTime) -> None:
+    async def append(self, kind: EventKind, info: str, at: datetime, boot: BootTime) -> None:
         """Store an event; it is durable when this returns. `info` is cut to its length on the wire."""
 
         def store(connection: sqlite3.Connection) -> None:

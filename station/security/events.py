@@ -14,7 +14,7 @@ TECH_INFO_LENGTH = 255
 """techInfo of SecurityEventNotification.req."""
 
 
-class SecurityEvent(StrEnum):
+class EventKind(StrEnum):
     """What may happen here."""
 
     FIRMWARE_UPDATED = "FirmwareUpdated"
@@ -37,12 +37,12 @@ class SecurityEvent(StrEnum):
     """Ours: the white paper has no event that speaks before the site goes silent."""
 
 
-ONLY_LOGGED = frozenset({SecurityEvent.INVALID_MESSAGES})
+ONLY_LOGGED = frozenset({EventKind.INVALID_MESSAGES})
 """Not critical, and as many as the other side likes: these stay in the security log. All others are delivered: the
 critical ones by the white paper's list, those on certificates and keys because nobody else can tell the operator."""
 
 
-def is_sent(kind: SecurityEvent) -> bool:
+def is_sent(kind: EventKind) -> bool:
     """Tell whether an event is delivered to the central system, beside being kept in the security log."""
     return kind not in ONLY_LOGGED
 

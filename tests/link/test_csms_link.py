@@ -27,7 +27,12 @@ from station.csms_link import HEARTBEAT, CsmsLink
 from station.journal import Backlog, Journal
 from station.journal_file import open_journal
 from station.ocpp16.dialect import Ocpp16
-from station.settings import CsmsSettings, DeliverySettings, IdentitySettings
+from station.security.access import Access, Profile
+from station.security.event_courier import EventCourier
+from station.security.gate import Gate
+from station.security.memory import open_memory
+from station.security.reporter import SecurityReporter
+from station.settings import CsmsSettings, DeliverySettings
 from station.timekeeper import Timekeeper, start_time
 from tests.link.csms import CallError, Csms, Json, Line, Silence, eventually
 
@@ -75,10 +80,15 @@ async def bench(
         configuration = Configuration(keys)
         statuses = StatusReports(Ocpp16().status_words)
         refused: list[str] = []
+        reporter = SecurityReporter(journal.security_events, timekeeper)
+        url = f"ws://127.0.0.1:{csms.port}/ocpp"
+        memory = open_memory(path / "security", Access(Profile.BASIC, Secret("secret password")), "")
+        gate = Gate(
+            url, "", "CP 1", memory=memory, reporter=reporter, timekeeper=timekeeper, journal=journal
+        )  # fmt: skip
         link = CsmsLink(
             CsmsSettings(
-                url=f"ws://127.0.0.1:{csms.port}/ocpp",
-                password=Secret("secret password"),
+                url=url,
                 reply_timeout_s=reply_s,
                 connect_timeout_s=5.0,
                 retry_wait_s=0.05,
@@ -86,7 +96,7 @@ async def bench(
                 retry_doublings=0,
                 boot_retry_s=0.1,
             ),
-            IdentitySettings("CP 1"),
+            gate,
             dialect=Ocpp16(),
             bearer=line,
             courier=Courier(
@@ -98,6 +108,7 @@ async def bench(
                 send_without_start=False,
                 deauthorized=lambda _evse, key: refused.append(key),
             ),
+            events=EventCourier(journal.security_events, timekeeper, configuration, Ocpp16()),
             timekeeper=timekeeper,
             configuration=configuration,
             statuses=statuses,

@@ -17,7 +17,7 @@ from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.errors import JournalError
 from station.journal_file import open_journal
 from station.journal_schema import SCHEMA_VERSION
-from station.security.events import SecurityEvent
+from station.security.events import EventKind
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 SCHEMA_1 = """
@@ -87,7 +87,7 @@ def test_an_older_journal_is_taken_over_and_its_messages_keep_their_ids(tmp_path
             await journal.set_time(BootTime(1, "a", to_ms(NOON), TimeSource.UNSET), Floor(NOON, TimeSource.UNSET))
             boot = await journal.last_boot()
             assert boot
-            await journal.security_events.append(SecurityEvent.STARTUP, "", NOON, boot)
+            await journal.security_events.append(EventKind.STARTUP, "", NOON, boot)
             assert await journal.security_events.pending() == 1
 
     asyncio.run(work())

@@ -123,7 +123,7 @@ def test_a_new_error_is_news_though_the_status_stays() -> None:
         ("MeterValuesSampledData", "Energy.Active.Import.Register,SoC", ChangeStatus.REJECTED),
         ("WebSocketPingInterval", "300", ChangeStatus.REBOOT_REQUIRED),
         ("NumberOfConnectors", "2", ChangeStatus.REJECTED),
-        ("CpoName", "x", ChangeStatus.NOT_SUPPORTED),
+        ("NoSuchKey", "x", ChangeStatus.NOT_SUPPORTED),
     ],
 )
 def test_what_a_change_of_a_key_comes_to(name: str, text: str, status: ChangeStatus) -> None:

@@ -12,7 +12,7 @@ from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.journal import Journal
 from station.journal_file import open_journal
 from station.security import event_store
-from station.security.events import SecurityEvent
+from station.security.events import EventKind
 
 EARLY, NOON = datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 UNSET = BootTime(1, "a", to_ms(EARLY), TimeSource.UNSET)
@@ -31,9 +31,9 @@ def use(path: Path, work: Callable[[Journal], Awaitable[None]]) -> None:
 def test_events_go_out_in_order_with_their_ids_and_the_true_time(tmp_path: Path) -> None:
     async def work(journal: Journal) -> None:
         store = journal.security_events
-        await store.append(SecurityEvent.STARTUP, "0.1.0", EARLY, UNSET)
-        await store.append(SecurityEvent.INVALID_MESSAGES, "only logged", EARLY, UNSET)
-        await store.append(SecurityEvent.RESET_OR_REBOOT, "x" * 300, EARLY + timedelta(minutes=1), UNSET)
+        await store.append(EventKind.STARTUP, "0.1.0", EARLY, UNSET)
+        await store.append(EventKind.INVALID_MESSAGES, "only logged", EARLY, UNSET)
+        await store.append(EventKind.RESET_OR_REBOOT, "x" * 300, EARLY + timedelta(minutes=1), UNSET)
         await journal.set_time(KNOWN, Floor(NOON, TimeSource.CSMS))
         first = await store.head()
         assert first
@@ -67,9 +67,9 @@ def test_only_settled_lines_are_forgotten(tmp_path: Path, monkeypatch: pytest.Mo
 
     async def work(journal: Journal) -> None:
         store = journal.security_events
-        await store.append(SecurityEvent.STARTUP, "", EARLY, UNSET)
+        await store.append(EventKind.STARTUP, "", EARLY, UNSET)
         for _ in range(6):
-            await store.append(SecurityEvent.INVALID_MESSAGES, "", EARLY, UNSET)
+            await store.append(EventKind.INVALID_MESSAGES, "", EARLY, UNSET)
         assert [line.row_id for line in await store.log()] == [1, 5, 6, 7]
 
     use(tmp_path, work)
