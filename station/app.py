@@ -40,12 +40,13 @@ from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
 from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports
+from station.core.timekeeping import TimeSource
 from station.courier import Courier
 from station.csms_link import Bearer, CsmsLink
 from station.csms_requests import CsmsRequests
 from station.devices import Hardware, build_hardware
 from station.dialects import make_dialect, make_handlers
-from station.errors import JournalError, StationError
+from station.errors import JournalError, JournalStalled, StationError
 from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
@@ -72,6 +73,9 @@ RESET_S = 15.0
 
 KEEP_TIME_S = 900.0
 """How often the journal notes how late it is, world time."""
+
+NTP_S = 64.0
+"""How often the kernel's clock is looked at, world time: the usual poll of NTP."""
 
 STATUS_S = 1.0
 """How often the status file is looked at, link time; it is written only when something changed."""
@@ -234,6 +238,8 @@ class App:
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             jobs += [self._upkeep.run(), self._backlog_reporter().run()]
             jobs.append(renewal.run())
+            if TimeSource.NTP in self._settings.time.order():
+                jobs.append(self._watch_ntp())
             if self._uplink:
                 jobs.append(self._uplink.run())
             if self._settings.status_page.listen:
@@ -306,7 +312,19 @@ class App:
     async def _keep_time(self) -> None:
         while True:
             await self._timekeeper.clock.sleep(KEEP_TIME_S)
-            await self._timekeeper.keep()
+            try:
+                await self._timekeeper.keep()
+            except JournalStalled as error:
+                _LOG.warning("clock_not_stored", reason=error)
+
+    async def _watch_ntp(self) -> None:
+        from station.kernel_clock import is_synchronised
+
+        clock = self._timekeeper.clock
+        while True:
+            if is_synchronised():
+                await self._timekeeper.learn(TimeSource.NTP, clock.utc(), clock.uptime())
+            await clock.sleep(NTP_S)
 
     async def _keep_status(self) -> None:
         path = status_path(self._settings.journal.path, self._settings.journal.status_path)
@@ -404,7 +422,13 @@ async def run_station(
     with journal_lock(path):
         try:
             async with open_journal(path) as journal:
-                timekeeper = await start_time(clock, journal, kernel_boot_id, clock_trusted=settings.time.clock_trusted)
+                timekeeper = await start_time(
+                    clock,
+                    journal,
+                    kernel_boot_id,
+                    clock_trusted=settings.time.clock_trusted,
+                    order=settings.time.order(),
+                )
                 configuration = await _configuration(settings, journal)
                 await _fill_list(settings, journal)
                 await App(settings, hardware, journal, timekeeper, configuration, log=log or LogRing()).run(stop)

@@ -13,6 +13,7 @@ from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, boundaries_first
 from station.core.dialect import Dialect
 from station.core.pace import Pace
+from station.core.timekeeping import CONFIRM_S
 from station.csms_connection import Refusal, Reply
 from station.journal import Journal
 from station.settings import DeliverySettings
@@ -80,6 +81,8 @@ class Courier:
                 self._had_backlog = False
                 _LOG.info("backlog_drained", messages=self._delivered)
             return math.inf
+        if self._timekeeper.awaits_confirmation:
+            return CONFIRM_S  # what is sent keeps its time for good
         now = asyncio.get_running_loop().time()
         row_id, until = self._held
         wait = max(until - now if row_id == entry.row_id else 0.0, self._pace.wait(now))

@@ -29,7 +29,7 @@ from station.core.configuration import Configuration
 from station.core.delivery import Message
 from station.core.dialect import Dialect
 from station.core.status_reports import StatusReports
-from station.core.timekeeping import TimeSource
+from station.core.timekeeping import CONFIRM_S, TimeSource
 from station.courier import Courier
 from station.csms_connection import Answer, CallRefused, Connection, Entrance, Refusal, Reply, open_connection
 from station.errors import LinkLost
@@ -337,6 +337,8 @@ class CsmsLink:
         heartbeat_at = min(
             self._last_call + self._configuration.number("HeartbeatInterval"), self._last_heartbeat + _DAY_S
         )
+        if self._timekeeper.awaits_confirmation:
+            heartbeat_at = min(heartbeat_at, self._last_heartbeat + CONFIRM_S + 1)
         if now >= heartbeat_at:
             await self._send(connection, HEARTBEAT)
             return 0.0

@@ -10,6 +10,7 @@ from hardware.errors import DeviceError, HardwareError
 from shared.ids import EvseId
 from shared.log import Log
 from shared.metering import SignedData
+from shared.ocmf import OcmfError, parse
 from station.core.configuration import Configuration
 from station.core.evse_events import SigningDone
 from station.core.timekeeping import TimeSource
@@ -97,6 +98,7 @@ class MeterSignatures:
         self, session: SignedSession, question: Awaitable[SignedData | None], *, is_end: bool
     ) -> SigningDone:
         fields = {"evse": self._evse_id, "key": session.key, "at": "end" if is_end else "begin"}
+        asked_at = self._timekeeper.clock.uptime()
         try:
             async with asyncio.timeout(self._wait_s):
                 signed = await question
@@ -108,7 +110,17 @@ class MeterSignatures:
         if signed:
             _LOG.info("meter_signed", **fields, characters=len(signed.text))
             await self._learn(signed.public_key)
+            await self._hear_time(signed.text, asked_at)
         return SigningDone(session.key, is_end, signed)
+
+    async def _hear_time(self, text: str, asked_at: float) -> None:
+        """Let the clock of a meter be heard that calls it synchronised (OCMF, time status S)."""
+        try:
+            readings = parse(text).readings
+        except OcmfError:
+            return
+        if readings and readings[-1].at and readings[-1].time_status == "S":
+            await self._timekeeper.learn(TimeSource.METER, readings[-1].at, asked_at)
 
     async def _tend(self) -> None:
         if not self._is_fresh:

@@ -17,6 +17,7 @@ from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
 from station.core.signing import SigningMode
+from station.core.timekeeping import TimeSource
 from station.security.access import Access, Profile
 
 SOCKET_LENGTH = 100
@@ -131,7 +132,23 @@ class TimeSettings:
     clock_trusted: bool = setting(
         False, help="true if the controller has a battery-backed clock or NTP, so that its time is right at boot"
     )
+    sources: tuple[str, ...] = setting(
+        ("csms", "network", "rtc"),
+        help="who is heard, the best first: csms (OCPP), network (the modem's), rtc (the clock at the start, if it is "
+        "trusted), ntp (the clock while the kernel says that it is synchronised), meter (a signing meter that does)",
+    )
     zone: str = setting("Europe/Berlin", help="time zone that signing meters show")
+
+    def order(self) -> tuple[TimeSource, ...]:
+        """Give the sources.
+
+        Raises:
+            ConfigError: one is not known, or named twice.
+        """
+        known = {source.name.lower(): source for source in TimeSource if source is not TimeSource.UNSET}
+        if unknown := [name for name in self.sources if name not in known or self.sources.count(name) > 1]:
+            raise ConfigError(f"time.sources: {unknown[0]!r} is not known or named twice; there is: {', '.join(known)}")
+        return tuple(known[name] for name in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +431,7 @@ def check(settings: StationSettings) -> None:
     _check_identity(settings.identity)
     if settings.status_page.listen:
         listen_address(settings.status_page.listen, allow_public=settings.status_page.allow_public)
+    settings.time.order()
     if settings.uplink.bearer == "modem" and not settings.modem.port:
         raise ConfigError('modem.port is missing: name the modem\'s device file, or set uplink.bearer = "host"')
     if not settings.evse:

@@ -22,6 +22,9 @@ SIM_RETRY_S = 60.0
 
 _LOG = Log("station.uplink")
 
+ASK_TIME_S = 3600.0
+"""A time that is known is compared with the network's so often, world time."""
+
 
 class HostBearer:
     """The host's own network. Fulfils station.csms_link.Bearer."""
@@ -63,6 +66,7 @@ class ModemUplink:
         self._modem = modem
         self._settings = settings
         self._timekeeper = timekeeper
+        self._asked_time_at = 0.0
         self._ready = asyncio.Event()
         self._unproven = 0
         self._has_coverage: bool | None = None
@@ -127,8 +131,8 @@ class ModemUplink:
             await self._modem.attach()
             self._is_attached = True
             self._ready.set()
-        if self._timekeeper.boot.source < TimeSource.NETWORK:
-            asked_at = self._timekeeper.clock.uptime()
+        if not self._timekeeper.is_known or self._timekeeper.clock.uptime() >= self._asked_time_at + ASK_TIME_S:
+            asked_at = self._asked_time_at = self._timekeeper.clock.uptime()
             if told := await self._modem.network_time():
                 await self._timekeeper.learn(TimeSource.NETWORK, told, asked_at)
 

@@ -77,6 +77,8 @@ TIME = {
     "rtc": Text("from the controller's own clock", "von der Uhr der Steuerung"),
     "network": Text("from the mobile network", "aus dem Mobilfunknetz"),
     "csms": Text("from the central system", "von der Zentrale"),
+    "ntp": Text("from a time server", "von einem Zeitserver"),
+    "meter": Text("from the meter", "vom Zähler"),
 }
 
 _SIGNAL = (
