@@ -320,6 +320,7 @@ class ModemIdentity:
     revision: str
     imei: str
     iccid: str
+    imsi: str = ""
 
 
 class Modem(Protocol):

@@ -115,6 +115,7 @@ class Ended:
         meter: register at the end; its time is the end of the transaction.
         reason: why.
         id_token: who ended it, if a token was presented for that.
+        repeated: values of the transaction that its end tells again, from the first to the last; usually none.
     """
 
     key: TransactionKey
@@ -123,6 +124,7 @@ class Ended:
     meter: MeterValue
     reason: StopReason
     id_token: IdToken | None = None
+    repeated: tuple[MeterValue, ...] = ()
 
     @property
     def at(self) -> datetime:
@@ -141,4 +143,6 @@ def retimed(event: TransactionEvent, correct: Callable[[datetime], datetime]) ->
 
     if isinstance(event, Updated):
         return replace(event, values=tuple(value(v) for v in event.values))
+    if isinstance(event, Ended):
+        return replace(event, meter=value(event.meter), repeated=tuple(value(v) for v in event.repeated))
     return replace(event, meter=value(event.meter))

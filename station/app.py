@@ -14,7 +14,7 @@ import secrets
 import signal
 import sqlite3
 import uuid
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 from importlib.metadata import version
 
@@ -35,9 +35,10 @@ from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.delivery import Message
 from station.core.dialect import BootReason, Identity
-from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
+from station.core.evse_events import Deauthorized, EndRequested, Notify, OpenTransaction, TagPresented
 from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
+from station.core.reservation import Reservation, decode_reservation
 from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports
 from station.core.timekeeping import TimeSource
@@ -47,7 +48,7 @@ from station.csms_requests import CsmsRequests
 from station.devices import Hardware, build_hardware
 from station.dialects import make_dialect, make_handlers
 from station.errors import JournalError, JournalStalled, StationError
-from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
+from station.evse_task import FAULTS_PREFIX, RESERVATION_PREFIX, EvseTask, Outlets
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
@@ -119,6 +120,7 @@ class App:
             settings.delivery,
             send_without_start=settings.csms.send_without_start,
             deauthorized=self._deauthorize,
+            conflict=self._tell_conflict,
         )
         self._link = self._make_link(self._uplink or HostBearer())
         path = settings.journal.path
@@ -146,6 +148,7 @@ class App:
         open_transactions = await self._journal.open_transactions(self._timekeeper.boot.number)
         operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
         faults = await self._journal.values(FAULTS_PREFIX)
+        reservations = await self._reservations(open_transactions)
         self._is_operative = operative.get("0", True)
         authorizer = Authorizer(
             self._journal.tokens,
@@ -153,6 +156,7 @@ class App:
             self._dialect,
             self._configuration,
             self._timekeeper,
+            conflict=self._tell_conflict,
             timeout_s=self._settings.csms.authorize_timeout_s,
         )
         outlets = Outlets(self._notify, self._send_sample, self._link.wake, self._cards.decide)
@@ -168,6 +172,7 @@ class App:
                 operative=operative.get(str(evse_id), True),
                 latched=frozenset(faults.get(str(evse_id), "").split()),
                 tests_rcd=evse.rcd_test == "charge",
+                reservation=reservations.get(evse_id),
                 signing=Signing(
                     SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"
                 ),
@@ -185,6 +190,22 @@ class App:
                 phases=evse.phases,
                 signatures=await self._make_signatures(evse, devices.signing),
             )
+
+    async def _reservations(self, open_transactions: Mapping[EvseId, OpenTransaction]) -> dict[EvseId, Reservation]:
+        """Give what is reserved; a cut between the start of a charge and this word of it leaves a used one behind."""
+        stored = await self._journal.values(RESERVATION_PREFIX)
+        used = {evse_id: running.started.reservation_id for evse_id, running in open_transactions.items()}
+        found = {EvseId(int(name)): decode_reservation(text) for name, text in stored.items()}
+        return {
+            evse_id: reservation
+            for evse_id, reservation in found.items()
+            if reservation and used.get(evse_id) != reservation.number
+        }
+
+    def _fix_keys(self) -> None:
+        """Hold the keys at what the hardware can do."""
+        if not any(devices.board.capabilities.lock for devices in self._hardware.evses.values()):
+            self._configuration.fix("UnlockConnectorOnEVSideDisconnect", True)
 
     async def _make_signatures(self, evse: EvseSettings, meter: SigningMeter | None) -> MeterSignatures | None:
         if meter is None:
@@ -205,6 +226,7 @@ class App:
         """Run until `stop` is set or the central system resets us."""
         await self._make_evses()
         security, renewal = await self._security.start(self._link)
+        self._fix_keys()
         self._operations = Operations(
             Station(
                 evses=self._evses,
@@ -296,7 +318,7 @@ class App:
         for evse in self._evses.values():
             evse.tell(EndRequested(reason))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RESET_S):
+            async with asyncio.timeout(RESET_S * (1 + self._configuration.number("ResetRetries"))):
                 await asyncio.gather(*(evse.idle.wait() for evse in self._evses.values()))
         await asyncio.sleep(0.5)
         _LOG.info("reset", reason=reason)
@@ -367,13 +389,18 @@ class App:
         return await self._requests.answer(action, payload)
 
     def _boot(self, reason: BootReason) -> Message:
-        identity = self._settings.identity
+        identity, first = self._settings.identity, next(iter(self._evses.values()))
+        sim = self._uplink.identity if self._uplink else None
         about = Identity(
             vendor=identity.vendor,
             model=identity.model,
-            firmware=version("emops"),
+            firmware=identity.firmware or version("emops"),
             serial=identity.serial,
-            meter_type=self._settings.evse[0].meter,
+            box_serial=identity.box_serial,
+            meter_type=identity.meter_type or self._settings.evse[0].meter,
+            meter_serial=identity.meter_serial or first.meter_serial,
+            iccid=identity.iccid or (sim.iccid if sim else ""),
+            imsi=identity.imsi or (sim.imsi if sim else ""),
         )
         return self._dialect.boot(about, reason)
 
@@ -398,6 +425,11 @@ class App:
     def _deauthorize(self, evse_id: EvseId, key: TransactionKey) -> None:
         if evse := self._evses.get(evse_id):
             evse.tell(Deauthorized(key))
+
+    def _tell_conflict(self, evse_id: EvseId) -> None:
+        report = self._statuses.present(evse_id)
+        if report and (message := self._dialect.list_conflict(report)):
+            self._link.post(message)
 
     def _reset(self, reason: StopReason) -> None:
         self._reset_reason = reason
@@ -449,6 +481,7 @@ async def _configuration(settings: StationSettings, journal: Journal) -> Configu
         {
             **initial_keys(settings.ocpp),
             "NumberOfConnectors": str(len(settings.evse)),
+            "MessageTimeout": str(max(round(settings.csms.reply_timeout_s), 1)),
             **await journal.values(KEY_PREFIX),
         }
     )

@@ -1,16 +1,20 @@
 """Finds out whether a driver may charge: what the station knows, the central system, and the rules between them."""
 
 import asyncio
+from collections.abc import Callable
 
-from shared.ids import IdToken
+from shared.ids import EvseId, IdToken
 from shared.log import Log
-from station.core.authorize import Accept, Ask, Known, Refuse, Rules, Source, decide, decide_answer
+from station.core.authorize import Accept, Ask, Known, Refuse, Rules, Source, conflicts, decide, decide_answer
 from station.core.configuration import Configuration
 from station.core.dialect import Dialect
 from station.csms_connection import Reply
 from station.csms_link import CsmsLink
 from station.timekeeper import Timekeeper
 from station.token_store import TokenStore
+
+GROUPS_KEPT = 100
+"""Cards whose group is remembered while the program runs."""
 
 _LOG = Log("station.authorize")
 
@@ -24,6 +28,7 @@ class Authorizer:
         dialect: how it is spoken to.
         configuration: the keys in force.
         timekeeper: for expiry.
+        conflict: hears that the central system contradicts its own local list, and where.
         timeout_s: how long a driver waits for the central system, link time.
     """
 
@@ -35,6 +40,7 @@ class Authorizer:
         configuration: Configuration,
         timekeeper: Timekeeper,
         *,
+        conflict: Callable[[EvseId], None],
         timeout_s: float,
     ) -> None:
         self._tokens = tokens
@@ -42,18 +48,37 @@ class Authorizer:
         self._dialect = dialect
         self._configuration = configuration
         self._timekeeper = timekeeper
+        self._conflict = conflict
         self._timeout_s = timeout_s
+        self._groups: dict[IdToken, str] = {}
 
-    async def authorize(self, token: IdToken) -> Accept | Refuse:
+    async def authorize(self, token: IdToken, evse_id: EvseId) -> Accept | Refuse:
         """Decide, at the latest after the time-out. Cancelling is safe."""
-        decision = await self._decide(token)
+        decision = await self._decide(token, evse_id)
         if isinstance(decision, Accept):
+            self._remember(token, decision.group)
             _LOG.info("authorized", source=decision.source, token=token)
         else:
             _LOG.info("not_authorized", source=decision.source, token=token, reason=decision.reason)
         return decision
 
-    async def _decide(self, token: IdToken) -> Accept | Refuse:
+    async def is_same_group(self, token: IdToken, owner: IdToken, evse_id: EvseId) -> bool:
+        """Tell whether a card may end what another began: both are good and have one parent (OCPP 1.6 §4.8)."""
+        known = await self._known(owner)
+        group = next((info.parent for info in (known.in_list, known.in_cache) if info), "") or self._groups.get(owner)
+        if not group:
+            return False
+        decision = await self.authorize(token, evse_id)
+        return isinstance(decision, Accept) and decision.group.upper() == group.upper()
+
+    def _remember(self, token: IdToken, group: str) -> None:
+        """Keep the groups of the last cards: without a cache the owner's would be forgotten."""
+        self._groups.pop(token, None)
+        self._groups[token] = group
+        while len(self._groups) > GROUPS_KEPT:
+            del self._groups[next(iter(self._groups))]
+
+    async def _decide(self, token: IdToken, evse_id: EvseId) -> Accept | Refuse:
         longest, version = self._dialect.token_length, self._dialect.version
         if len(token.value) > longest:
             return Refuse(
@@ -62,11 +87,13 @@ class Authorizer:
         known = await self._known(token)
         decision = decide(known, self._timekeeper.now().utc, self._link.is_online, self._rules())
         if isinstance(decision, Ask):
-            decision = await self._ask(token) or decide(known, self._timekeeper.now().utc, False, self._rules())
+            decision = await self._ask(token, known, evse_id) or decide(
+                known, self._timekeeper.now().utc, False, self._rules()
+            )
         assert not isinstance(decision, Ask)  # noqa: S101  offline nobody is asked
         return decision
 
-    async def _ask(self, token: IdToken) -> Accept | Refuse | None:
+    async def _ask(self, token: IdToken, known: Known, evse_id: EvseId) -> Accept | Refuse | None:
         """Ask the central system; None if it gave no usable answer in time."""
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -78,6 +105,9 @@ class Authorizer:
             return None
         if self._configuration.flag("AuthorizationCacheEnabled"):
             await self._tokens.cache(token, info)
+        if conflicts(known, info, self._timekeeper.now().utc):
+            _LOG.warning("local_list_conflict", token=token, status=info.status)
+            self._conflict(evse_id)
         return decide_answer(info)
 
     async def _known(self, token: IdToken) -> Known:

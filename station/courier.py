@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from shared.ids import EvseId, MessageId, TransactionKey
+from shared.ids import EvseId, IdToken, MessageId, TransactionKey
 from shared.log import Log
-from station.core.authorize import ACCEPTED
+from station.core.authorize import ACCEPTED, TokenInfo, conflicts
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, boundaries_first
 from station.core.dialect import Dialect
@@ -34,6 +34,7 @@ class Courier:
         dialect: what the messages are, and what their answers mean.
         settings: how fast and in which order a backlog leaves.
         send_without_start: see delivery.Rules.
+        conflict: hears that the central system contradicts its own local list, and where.
         deauthorized: is told when the central system refuses the card of a transaction.
     """
 
@@ -47,6 +48,7 @@ class Courier:
         *,
         send_without_start: bool,
         deauthorized: Callable[[EvseId, TransactionKey], None],
+        conflict: Callable[[EvseId], None],
     ) -> None:
         self._journal = journal
         self._timekeeper = timekeeper
@@ -57,6 +59,7 @@ class Courier:
         self._boundaries_first = boundaries_first(settings.order, dialect.version)
         self._pace = Pace(settings.per_minute)
         self._round_trip_s = 1.0
+        self._conflict = conflict
         self._waited_till = 0
         self._held: tuple[int, float] = (0, 0.0)
         self._delivered = 0
@@ -140,10 +143,18 @@ class Courier:
             round_trip_ms=round_trip_ms,
             backlog=await self._journal.pending(),
         )
-        if token and info and self._configuration.flag("AuthorizationCacheEnabled"):
-            await self._journal.tokens.cache(token, info)
+        if token and info:
+            await self._hear_of(token, info, event.evse_id)
         if deauthorized:
             self._deauthorized(event.evse_id, event.key)
+
+    async def _hear_of(self, token: IdToken, info: TokenInfo, evse_id: EvseId) -> None:
+        tokens = self._journal.tokens
+        if self._configuration.flag("LocalAuthListEnabled") and conflicts(await tokens.known(token), info, self._now()):
+            _LOG.warning("local_list_conflict", token=token, status=info.status)
+            self._conflict(evse_id)
+        if self._configuration.flag("AuthorizationCacheEnabled"):
+            await tokens.cache(token, info)
 
     def _rules(self) -> Rules:
         return Rules(

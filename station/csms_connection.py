@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
@@ -30,6 +30,9 @@ from station.security.events import EventKind
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A SendLocalList of 500 entries has about 50 kB."""
+
+INTERVAL_LOOK_S = 5.0
+"""So soon a new WebSocketPingInterval counts, link time."""
 
 _CLOSE_S = 1.0
 _LOG = Log("station.csms")
@@ -214,6 +217,29 @@ class Connection:
             async with asyncio.timeout(_CLOSE_S):
                 await self._websocket.close()
 
+    async def keep_alive(self, interval_s: Callable[[], int]) -> NoReturn:
+        """Ping as often as `interval_s` tells at the moment, 0 = not now.
+
+        Raises:
+            LinkLost: a ping was not answered in time.
+        """
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            interval = interval_s()
+            left = last + interval - loop.time() if interval else INTERVAL_LOOK_S
+            if left > 0:
+                await asyncio.sleep(min(left, INTERVAL_LOOK_S))
+                continue
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await (await self._websocket.ping())
+            except TimeoutError as error:
+                raise LinkLost(f"no answer to a ping in {self._timeout_s:g} s") from error
+            except ConnectionClosed as error:
+                raise LinkLost(f"connection lost: {error}") from error
+            last = loop.time()
+
     def abort(self) -> None:
         """Drop the connection at once: whoever is out of coverage can't shake hands."""
         self._websocket.transport.abort()
@@ -226,7 +252,6 @@ async def open_connection(
     version: Version,
     connect_timeout_s: float,
     reply_timeout_s: float,
-    ping_s: int,
     answer: Answer,
 ) -> Connection:
     """Shake hands. The socket is closed if that fails.
@@ -237,7 +262,6 @@ async def open_connection(
         version: of OCPP, which the central system must speak too.
         connect_timeout_s: for the handshakes of TLS and WebSocket.
         reply_timeout_s: for each call.
-        ping_s: WebSocketPingInterval, 0 = none.
         answer: see Answer.
 
     Raises:
@@ -258,8 +282,7 @@ async def open_connection(
             user_agent_header=None,
             proxy=None,
             open_timeout=connect_timeout_s,
-            ping_interval=ping_s or None,
-            ping_timeout=reply_timeout_s,
+            ping_interval=None,
             close_timeout=_CLOSE_S,
             max_size=MAX_MESSAGE_BYTES,
             create_connection=type("_Checked", (_Socket,), {"check": staticmethod(entrance.check)}),

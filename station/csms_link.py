@@ -43,8 +43,9 @@ _DAY_S = 86400
 _LEAVE_S = 1.0
 """Link time for the answer to get away that was given when a connection is left for another."""
 
+BOOT = "BootNotification"
 HEARTBEAT = Message("Heartbeat", {})
-"""The same in every version."""
+"""These are the same in every version."""
 
 
 class Bearer(Protocol):
@@ -197,6 +198,8 @@ class CsmsLink:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(connection.run(), name="csms reader")
+                ping_s = functools.partial(self._configuration.number, "WebSocketPingInterval")
+                group.create_task(connection.keep_alive(ping_s), name="csms pings")
                 await self._talk(connection)
         finally:
             self._connection = None
@@ -217,8 +220,7 @@ class CsmsLink:
             entrance,
             version=self._dialect.version,
             connect_timeout_s=self._settings.connect_timeout_s,
-            reply_timeout_s=self._settings.reply_timeout_s,
-            ping_s=self._configuration.number("WebSocketPingInterval"),
+            reply_timeout_s=self._configuration.number("MessageTimeout") or self._settings.reply_timeout_s,
             answer=answer,
         )
 
@@ -269,9 +271,9 @@ class CsmsLink:
         if away_s > self._dialect.offline_threshold_s(self._configuration):
             self._statuses.forget_told()
         message: Message | None = None
-        while not self.is_accepted:
-            message = await self._boot(connection, message or self._boot_message())
         while True:
+            while not self.is_accepted:
+                message = await self._boot(connection, message or self._boot_message())
             self._wake.clear()
             wait_s = await self._say_something(connection)
             if wait_s > 0:
@@ -279,7 +281,9 @@ class CsmsLink:
 
     async def _boot(self, connection: Connection, message: Message) -> Message | None:
         """Say who we are. Gives the BootNotification that the central system asks for next, None if for none."""
-        reply = await self._send(connection, message)
+        return await self._hear_boot(connection, await self._send(connection, message))
+
+    async def _hear_boot(self, connection: Connection, reply: Reply | Refusal) -> Message | None:
         payload = reply.payload if isinstance(reply, Reply) else {}
         interval = payload.get("interval")
         interval = interval if isinstance(interval, int) and interval > 0 else None
@@ -287,10 +291,12 @@ class CsmsLink:
         if status == "Accepted":
             if interval:
                 self._configuration.change("HeartbeatInterval", str(min(max(interval, 5), _DAY_S)))
+            if not self.is_accepted:
+                self._statuses.forget_told()
+                _LOG.info("boot_accepted", heartbeat_s=self._configuration.number("HeartbeatInterval"))
             self.is_accepted = True
-            self._statuses.forget_told()
-            _LOG.info("boot_accepted", heartbeat_s=self._configuration.number("HeartbeatInterval"))
             return None
+        self.is_accepted = False
         wait_s = float(interval) if interval else self._settings.boot_retry_s
         if status == "Rejected":
             raise BootRejected(wait_s)
@@ -304,7 +310,7 @@ class CsmsLink:
             self._wake.clear()
             if self._requests:
                 request = self._requests.popleft()
-                if request.message.action == "BootNotification":
+                if request.message.action == BOOT:
                     return request.message
                 await self._send(connection, request.message)
             else:
@@ -316,12 +322,7 @@ class CsmsLink:
         if self._must_leave:
             await self._leave(connection)
         if self._requests:
-            request = self._requests.popleft()
-            if not request.done.done():
-                try:
-                    _finish(request, await self._send(connection, request.message))
-                finally:
-                    _finish(request, None)
+            await self._serve(connection, self._requests.popleft())
             return 0.0
         now = asyncio.get_running_loop().time()
         minimum_s = self._configuration.number("MinimumStatusDuration")
@@ -345,6 +346,18 @@ class CsmsLink:
         status_at = self._statuses.next_due(minimum_s)
         return min(backlog_s, heartbeat_at - now, math.inf if status_at is None else max(status_at - now, 0.01))
 
+    async def _serve(self, connection: Connection, request: _Request) -> None:
+        if request.done.done():
+            return
+        try:
+            reply = await self._send(connection, request.message)
+            _finish(request, reply)
+        finally:
+            _finish(request, None)
+        if request.message.action == BOOT and isinstance(reply, Reply):
+            # The answer to a BootNotification that was asked for counts like that to the first one.
+            await self._hear_boot(connection, reply)
+
     async def _send(self, connection: Connection, message: Message) -> Reply | Refusal:
         """Send what is not a transaction message."""
         self._calls += 1
@@ -353,7 +366,7 @@ class CsmsLink:
         reply = await self._transmit(connection, message_id, message)
         if isinstance(reply, Refusal):
             _LOG.warning("refused", action=message.action, reason=reply.reason)
-        elif message.action in ("BootNotification", "Heartbeat"):
+        elif message.action in (BOOT, HEARTBEAT.action):
             self._last_heartbeat = asyncio.get_running_loop().time()
             await self._learn_time(reply.payload.get("currentTime"), asked_at)
         return reply

@@ -20,8 +20,9 @@ from shared.money import Money
 from shared.transaction import Ended, Started, StopReason, TransactionEvent
 from station.authorizer import Authorizer
 from station.core.authorize import Accept, Refuse, Source
-from station.core.charging import Charging, Phase
+from station.core.charging import IN_USE, Charging
 from station.core.connector import Status
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -31,23 +32,29 @@ from station.core.evse_events import (
     BoardLost,
     BoardSeen,
     CheckRcd,
+    CompareGroup,
     EndRequested,
     EndSigning,
     Event,
     FaultCleared,
+    HoldPlug,
     KeepFaults,
+    KeepReservation,
     Lent,
     MarkEnding,
     MeterRead,
     Notify,
+    PlugHeld,
     RcdTested,
     Record,
     RecoverSigning,
     Refused,
+    ReleasePlug,
     ReleaseSigned,
     SelfTested,
     SendSample,
     Stop,
+    StopAuthorized,
     Tell,
     Tick,
 )
@@ -71,6 +78,9 @@ FAULTS_PREFIX = "faults."
 METER_PREFIX = "meter."
 """Names of the serial numbers of the meters in the journal, by EVSE."""
 
+RESERVATION_PREFIX = "reservation."
+"""Names of the reservations in the journal, by EVSE."""
+
 UNKNOWN_TO_SIGN = "the meter must sign who charges, and nobody can say now whether the card is good"
 """An unknown card may charge offline, but not where the begin is signed with it (Eichrecht)."""
 
@@ -81,6 +91,7 @@ _LIGHTS = {
     Status.SUSPENDED_EV: Light.BUSY,
     Status.SUSPENDED_EVSE: Light.BUSY,
     Status.FINISHING: Light.BUSY,
+    Status.RESERVED: Light.BUSY,
     Status.FAULTED: Light.FAULT,
     Status.UNAVAILABLE: Light.OFF,
 }
@@ -149,6 +160,8 @@ class EvseTask:
         """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
         self.self_test: SelfTest | None = None
         """What the last self-test of the board found."""
+        self.meter_serial = ""
+        """As the meter told it; empty until then, and where it tells none."""
         self._board = board
         self._tests_rcd, self._phases = tests_rcd, phases
         self._meter, self._signatures = meter, signatures
@@ -291,6 +304,7 @@ class EvseTask:
                     await self.idle.wait()
                 async with self._turn:
                     await self._board.unlock()
+                self.tell(PlugHeld(None))
         except (HardwareError, TimeoutError) as error:
             _LOG.warning("plug_not_unlocked", evse=self.charging.evse_id, reason=error or "no answer in time")
             return "UnlockFailed"
@@ -343,6 +357,7 @@ class EvseTask:
                 f"the meter has serial number {serial or 'none'} instead of {known or 'none'}: it was exchanged while "
                 "the agent was away, so the open transaction ends with the last register of the old one"
             )
+        self.meter_serial = serial
         if serial != known:
             await self._journal.set_value(name, serial)
         self._is_same_meter = True
@@ -382,6 +397,17 @@ class EvseTask:
                 await self._command("stop", self._board.stop())
             case Authorize(token):
                 self._group.create_task(self._authorize(token))
+            case CompareGroup(token, owner):
+                self._group.create_task(self._compare(token, owner))
+            case HoldPlug(token) if self._board.capabilities.lock:
+                await self._command("lock", self._board.lock())
+                if not self._unheeded:
+                    self.tell(PlugHeld(token))
+            case ReleasePlug():
+                await self._command("unlock", self._board.unlock())
+            case KeepReservation(reservation):
+                text = reservation.encode() if reservation else ""
+                await self._journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text)
             case CheckRcd():
                 self.tell(await self._test_rcd())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
@@ -462,12 +488,21 @@ class EvseTask:
             self._unheeded = ""
 
     async def _authorize(self, token: IdToken) -> None:
-        decision = await self._authorizer.authorize(token)
+        decision = await self._authorizer.authorize(token, self.charging.evse_id)
         if isinstance(decision, Accept) and decision.source is Source.OFFLINE_RULE and self.charging.must_sign:
             decision = Refuse(Source.OFFLINE_RULE, UNKNOWN_TO_SIGN)
         if isinstance(decision, Accept):
             self._outlets.decided(token, True, decision.source)
-            self.tell(Authorized(token))
+            self.tell(Authorized(token, decision.group))
         else:
             self._outlets.decided(token, False, decision.reason)
             self.tell(Refused(token, decision.reason))
+
+    async def _compare(self, token: IdToken, owner: IdToken) -> None:
+        evse_id = self.charging.evse_id
+        if await self._authorizer.is_same_group(token, owner, evse_id):
+            self._outlets.decided(token, True, "group")
+            self.tell(StopAuthorized(token, owner))
+        else:
+            self._outlets.decided(token, False, IN_USE)
+            self.tell(Refused(token, IN_USE))

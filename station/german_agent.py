@@ -194,6 +194,7 @@ AGENT = {
     ),
     "it may be overloaded or starting": "sie ist vielleicht überlastet oder startet gerade",
     "no WebSocket at {url}: {reason}": "keine WebSocket-Verbindung zu {url}: {reason}",
+    "no answer to a ping in {seconds} s": "keine Antwort auf einen Ping in {seconds} s",
     "no reply to {action} in {seconds} s": "keine Antwort auf {action} in {seconds} s",
     "connection lost: {reason}": "Verbindung verloren: {reason}",
     "nothing could be sent for {seconds} s": "{seconds} s lang ließ sich nichts senden",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.ids import EvseId, IdToken, MessageId, TransactionKey
+from shared.metering import MeterValue
 from shared.sqlite import Database
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated, retimed
 from shared.units import Wh
@@ -25,6 +26,9 @@ from station.core.evse_events import Ending, OpenTransaction
 from station.core.timekeeping import BootTime, Floor, TimeSource, from_ms, to_ms
 from station.security.event_store import EventStore
 from station.token_store import TokenStore
+
+TOLD_KEPT = 500
+"""Samples of an open transaction that a restart brings back; its end repeats no more."""
 
 _PENDING = """
 SELECT e.id, l.message_id, e.body, l.refusals, t.csms_id, l.tries,
@@ -201,7 +205,20 @@ class Journal:
             ending=ending,
             same_boot=rows[-1][2] == boot_number,
             deauthorized=bool(row[2]),
+            told=await self._told(row[0]),
         )
+
+    async def _told(self, key: str) -> tuple[MeterValue, ...]:
+        """Give the last values that a transaction told while it ran."""
+        rows = await self.database.read(
+            "SELECT e.body, COALESCE(l.correction_ms, b.offset_ms - e.offset_ms, 0) FROM event e "
+            "JOIN ledger l ON l.event_id = e.id LEFT JOIN boot b ON b.number = e.boot "
+            "WHERE e.transaction_key = ? AND e.seq_no > 0 ORDER BY e.id DESC LIMIT ?",
+            key,
+            TOLD_KEPT,
+        )
+        events = [corrected(body, correction) for body, correction in reversed(rows)]
+        return tuple(value for event in events if isinstance(event, Updated) for value in event.values)
 
     async def head(self, *, boundaries_first: bool = False) -> Entry | None:
         """Give the entry that is to be delivered next: the oldest that waits.

@@ -15,14 +15,17 @@ from shared.metering import MeterValue, ReadingContext
 from shared.money import Money
 from shared.transaction import StopReason
 from station.core.authorize import TokenInfo
-from station.core.charging import Charging, Phase
+from station.core.charging import Charging
 from station.core.configuration import ChangeStatus, Configuration
+from station.core.connector import Status
 from station.core.delivery import Message
 from station.core.dialect import BootReason, Dialect
-from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart
+from station.core.evse_condition import Phase
+from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart, Reserved
+from station.core.reservation import Reservation, ReserveOutcome
 from station.core.status_reports import StatusReports
 from station.csms_link import HEARTBEAT, CsmsLink
-from station.evse_task import EvseTask
+from station.evse_task import RESERVATION_PREFIX, EvseTask
 from station.journal import Journal
 from station.security.operations import PASSWORD_KEY, PROFILE_KEY, SecurityOperations
 from station.timekeeper import Timekeeper
@@ -111,24 +114,24 @@ class Operations:
         """The keys in force."""
         return self._station.configuration
 
-    def start(self, token: IdToken, evse_id: EvseId | None) -> Outcome:
-        """Start a transaction, where the vehicle waits if no EVSE is named."""
-        evse = self._startable(evse_id)
+    def start(self, token: IdToken, evse_id: EvseId | None, *, remote_start_id: int | None = None) -> Outcome:
+        """Start a transaction, where the vehicle waits if no EVSE is named.
+
+        Args:
+            token: who charges.
+            evse_id: where.
+            remote_start_id: number of the request, where the version of OCPP has one.
+        """
+        evse = self._startable(token, evse_id)
         if evse is None or not self._station.link.is_accepted:
             return Outcome.REJECTED
-        evse.tell(RemoteStart(token, ask=self.configuration.flag("AuthorizeRemoteTxRequests")))
+        evse.tell(RemoteStart(token, self.configuration.flag("AuthorizeRemoteTxRequests"), remote_start_id))
         return Outcome.ACCEPTED
 
-    def _startable(self, evse_id: EvseId | None) -> EvseTask | None:
-        def can_start(charging: Charging) -> bool:
-            return charging.phase is Phase.IDLE and not charging.blocked_by
-
-        evses = self._station.evses
-        if evse_id is not None:
-            named = evses.get(evse_id)
-            return named if named and can_start(named.charging) else None
-        ready = [evse for evse in evses.values() if can_start(evse.charging)]
-        return next((evse for evse in ready if evse.charging.is_plugged), ready[0] if ready else None)
+    def _startable(self, token: IdToken, evse_id: EvseId | None) -> EvseTask | None:
+        named = [evse for number, evse in self._station.evses.items() if evse_id in (None, number)]
+        ready = [evse for evse in named if evse.charging.phase is Phase.IDLE and evse.charging.may_begin(token)]
+        return max(ready, key=lambda evse: (_is_kept_for(token, evse), evse.charging.is_plugged), default=None)
 
     async def transaction_of(self, number: int) -> TransactionKey | None:
         """Find an open transaction by the number that the central system gave it."""
@@ -173,11 +176,39 @@ class Operations:
         busy = any(evse.charging.transaction for evse in chosen.values())
         return Outcome.SCHEDULED if busy and not operative else Outcome.ACCEPTED
 
+    async def reserve(self, evse_id: EvseId, reservation: Reservation) -> ReserveOutcome:
+        """Keep an EVSE for a driver; survives restarts. One of the same number is replaced wherever it was."""
+        evse = self._station.evses.get(evse_id)
+        if evse is None or reservation.expires <= self._station.timekeeper.now().utc:
+            return ReserveOutcome.REJECTED
+        outcome = _reservable(evse.charging, reservation.number)
+        if outcome is ReserveOutcome.ACCEPTED:
+            await self.cancel_reservation(reservation.number)
+            await self._keep(evse_id, evse, reservation)
+        return outcome
+
+    async def cancel_reservation(self, number: int) -> Outcome:
+        """Keep an EVSE for nobody any more."""
+        for evse_id, evse in self._station.evses.items():
+            reservation = evse.charging.reservation
+            if reservation and reservation.number == number:
+                await self._keep(evse_id, evse, None)
+                return Outcome.ACCEPTED
+        return Outcome.REJECTED
+
+    async def _keep(self, evse_id: EvseId, evse: EvseTask, reservation: Reservation | None) -> None:
+        text = reservation.encode() if reservation else ""
+        await self._station.journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text)
+        evse.tell(Reserved(reservation))
+        _LOG.info("reserved" if reservation else "reservation_cancelled", evse=evse_id)
+
     async def change_key(self, name: str, text: str) -> ChangeStatus:
         """Change a configuration key, for the central system or a technician; it is stored before it counts."""
         if name in (PROFILE_KEY, PASSWORD_KEY):
             return await self.security.change_key(name, text)
         status = self.configuration.judge(name, text)
+        if status is ChangeStatus.REJECTED:
+            _LOG.warning("key_refused", key=name, reason=self.configuration.objection(name, text))
         if status in (ChangeStatus.ACCEPTED, ChangeStatus.REBOOT_REQUIRED):
             await self._station.journal.set_value(f"{KEY_PREFIX}{name}", text)
         if status is ChangeStatus.ACCEPTED:
@@ -269,3 +300,24 @@ class Operations:
             return ListOutcome.FAILED
         await tokens.update_list(version, good, replace=replace)
         return ListOutcome.ACCEPTED
+
+
+def _is_kept_for(token: IdToken, evse: EvseTask) -> bool:
+    reservation = evse.charging.reservation
+    return reservation is not None and reservation.id_token == token
+
+
+def _reservable(charging: Charging, number: int) -> ReserveOutcome:
+    """Tell whether an EVSE can be kept for somebody (OCPP 1.6 §5.13)."""
+    kept = charging.reservation
+    match charging.status:
+        case Status.AVAILABLE:
+            return ReserveOutcome.ACCEPTED
+        case Status.RESERVED if kept and kept.number == number:
+            return ReserveOutcome.ACCEPTED
+        case Status.FAULTED:
+            return ReserveOutcome.FAULTED
+        case Status.UNAVAILABLE:
+            return ReserveOutcome.UNAVAILABLE
+        case _:
+            return ReserveOutcome.OCCUPIED

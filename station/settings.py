@@ -32,6 +32,14 @@ class IdentitySettings:
     vendor: str = setting("emops", help="chargePointVendor of BootNotification, at most 20 characters")
     model: str = setting("station", help="chargePointModel, at most 20 characters")
     serial: str = setting("", help="chargePointSerialNumber, at most 25 characters; empty = not told")
+    box_serial: str = setting("", help="chargeBoxSerialNumber, at most 25 characters; empty = not told")
+    firmware: str = setting("", help="firmwareVersion, at most 50 characters; empty = version of this program")
+    meter_type: str = setting("", help="meterType, at most 25 characters; empty = model of the first EVSE's meter")
+    meter_serial: str = setting(
+        "", help="meterSerialNumber, at most 25 characters; empty = as the first EVSE's meter tells it"
+    )
+    iccid: str = setting("", help="ICCID of the SIM, at most 20 characters; empty = as the modem tells it")
+    imsi: str = setting("", help="IMSI of the SIM, at most 20 characters; empty = as the modem tells it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +387,7 @@ else:
                 ),
             )
             for key in KEYS
-            if key.access != "ro"
+            if key.access != "ro" and not key.is_set_elsewhere
         ],
         frozen=True,
         slots=True,
@@ -426,7 +434,7 @@ def check(settings: StationSettings) -> None:
     """
     for name, text in initial_keys(settings.ocpp).items():
         if Configuration().judge(name, text) == "Rejected":
-            raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+            raise ConfigError(f"ocpp.{name} = {text!r} can't be used: {Configuration().objection(name, text)}")
     _check_csms(settings)
     _check_identity(settings.identity)
     if settings.status_page.listen:
@@ -570,7 +578,18 @@ def _check_board(evse: EvseSettings) -> None:
 
 
 def _check_identity(identity: IdentitySettings) -> None:
-    limits = {"charge_point_id": 48, "vendor": 20, "model": 20, "serial": 25}
+    limits = {
+        "charge_point_id": 48,
+        "vendor": 20,
+        "model": 20,
+        "serial": 25,
+        "box_serial": 25,
+        "firmware": 50,
+        "meter_type": 25,
+        "meter_serial": 25,
+        "iccid": 20,
+        "imsi": 20,
+    }
     for name, limit in limits.items():
         text = getattr(identity, name)
         if len(text) > limit:

@@ -9,7 +9,7 @@ import contextlib
 import socket
 from typing import NoReturn
 
-from hardware.api import Modem, NetworkStatus, Registration
+from hardware.api import Modem, ModemIdentity, NetworkStatus, Registration
 from hardware.errors import HardwareError, SimError
 from shared.log import Log
 from station.core.timekeeping import TimeSource
@@ -62,6 +62,7 @@ class ModemUplink:
 
     def __init__(self, modem: Modem, settings: UplinkSettings, timekeeper: Timekeeper) -> None:
         self.network = NetworkStatus(Registration.UNKNOWN)
+        self.identity: ModemIdentity | None = None
         self.trouble = "the modem has not been started yet"
         self._modem = modem
         self._settings = settings
@@ -111,7 +112,7 @@ class ModemUplink:
 
     async def _start(self) -> None:
         self._is_attached, self._has_coverage = False, None
-        identity = await self._modem.start()
+        self.identity = identity = await self._modem.start()
         self.trouble = ""
         _LOG.info("modem_ready", model=f"{identity.manufacturer} {identity.model}", revision=identity.revision)
 

@@ -84,7 +84,7 @@ def meter_values(event: Updated, transaction_id: int) -> Payload:
 
 
 def stop_transaction(event: Ended, transaction_id: int, begin: MeterValue | None = None) -> Payload:
-    """Encode StopTransaction.req (§6.49). Signed readings travel in transactionData, that of `begin` first."""
+    """Encode StopTransaction.req (§6.49). In transactionData travels what is repeated, or else what is signed."""
     payload: dict[str, object] = {}
     if event.id_token:
         payload["idTag"] = event.id_token.value
@@ -94,9 +94,9 @@ def stop_transaction(event: Ended, transaction_id: int, begin: MeterValue | None
     reason = event.reason if event.reason in _REASONS else StopReason.OTHER
     if reason is not StopReason.LOCAL:
         payload["reason"] = reason
-    signed = [value for value in (begin, event.meter) if value and value.reading.signed]
-    if signed:
-        payload["transactionData"] = [_meter_value(value) for value in signed]
+    data = event.repeated or [value for value in (begin, event.meter) if value and value.reading.signed]
+    if data:
+        payload["transactionData"] = [_meter_value(value) for value in data]
     return payload
 
 

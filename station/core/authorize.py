@@ -65,9 +65,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The driver may charge."""
+    """The driver may charge. `group` is the parent of the token, empty = none that is known."""
 
     source: Source
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def decide(known: Known, now: datetime, online: bool, rules: Rules) -> Accept | 
     info, source = (known.in_list, Source.LOCAL_LIST) if known.in_list else (known.in_cache, Source.CACHE)
     status = info.at(now) if info else None
     if online:
-        return Accept(source) if rules.local_pre_authorize and status == ACCEPTED else Ask()
+        return Accept(source, _group(info)) if rules.local_pre_authorize and status == ACCEPTED else Ask()
     if status is None:
         if rules.allow_offline_tx_for_unknown_id:
             return Accept(Source.OFFLINE_RULE)
@@ -97,11 +98,20 @@ def decide(known: Known, now: datetime, online: bool, rules: Rules) -> Accept | 
         return Refuse(source, f"the card is {status.lower()}")
     if not rules.local_authorize_offline:
         return Refuse(Source.OFFLINE_RULE, "offline, and LocalAuthorizeOffline is false")
-    return Accept(source)
+    return Accept(source, _group(info))
+
+
+def _group(info: TokenInfo | None) -> str:
+    return info.parent if info else ""
+
+
+def conflicts(known: Known, answer: TokenInfo, now: datetime) -> bool:
+    """Tell whether the central system contradicts the local list that it sent (LocalListConflict, OCPP 1.6 §7.6)."""
+    return known.in_list is not None and (known.in_list.at(now) == ACCEPTED) != (answer.status == ACCEPTED)
 
 
 def decide_answer(info: TokenInfo) -> Accept | Refuse:
     """Decide by the answer of the central system."""
     if info.status == ACCEPTED:
-        return Accept(Source.ONLINE)
+        return Accept(Source.ONLINE, info.parent)
     return Refuse(Source.ONLINE, f"the central system says {info.status}")

@@ -13,21 +13,26 @@ Rules:
 - A transaction found open in the journal at start goes on if the vehicle is still there, else it ends as PowerLoss.
 - What the board does must match what we want: an offer without a transaction is stopped, a missing one is made again.
 - Where the meter signs, its signed begin comes before Record(Started), and its signed end before Record(Ended).
+- A card that the central system refuses when it hears of the start may still get MaxEnergyOnInvalidId; then the charge
+  ends (DeAuthorized) or, with StopTransactionOnInvalidId false, waits without energy.
+- Where the board locks the plug, it stays locked after such an end until the same driver shows the card.
+- A reserved EVSE serves nobody but the driver it is kept for, and who is of the same group.
 - A contactor that stays closed when it must be open is welded: nothing starts until a technician has cleared that.
 - While a technician's tool has its lines nothing starts, and it is out of service.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from enum import Enum
 
 from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
-from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED, WELDED, BoardHealth
-from station.core.configuration import MEASURANDS, Configuration
+from shared.units import Wh
+from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED, BoardHealth
+from station.core.configuration import Configuration
 from station.core.connector import Connector, Status
+from station.core.evse_condition import CONNECTED, Condition, Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -36,53 +41,47 @@ from station.core.evse_events import (
     BoardLost,
     BoardSeen,
     CheckRcd,
+    CompareGroup,
     Deauthorized,
     Ending,
     EndRequested,
     Event,
     FaultCleared,
+    HoldPlug,
     KeepFaults,
+    KeepReservation,
     Lent,
     MarkEnding,
     MeterRead,
     Notify,
     OpenTransaction,
     OperativeChanged,
+    PlugHeld,
     RcdTested,
     Record,
     RecoverSigning,
     Refused,
+    ReleasePlug,
     ReleaseSigned,
     RemoteStart,
+    Reserved,
     SelfTested,
     SendSample,
     SigningDone,
     Stop,
+    StopAuthorized,
     TagPresented,
     Tell,
     Tick,
 )
-from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
+from station.core.reservation import Reservation
+from station.core.sampling import Samples
 from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import Now
 
-NO_ERROR = "NoError"
-METER_FAILURE = "PowerMeterFailure"
-_OTHER_ERROR = "OtherError"
-_CONNECTED = (PilotState.B, PilotState.C, PilotState.D)
-_WANTS_ENERGY = (PilotState.C, PilotState.D)
-
-
-class Phase(Enum):
-    """Where between idle and idle."""
-
-    IDLE = "idle"
-    ASKING = "asking"
-    AUTHORIZED = "authorized"
-    STARTING = "starting"
-    RESUMING = "resuming"
-    RUNNING = "running"
-    ENDING = "ending"
+_IN_USE = (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE)
+_RESERVED = "this EVSE is reserved for another driver"
+IN_USE = "another transaction is running here"
 
 
 class Charging:
@@ -98,6 +97,7 @@ class Charging:
         latched: faults that were kept for a technician to clear.
         tests_rcd: whether the residual current device is tested before each charge.
         signing: how its meter signs; None = it does not.
+        reservation: for whom it is kept.
     """
 
     def __init__(
@@ -112,8 +112,10 @@ class Charging:
         latched: frozenset[str] = frozenset(),
         tests_rcd: bool = False,
         signing: Signing | None = None,
+        reservation: Reservation | None = None,
     ) -> None:
         self.evse_id = evse_id
+        self.reservation = reservation
         self.transaction = transaction
         self.operative = operative
         self.is_lent = False
@@ -140,8 +142,10 @@ class Charging:
         self._blocked = False
         self._ending_since: float | None = None
         self._ending_looks = 0
-        self._samples = PeriodicSamples(0.0)
-        self._aligned = AlignedSamples()
+        self._samples = Samples(configuration)
+        self._remote_start_id: int | None = None
+        self._energy_until: Wh | None = None
+        self._plug_held_for: IdToken | None = None
         self._actions: list[Action] = []
 
     @property
@@ -167,7 +171,7 @@ class Charging:
     @property
     def is_plugged(self) -> bool:
         """Tell whether a vehicle is connected, as far as the board has told."""
-        return self._board is not None and self._board.pilot in _CONNECTED
+        return self._board is not None and self._board.pilot in CONNECTED
 
     @property
     def must_sign(self) -> bool:
@@ -196,23 +200,24 @@ class Charging:
     @property
     def blocked_by(self) -> str:
         """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
-        if self.is_lent:
-            return "maintenance: a technician's tool has the lines of this EVSE, and gives them back when it ends"
-        if self._board_lost or self._board is None:
-            return "the EVSE controller board does not answer: check its power, port, address and wiring"
-        if WELDED in self.latched:
-            return "the contactor did not open when it should have: a technician must check it and clear the fault"
-        if RCD_FAILED in self._health.failed_tests:
-            return "the residual current device failed its test: have it checked, then repeat the self-test"
-        if self.faults:
-            return f"the board reports {', '.join(sorted(self.faults))}"
-        if self._blocked:
-            return "the central system refused the driver's card"
-        if not self.operative:
-            return "the central system has put this EVSE out of service"
-        if self.reading is None:
-            return "the meter does not answer: no reading, no charge"
-        return ""
+        return self._condition().blocked_by
+
+    def _condition(self) -> Condition:
+        return Condition(
+            phase=self.phase,
+            board=self.board,
+            faults=self.faults,
+            latched=self.latched,
+            failed_tests=self._health.failed_tests,
+            meter_lost=self._meter_lost,
+            meter_read=self.reading is not None,
+            energy_refused=self._blocked,
+            plug_held=self._plug_held_for is not None,
+            operative=self.operative,
+            lent=self.is_lent,
+            finished=self._finished,
+            reserved=self.reservation is not None,
+        )
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take in what happened and give what to do about it, in order."""
@@ -223,6 +228,7 @@ class Charging:
         return actions
 
     def _take(self, event: Event, now: Now) -> None:
+        """Take in what devices tell."""
         match event:
             case BoardSeen(status):
                 self._see_board(status, now)
@@ -230,22 +236,10 @@ class Charging:
                 self._board_lost = True
             case MeterRead(reading):
                 self._read_meter(reading, now)
-            case TagPresented(token):
-                self._present(token, now)
-            case Authorized(token) if self.phase is Phase.ASKING and token == self._token:
-                self._authorize(token, now)
-            case Refused(token, reason) if self.phase is Phase.ASKING and token == self._token:
-                self._give_up(reason)
-            case RemoteStart(token, ask) if self.phase in (Phase.IDLE, Phase.ASKING) and not self.blocked_by:
-                self._ask(token) if ask else self._authorize(token, now)
-            case Deauthorized(key) if self._is_running(key):
-                self._deauthorize(now)
-            case EndRequested(reason):
-                self._begin_ending(Ending(reason), now)
+            case PlugHeld(token):
+                self._plug_held_for = token
             case Lent(yes):
                 self.is_lent = yes
-            case OperativeChanged(operative):
-                self.operative = operative
             case SelfTested(failed):
                 self._health.failed_tests = failed
             case RcdTested(failure, definite) if self._awaits_rcd_test:
@@ -256,10 +250,45 @@ class Charging:
                 self._health.clear()
                 self._do(KeepFaults(self.latched))
                 self._do(Tell("fault_cleared"))
+            case _:
+                self._take_wish(event, now)
+
+    def _take_wish(self, event: Event, now: Now) -> None:
+        """Take in what drivers and the central system want, and the time."""
+        match event:
+            case TagPresented(token):
+                self._present(token, now)
+            case Authorized(token, group) if self.phase is Phase.ASKING and token == self._token:
+                self._admit(token, group, now)
+            case Refused(token, reason) if self.phase is Phase.ASKING and token == self._token:
+                self._give_up(reason)
+            case Refused(_, reason) if self.transaction:
+                self._refuse(reason)
+            case StopAuthorized(token, owner):
+                self._stop_by_group(token, owner, now)
+            case RemoteStart() if self.phase in (Phase.IDLE, Phase.ASKING) and self.may_begin(event.id_token):
+                self._start_remotely(event, now)
+            case Deauthorized(key) if self._is_running(key):
+                self._deauthorize(now)
+            case EndRequested(reason):
+                self._begin_ending(Ending(reason), now)
+            case OperativeChanged(operative):
+                self.operative = operative
+            case Reserved(reservation):
+                self._keep_for(reservation)
             case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:
                 self._give_up("no vehicle was plugged in in time")
+            case Tick() if self.reservation and now.utc >= self.reservation.expires:
+                self._keep_for(None)
+                self._do(Tell("reservation_expired"))
             case _:
                 pass
+
+    def _admit(self, token: IdToken, group: str, now: Now) -> None:
+        if self.reservation and not self.reservation.admits(token, group):
+            self._give_up(_RESERVED)
+        else:
+            self._authorize(token, now)
 
     def _see_board(self, status: EvseStatus, now: Now) -> None:
         was_plugged, self._board, self._board_lost = self.is_plugged, status, False
@@ -283,7 +312,9 @@ class Charging:
         if was_plugged:
             self.refusal = ""
         if self.phase is Phase.RUNNING:
-            self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now)
+            if self._configuration.flag("StopTransactionOnEVSideDisconnect"):
+                hold = not self._configuration.flag("UnlockConnectorOnEVSideDisconnect")
+                self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now, hold_plug=hold)
         elif self.phase is Phase.RESUMING and self.transaction:
             self._begin_ending(Ending(StopReason.POWER_LOSS, at=self.transaction.last_at), now)
         elif was_plugged and self.phase in (Phase.AUTHORIZED, Phase.STARTING):
@@ -294,22 +325,22 @@ class Charging:
             self._prepare()
         elif self.phase is Phase.RESUMING:
             self.phase = Phase.RUNNING
-            self._samples = PeriodicSamples(now.uptime)
+            self._samples.begin(now, self.transaction.told if self.transaction else ())
             self._do(Tell("transaction_resumed"))
             if self.transaction and self._signing.is_on:
                 self._do(RecoverSigning(self._signing.session(self.transaction)))
             if self.transaction and self.transaction.deauthorized:
-                self._deauthorize(now)
+                self._invalidate(now)
 
     def _match_board(self) -> None:
         """Make the board do what we want, should it do something else."""
         board = self._board
         if board is None or self.phase is Phase.RESUMING:
             return
-        if self.phase is Phase.RUNNING and not self._blocked:
+        if self.phase is Phase.RUNNING and not self._blocked and self.is_plugged:
             wanted = self._current(board)
             # A board may be set to less than we want; what it must not do is offer nothing, or more.
-            if not 0 < board.offered_current_a <= wanted and self.is_plugged and not self.faults:
+            if not 0 < board.offered_current_a <= wanted and not self.faults:
                 self._do(Allow(wanted))
         elif board.offered_current_a or board.contactor_closed:
             self._do(Stop())
@@ -334,10 +365,12 @@ class Charging:
             case Phase.RUNNING if reading:
                 self._sample(reading, now)
                 self._watch_current(reading, now)
+                if self._energy_until is not None and reading.energy_import >= self._energy_until:
+                    self._invalidate(now)
             case Phase.ENDING:
                 self._end(reading, now)
-            case _ if reading and self._aligned.due(now, self._configuration.number("ClockAlignedDataInterval")):
-                self._do(SendSample(MeterValue(now.utc, self._sampled(reading), ReadingContext.CLOCK)))
+            case _ if reading and (value := self._samples.outside(reading, now)):
+                self._do(SendSample(value))
             case _:
                 pass
 
@@ -345,16 +378,49 @@ class Charging:
         match self.phase:
             case Phase.RUNNING | Phase.RESUMING if self.transaction and token == self.transaction.started.id_token:
                 self._begin_ending(Ending(StopReason.LOCAL, token), now)
-            case Phase.RUNNING | Phase.RESUMING | Phase.ENDING:
-                self._refuse("another transaction is running here")
+            case Phase.RUNNING | Phase.RESUMING if self.transaction:
+                self._do(CompareGroup(token, self.transaction.started.id_token))
+            case Phase.ENDING:
+                self._refuse(IN_USE)
+            case _ if self._plug_held_for:
+                self._ask_for_plug(token)
             case Phase.AUTHORIZED | Phase.STARTING if token == self._token:
                 self._give_up("the card was shown again")
             case Phase.ASKING if token == self._token:
                 pass
-            case _ if self.blocked_by:
-                self._refuse(self.blocked_by)
+            case _ if not self.may_begin(token):
+                self._refuse(self.blocked_by or _RESERVED)
             case _:
                 self._ask(token)
+
+    def may_begin(self, token: IdToken) -> bool:
+        """Tell whether a driver may try to begin a charge now; where a group decides, that is found out later."""
+        return not self.blocked_by and (self.reservation is None or self.reservation.may_ask(token))
+
+    def _start_remotely(self, event: RemoteStart, now: Now) -> None:
+        self._remote_start_id = event.remote_start_id
+        is_known = self.reservation is None or self.reservation.id_token == event.id_token
+        self._authorize(event.id_token, now) if is_known and not event.ask else self._ask(event.id_token)
+
+    def _stop_by_group(self, token: IdToken, owner: IdToken, now: Now) -> None:
+        if self._plug_held_for == owner:
+            self._release_plug()
+        elif self.transaction and self.transaction.started.id_token == owner:
+            self._begin_ending(Ending(StopReason.LOCAL, token), now)
+
+    def _ask_for_plug(self, token: IdToken) -> None:
+        if token == self._plug_held_for:
+            self._release_plug()
+        elif self._plug_held_for:
+            self._do(CompareGroup(token, self._plug_held_for))
+
+    def _release_plug(self) -> None:
+        self._plug_held_for = None
+        self._do(ReleasePlug())
+
+    def _keep_for(self, reservation: Reservation | None) -> None:
+        self.reservation = reservation
+        self._do(KeepReservation(reservation))
 
     def _ask(self, token: IdToken) -> None:
         self.phase, self._token = Phase.ASKING, token
@@ -389,7 +455,7 @@ class Charging:
             self._do(Tell("signed_begin_missing", done.failure))
 
     def _give_up(self, why: str) -> None:
-        self.phase, self._token = Phase.IDLE, None
+        self.phase, self._token, self._remote_start_id = Phase.IDLE, None, None
         self._signing.clear()
         self._refuse(why)
 
@@ -408,22 +474,22 @@ class Charging:
         if self._signing.awaits_begin:
             return
         meter = MeterValue(now.utc, replace(reading, signed=self._signing.begin), ReadingContext.BEGIN)
-        started = Started(self._signing.key or self._new_key(), self.evse_id, self._token, meter)
+        reserved = self.reservation.number if self.reservation else None
+        key = self._signing.key or self._new_key()
+        started = Started(key, self.evse_id, self._token, meter, reserved, self._remote_start_id)
         self.refusal = ""
         self.transaction = OpenTransaction(started, 1, reading.energy_import, now.utc)
         self.phase, self._token = Phase.RUNNING, None
-        self._samples = PeriodicSamples(now.uptime)
+        self._energy_until, self._remote_start_id = None, None
+        self._samples.begin(now)
         self._do(Record(started))
+        if self.reservation:
+            self._keep_for(None)
         self._match_board()
 
     def _sample(self, reading: MeterReading, now: Now) -> None:
-        keys = self._configuration
-        due = contexts(
-            self._samples.due(now, keys.number("MeterValueSampleInterval")),
-            self._aligned.due(now, keys.number("ClockAlignedDataInterval")),
-        )
-        if due and self.transaction:
-            values = tuple(MeterValue(now.utc, self._sampled(reading), context) for context in due)
+        values = self._samples.within(reading, now)
+        if values and self.transaction:
             self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
 
     def _watch_current(self, reading: MeterReading, now: Now) -> None:
@@ -432,24 +498,23 @@ class Charging:
             self._do(Tell("vehicle_draws_too_much", f"more than the {offered_a} A that it is offered: cut off"))
             self._begin_ending(Ending(StopReason.OTHER), now)
 
-    def _sampled(self, reading: MeterReading) -> MeterReading:
-        wanted = self._configuration.texts("MeterValuesSampledData")
-        return MeterReading(
-            energy_import=reading.energy_import,
-            power=reading.power if MEASURANDS[1] in wanted else None,
-            currents=reading.currents if MEASURANDS[2] in wanted else (),
-            voltages=reading.voltages if MEASURANDS[3] in wanted else (),
-            signed=reading.signed,
-        )
-
     def _deauthorize(self, now: Now) -> None:
+        allowance = self._configuration.number("MaxEnergyOnInvalidId")
+        if allowance and self.transaction and self._energy_until is None:
+            self._energy_until = Wh(self.transaction.register + allowance)
+            self._do(Tell("card_refused_later", f"the charge goes on for at most {allowance} Wh"))
+        else:
+            self._invalidate(now)
+
+    def _invalidate(self, now: Now) -> None:
+        self._energy_until = None
         if self._configuration.flag("StopTransactionOnInvalidId"):
-            self._begin_ending(Ending(StopReason.DE_AUTHORIZED), now)
+            self._begin_ending(Ending(StopReason.DE_AUTHORIZED), now, hold_plug=True)
         else:
             self._blocked = True
             self._do(Stop())
 
-    def _begin_ending(self, ending: Ending, now: Now) -> None:
+    def _begin_ending(self, ending: Ending, now: Now, *, hold_plug: bool = False) -> None:
         if self.phase not in (Phase.RUNNING, Phase.RESUMING) or not self.transaction:
             return
         self.phase = Phase.ENDING
@@ -457,6 +522,8 @@ class Charging:
         self._ending_since, self._ending_looks = now.uptime, 0
         self._do(MarkEnding(self.transaction.started.key, ending))
         self._do(Stop())
+        if hold_plug:
+            self._do(HoldPlug(self.transaction.started.id_token))
 
     def _end(self, reading: MeterReading | None, now: Now) -> None:
         transaction = self.transaction
@@ -478,10 +545,9 @@ class Charging:
         known = replace(reading or MeterReading(transaction.register), signed=self._signing.end)
         meter = MeterValue(ending.at or self._signing.ended_at(now), known, ReadingContext.END)
         past = ending.at is not None and not transaction.same_boot
-        self._record(
-            Ended(transaction.started.key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token),
-            past,
-        )
+        key, repeated = transaction.started.key, self._samples.repeated(transaction.started.meter, meter, now)
+        ended = Ended(key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token, repeated)
+        self._record(ended, past)
         self._finish_signing()
         self.phase, self.transaction, self._blocked = Phase.IDLE, None, False
         self._finished = self.is_plugged
@@ -508,44 +574,13 @@ class Charging:
     def _show_status(self) -> None:
         if self._board is None and not self._board_lost:
             return  # nobody has looked yet
-        status = self._status()
-        if status is Status.UNAVAILABLE:
+        shown = self._condition()
+        if shown.status is Status.UNAVAILABLE:
             self._finished = False
-        if self.status is Status.FINISHING and status in (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE):
+        if self.status is Status.FINISHING and shown.status in _IN_USE:
             self._connector.become(Status.PREPARING)
-        self._connector.become(status)
-        notice = Notify(status, *self._error())
+        self._connector.become(shown.status)
+        notice = Notify(shown.status, *shown.error)
         if notice != self._notified:
             self._notified = notice
             self._do(notice)
-
-    def _status(self) -> Status:
-        if self.is_lent:
-            return Status.UNAVAILABLE
-        if self._board_lost or self._board is None or self.faults:
-            return Status.FAULTED
-        if self.phase in (Phase.RUNNING, Phase.RESUMING, Phase.ENDING):
-            if self._blocked or self.phase is not Phase.RUNNING:
-                return Status.SUSPENDED_EVSE
-            wants = self._board.pilot in _WANTS_ENERGY and self._board.contactor_closed
-            return Status.CHARGING if wants else Status.SUSPENDED_EV
-        if not self.operative:
-            return Status.UNAVAILABLE
-        if self.phase in (Phase.AUTHORIZED, Phase.STARTING):
-            return Status.PREPARING
-        if self._finished:
-            return Status.FINISHING
-        return Status.PREPARING if self.is_plugged else Status.AVAILABLE
-
-    def _error(self) -> tuple[str, str]:
-        if self.is_lent:
-            return NO_ERROR, "maintenance"
-        if self._board_lost:
-            return _OTHER_ERROR, "the EVSE controller board does not answer"
-        if WELDED in self.latched:
-            return WELDED, "the contactor did not open"
-        if self.faults:
-            return min(self.faults), ""
-        if self._meter_lost:
-            return METER_FAILURE, "the meter does not answer"
-        return NO_ERROR, ""

@@ -1,8 +1,11 @@
-"""The configuration keys of OCPP 1.6 (§9), as a table: exactly those that the agent obeys.
+"""The configuration keys of OCPP 1.6 (§9, errata), as a table: exactly those that the agent obeys.
 
-A key that is in the table with access ro is told and can't be changed. What is not in the table is not supported.
+These names are those of the station whatever version it speaks; other versions map their variables to them. A key that
+is in the table with access ro is told and can't be changed. What is not in the table is not supported: there is no
+LightIntensity or BlinkRepeat, because no board known so far lets them be set.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,12 +14,25 @@ MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.I
 """What a meter reading may hold, in the words of OCPP."""
 
 _YEAR_S = 366 * 86400
+_USUAL = ",".join(MEASURANDS[:2])
+_ROTATION = re.compile(r"(?:\d+\.)?(?:NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
+_MOST_ROTATIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One configuration key. The type of `default` is that of its values; `low` and `high` bound a number; `high` the
-    length of a text, 0 = not.
+    """One configuration key. The type of `default` is that of its values.
+
+    Args:
+        name: as on the wire.
+        default: its value until somebody sets another.
+        help: one line for people.
+        unit: of a number.
+        low: smallest number.
+        high: largest number; of a text its length, 0 = any.
+        access: rw, or ro = nobody changes it.
+        lists: of what a comma separated list is made: measurands or rotations; empty = it is no list.
+        is_set_elsewhere: its first value comes from another setting than that of its name.
     """
 
     name: str
@@ -26,42 +42,59 @@ class Key:
     low: int = 0
     high: int = 0
     access: str = "rw"
+    lists: str = ""
+    is_set_elsewhere: bool = False
 
 
 KEYS: tuple[Key, ...] = (
     Key("AllowOfflineTxForUnknownId", False, "offline, let a card charge that nobody knows"),
     Key("AuthorizationCacheEnabled", True, "remember what the central system said of a card"),
     Key("AuthorizeRemoteTxRequests", False, "ask for authorization also before a remote start"),
-    Key("ClockAlignedDataInterval", 0, "clock-aligned meter values, 0 = none", "s", 0, 86400),
+    Key("ClockAlignedDataInterval", 0, "meter values at even times from 00:00 UTC, 0 = none", "s", 0, 86400),
     Key("ConnectionTimeOut", 120, "how long a tapped card waits for the plug", "s", 10, 3600),
+    Key("ConnectorPhaseRotation", "NotApplicable", "how the EVSEs are wired, for instance 1.RST", lists="rotations"),
     Key("HeartbeatInterval", 900, "longest silence before a Heartbeat; the central system sets it", "s", 5, 86400),
     Key("LocalAuthListEnabled", True, "use the local list"),
     Key("LocalAuthorizeOffline", True, "offline, let the list and the cache authorize"),
     Key("LocalPreAuthorize", False, "online, start at once on a card of the list or the cache"),
+    Key("MaxEnergyOnInvalidId", 0, "energy that a card refused later still gets, 0 = none", "Wh", 0, 1_000_000),
+    Key("MessageTimeout", 0, "an answer must come in this time", "s", 1, 600, is_set_elsewhere=True),
     Key("MeterValueSampleInterval", 300, "meter values within a transaction, 0 = none", "s", 0, 86400),
-    Key("MeterValuesSampledData", ",".join(MEASURANDS[:2]), "measurands of the samples, comma separated"),
+    Key("MeterValuesAlignedData", _USUAL, "measurands of clock-aligned values", lists="measurands"),
+    Key("MeterValuesSampledData", _USUAL, "measurands of the samples, comma separated", lists="measurands"),
     Key("MinimumStatusDuration", 1, "a status must last so long to be reported", "s", 0, 600),
+    Key("ResetRetries", 0, "how often a reset waits once more for charges to end", "", 0, 10),
+    Key("StopTransactionMaxMeterValues", 100, "samples repeated at the end; more are thinned", "", 2, 500),
+    Key("StopTransactionOnEVSideDisconnect", True, "unplugging ends the transaction"),
     Key("StopTransactionOnInvalidId", True, "end a transaction whose card the central system refuses later"),
+    Key("StopTxnAlignedData", "", "clock-aligned measurands repeated at the end, empty = none", lists="measurands"),
+    Key("StopTxnSampledData", "", "sampled measurands repeated at the end, empty = none", lists="measurands"),
     Key("TransactionMessageAttempts", 3, "how often a refused transaction message is sent", "", 1, 100),
     Key("TransactionMessageRetryInterval", 60, "wait before it is sent again, times the attempts", "s", 0, 86400),
-    Key("WebSocketPingInterval", 0, "WebSocket pings, 0 = none", "s", 0, _YEAR_S, access="reboot"),
+    Key("UnlockConnectorOnEVSideDisconnect", True, "let go of the plug when the vehicle is unplugged"),
+    Key("WebSocketPingInterval", 0, "WebSocket pings, 0 = none", "s", 0, _YEAR_S),
     Key("SecurityProfile", 0, "0 none, 1 password, 2 TLS and password, 3 TLS with certificates", "", 0, 3),
     Key("CpoName", "", "the operator's name in the charge point's certificate", "", 0, 64),
     Key("AdditionalRootCertificateCheck", False, "several root certificates may stand side by side", access="ro"),
     Key("CertificateSignedMaxChainSize", 10000, "characters of a signed certificate chain", access="ro"),
     Key("CertificateStoreMaxLength", 20, "root certificates", access="ro"),
-    Key("ConnectorPhaseRotation", "NotApplicable", "unknown to the agent", access="ro"),
+    Key("ChargeProfileMaxStackLevel", 0, "highest stack level of a charging profile", access="ro"),
+    Key("ChargingScheduleAllowedChargingRateUnit", "", "units of a schedule; empty = no profiles yet", access="ro"),
+    Key("ChargingScheduleMaxPeriods", 0, "periods of one schedule", access="ro"),
+    Key("ConnectorPhaseRotationMaxLength", _MOST_ROTATIONS, "entries of ConnectorPhaseRotation", access="ro"),
+    Key("ConnectorSwitch3to1PhaseSupported", False, "whether a charge may go from three phases to one", access="ro"),
     Key("GetConfigurationMaxKeys", 100, "keys in one GetConfiguration", access="ro"),
     Key("LocalAuthListMaxLength", 10000, "entries in the local list", access="ro"),
+    Key("MaxChargingProfilesInstalled", 0, "charging profiles kept at one time", access="ro"),
+    Key("MeterValuesAlignedDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
+    Key("MeterValuesSampledDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("NumberOfConnectors", 1, "EVSEs of this station", access="ro"),
+    Key("ReserveConnectorZeroSupported", False, "a reservation names its EVSE", access="ro"),
     Key("SendLocalListMaxLength", 500, "entries in one SendLocalList", access="ro"),
-    Key("MeterValuesAlignedData", ",".join(MEASURANDS[:2]), "as MeterValuesSampledData", access="ro"),
-    Key("ResetRetries", 0, "a reset is tried once", access="ro"),
-    Key("StopTransactionOnEVSideDisconnect", True, "unplugging ends the transaction", access="ro"),
-    Key("StopTxnAlignedData", "", "nothing is repeated in StopTransaction", access="ro"),
-    Key("StopTxnSampledData", "", "nothing is repeated in StopTransaction", access="ro"),
-    Key("SupportedFeatureProfiles", "Core,LocalAuthListManagement,RemoteTrigger", "what we speak", access="ro"),
-    Key("UnlockConnectorOnEVSideDisconnect", False, "the boards known so far have no lock to open", access="ro"),
+    Key("StopTxnAlignedDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
+    Key("StopTxnSampledDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
+    Key("SupportedFeatureProfiles", "Core,LocalAuthListManagement,RemoteTrigger,Reservation", "spoken", access="ro"),
+    Key("SupportedFeatureProfilesMaxLength", 6, "entries of SupportedFeatureProfiles", access="ro"),
 )
 
 
@@ -99,6 +132,12 @@ class Configuration:
         self._keys[name] = Key(name, text, "", access="ro")
         self._values[name] = text
 
+    def fix(self, name: str, value: bool | int | str) -> None:
+        """Hold a key of the table at a value from now on: what the hardware lacks can't be changed."""
+        key = self._keys[name]
+        self._keys[name] = Key(name, value, key.help, key.unit, access="ro")
+        self._values[name] = value
+
     def flag(self, name: str) -> bool:
         """Give a value that is true or false."""
         return self._values[name] is True
@@ -111,7 +150,7 @@ class Configuration:
 
     def texts(self, name: str) -> frozenset[str]:
         """Give a comma separated list."""
-        return frozenset(str(self._values[name]).split(","))
+        return frozenset(filter(None, str(self._values[name]).split(",")))
 
     def is_read_only(self, name: str) -> bool:
         """Tell whether the central system can't change the key."""
@@ -127,9 +166,25 @@ class Configuration:
         key = self._keys.get(name)
         if key is None:
             return ChangeStatus.NOT_SUPPORTED
-        if key.access == "ro" or _parse(key, text) is None:
-            return ChangeStatus.REJECTED
-        return ChangeStatus.REBOOT_REQUIRED if key.access == "reboot" else ChangeStatus.ACCEPTED
+        return ChangeStatus.REJECTED if self.objection(name, text) else ChangeStatus.ACCEPTED
+
+    def objection(self, name: str, text: str) -> str:
+        """Say why a key of the table can't take a value; empty if it can."""
+        key = self._keys[name]
+        if key.access == "ro":
+            return "the key is read-only here"
+        if _parse(key, text) is not None:
+            return ""
+        if isinstance(key.default, bool):
+            return "the value is neither true nor false"
+        if isinstance(key.default, int):
+            return f"the value is no whole number from {key.low} to {key.high}"
+        if not key.lists:
+            return f"the value has more than {key.high} characters"
+        if key.lists == "measurands":
+            needs = "" if key.default == "" else f", always with {MEASURANDS[0]}"
+            return f"the meters give {', '.join(MEASURANDS)} only{needs}"
+        return "the value is no list of phase rotations such as 1.RST"
 
     def change(self, name: str, text: str) -> None:
         """Put a value in force that `judge` has accepted; store it first."""
@@ -146,8 +201,12 @@ def _parse(key: Key, text: str) -> bool | int | str | None:
         if not text.isdecimal() or not text.isascii():
             return None
         return int(text) if key.access == "ro" or key.low <= int(text) <= key.high else None
-    if key.name == "MeterValuesSampledData":
-        names = [name.strip() for name in text.split(",")]
-        # Without the register a sample says nothing that could be billed.
-        return ",".join(names) if MEASURANDS[0] in names and set(names) <= set(MEASURANDS) else None
-    return text if key.high == 0 or len(text) <= key.high else None
+    if not key.lists:
+        return text if key.high == 0 or len(text) <= key.high else None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if key.lists == "rotations":
+        fits = 0 < len(names) <= _MOST_ROTATIONS and all(_ROTATION.fullmatch(name) for name in names)
+        return ",".join(names) if fits else None
+    # Without the register a sample says nothing that could be billed. What is repeated at the end may be nothing.
+    is_complete = MEASURANDS[0] in names or (key.default == "" and not names)
+    return ",".join(names) if is_complete and set(names) <= set(MEASURANDS) else None

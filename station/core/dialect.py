@@ -48,15 +48,6 @@ class Identity:
     imsi: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityEvent:
-    """Something that touches the station's security; `kind` is a word of OCPP (white paper ed. 3, appendix)."""
-
-    kind: str
-    at: datetime
-    detail: str = ""
-
-
 class CertificateUse(StrEnum):
     """What a certificate of the station is for (OCPP 2.0.1 CertificateSigningUseEnumType). 1.6 has the first only."""
 
@@ -89,6 +80,10 @@ class Dialect(Protocol):
         """Give what a report says without its time: only a change of that is news. None = it can't be said."""
         ...
 
+    def list_conflict(self, report: Report) -> Message | None:
+        """Say that an answer contradicts the local list, at an EVSE in this state; None = there is no word for it."""
+        ...
+
     def offline_threshold_s(self, configuration: Configuration) -> float:
         """Tell after how long without a connection all states are told again, not only those that changed."""
         ...
@@ -105,8 +100,8 @@ class Dialect(Protocol):
         """Tell values outside the ledger; EVSE 0 is the grid connection of the whole station."""
         ...
 
-    def security_event(self, event: SecurityEvent) -> Message:
-        """Tell a security event."""
+    def security_event(self, kind: str, at: datetime, info: str) -> Message:
+        """Tell a security event; `kind` is a word of OCPP (white paper ed. 3, appendix)."""
         ...
 
     def firmware_status(self, status: str, request_id: int | None = None) -> Message:

@@ -9,6 +9,7 @@ from shared.metering import MeterReading, MeterValue, SignedData
 from shared.transaction import Started, StopReason, TransactionEvent
 from shared.units import Wh
 from station.core.connector import Status
+from station.core.reservation import Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class OpenTransaction:
         ending: set when its end had already been decided.
         same_boot: whether the last event was stamped in the present boot of the machine.
         deauthorized: whether the central system refused the card when it heard of the start.
+        told: the values told so far; its end may repeat them.
     """
 
     started: Started
@@ -41,6 +43,7 @@ class OpenTransaction:
     ending: Ending | None = None
     same_boot: bool = True
     deauthorized: bool = False
+    told: tuple[MeterValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,18 @@ class TagPresented:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The driver may charge, by a card or by remote."""
+    """The driver may charge, by a card or by remote; `group` is the token's parent as far as known."""
 
     id_token: IdToken
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAuthorized:
+    """The answer to CompareGroup: a driver of the owner's group may end what the owner began."""
+
+    id_token: IdToken
+    owner: IdToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +98,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class RemoteStart:
-    """The central system starts a transaction; `ask` if the token is to be authorized first."""
+    """The central system starts a transaction; `ask` if the token is to be authorized first.
+
+    `remote_start_id` is the number of its request, where it has one.
+    """
 
     id_token: IdToken
     ask: bool = False
+    remote_start_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,20 @@ class OperativeChanged:
     """ChangeAvailability; takes effect when no transaction runs."""
 
     operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The EVSE is kept for a driver from now on, None for nobody any more."""
+
+    reservation: Reservation | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlugHeld:
+    """The plug is locked until this card is shown, None = it was let go."""
+
+    id_token: IdToken | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +206,9 @@ Event = (
     | EndRequested
     | Lent
     | OperativeChanged
+    | Reserved
+    | PlugHeld
+    | StopAuthorized
     | SelfTested
     | RcdTested
     | SigningDone
@@ -217,6 +250,33 @@ class Authorize:
     """Find out whether the driver may charge; answer with Authorized or Refused."""
 
     id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class CompareGroup:
+    """Find out whether a card is of the same group as another; answer with StopAuthorized, or not at all."""
+
+    id_token: IdToken
+    owner: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlug:
+    """Lock the plug again, if the board can; answer with PlugHeld if that went well."""
+
+    id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlug:
+    """Let go of the plug that was held."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepReservation:
+    """Write to the journal for whom the EVSE is kept, None = for nobody."""
+
+    reservation: Reservation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +348,10 @@ Action = (
     | Allow
     | Stop
     | Authorize
+    | CompareGroup
+    | HoldPlug
+    | ReleasePlug
+    | KeepReservation
     | CheckRcd
     | BeginSigning
     | EndSigning

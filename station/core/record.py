@@ -19,12 +19,16 @@ def encode(event: TransactionEvent) -> str:
             body |= {"kind": "started", "token": event.id_token.value, "values": [_value(event.meter)]}
             if event.reservation_id is not None:
                 body["reservation"] = event.reservation_id
+            if event.remote_start_id is not None:
+                body["remote"] = event.remote_start_id
         case Updated():
             body |= {"kind": "updated", "seq": event.seq_no, "values": [_value(v) for v in event.values]}
         case Ended():
             body |= {"kind": "ended", "seq": event.seq_no, "values": [_value(event.meter)], "reason": event.reason}
             if event.id_token:
                 body["token"] = event.id_token.value
+            if event.repeated:
+                body["repeated"] = [_value(v) for v in event.repeated]
     return json.dumps(body, separators=(",", ":"))
 
 
@@ -38,13 +42,14 @@ def decode(text: str) -> TransactionEvent:
     key, evse_id = TransactionKey(body["key"]), EvseId(body["evse"])
     values = tuple(_parse_value(value) for value in body["values"])
     token = IdToken(body["token"]) if "token" in body else None
+    repeated = tuple(_parse_value(value) for value in body.get("repeated", ()))
     match body["kind"]:
         case "started" if token:
-            return Started(key, evse_id, token, values[0], body.get("reservation"))
+            return Started(key, evse_id, token, values[0], body.get("reservation"), body.get("remote"))
         case "updated":
             return Updated(key, body["seq"], evse_id, values)
         case "ended":
-            return Ended(key, body["seq"], evse_id, values[0], StopReason(body["reason"]), token)
+            return Ended(key, body["seq"], evse_id, values[0], StopReason(body["reason"]), token, repeated)
         case kind:
             raise ValueError(f"an event of the kind {kind} is not known")
 

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterValue
@@ -21,7 +23,7 @@ from shared.transaction import Ended, Started, Updated
 from station.core.authorize import TokenInfo
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, judge_refusal
-from station.core.dialect import BootReason, CertificateUse, Identity, SecurityEvent
+from station.core.dialect import BootReason, CertificateUse, Identity
 from station.core.status_reports import Report
 
 _INFO_LENGTH = 50
@@ -65,6 +67,10 @@ class Ocpp16:
         """Give status and error; connector 0 is reported too (errata 3.22)."""
         return f"{report.status} {report.error_code}"
 
+    def list_conflict(self, report: Report) -> Message | None:
+        """Report LocalListConflict beside the state, once (§7.6)."""
+        return self.status(replace(report, error_code="LocalListConflict"))
+
     def offline_threshold_s(self, configuration: Configuration) -> float:  # noqa: ARG002  1.6 has no such rule
         """Tell only what changed, however long it took (§4.9)."""
         return math.inf
@@ -82,11 +88,11 @@ class Ocpp16:
         payload = meter_values(Updated(TransactionKey(""), 0, evse_id, tuple(values)), 0)
         return Message("MeterValues", {name: part for name, part in payload.items() if name != "transactionId"})
 
-    def security_event(self, event: SecurityEvent) -> Message:
+    def security_event(self, kind: str, at: datetime, info: str) -> Message:
         """Encode SecurityEventNotification.req (white paper ed. 3 §5)."""
-        payload: dict[str, object] = {"type": event.kind, "timestamp": timestamp(event.at)}
-        if event.detail:
-            payload["techInfo"] = event.detail[:_EVENT_DETAIL_LENGTH]
+        payload: dict[str, object] = {"type": kind, "timestamp": timestamp(at)}
+        if info:
+            payload["techInfo"] = info[:_EVENT_DETAIL_LENGTH]
         return Message("SecurityEventNotification", payload)
 
     def firmware_status(self, status: str, request_id: int | None = None) -> Message:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from shared.ids import EvseId, IdToken
 from shared.log import Log
-from shared.ocpp.session import Payload
-from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError
+from shared.ocpp.session import ErrorCode, Payload
+from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from shared.ocpp.vendor import RUNNING_COST, VENDOR_ID, decode_running_cost
 from shared.transaction import StopReason
 from station.core.authorize import TokenInfo
+from station.core.reservation import Reservation
+from station.csms_connection import CallRefused
 from station.csms_requests import Handler
 from station.ocpp16.dialect import token_info
 from station.ocpp16.security_requests import handlers as security_handlers
@@ -23,6 +25,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
     requests = _Requests(operations)
     return {
         **security_handlers(operations),
+        "CancelReservation": requests.cancel_reservation,
         "ChangeAvailability": requests.change_availability,
         "ChangeConfiguration": requests.change_configuration,
         "ClearCache": requests.clear_cache,
@@ -31,6 +34,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
         "GetLocalListVersion": requests.get_local_list_version,
         "RemoteStartTransaction": requests.remote_start,
         "RemoteStopTransaction": requests.remote_stop,
+        "ReserveNow": requests.reserve_now,
         "Reset": requests.reset,
         "SendLocalList": requests.send_local_list,
         "TriggerMessage": requests.trigger_message,
@@ -67,6 +71,20 @@ class _Requests:
 
     async def change_configuration(self, payload: Payload) -> Payload:
         return _status(await self._operations.change_key(str(payload["key"]), str(payload["value"])))
+
+    async def reserve_now(self, payload: Payload) -> Payload:
+        token, group = _token(payload["idTag"]), str(payload.get("parentIdTag", ""))
+        try:
+            expires = parse_timestamp(payload["expiryDate"])
+        except PayloadError as error:
+            raise CallRefused(ErrorCode.TYPE_CONSTRAINT_VIOLATION, f"expiryDate: {error}") from error
+        if token is None:
+            return _status("Rejected")
+        reservation = Reservation(_number(payload, "reservationId"), token, expires, group)
+        return _status(await self._operations.reserve(EvseId(_number(payload, "connectorId")), reservation))
+
+    async def cancel_reservation(self, payload: Payload) -> Payload:
+        return _status(await self._operations.cancel_reservation(_number(payload, "reservationId")))
 
     async def clear_cache(self, _payload: Payload) -> Payload:
         return _status(await self._operations.clear_cache())

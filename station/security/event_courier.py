@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from shared.ids import MessageId
 from station.core.configuration import Configuration
 from station.core.delivery import Message
-from station.core.dialect import Dialect, SecurityEvent
+from station.core.dialect import Dialect
 from station.csms_connection import Refusal, Reply
 from station.security.event_store import EventStore
 from station.timekeeper import Timekeeper
@@ -47,7 +47,7 @@ class EventCourier:
         if row_id == entry.row_id and wait > 0:
             return wait
         entry = await self._store.begin_try(entry)
-        message = self._dialect.security_event(SecurityEvent(entry.kind, entry.at, entry.info))
+        message = self._dialect.security_event(entry.kind, entry.at, entry.info)
         reply = await call(entry.message_id, message)
         now = self._timekeeper.now().utc
         if isinstance(reply, Reply):

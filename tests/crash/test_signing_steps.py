@@ -20,8 +20,9 @@ from shared.ocpp.v16 import stop_transaction
 from shared.transaction import Ended, Started, StopReason
 from shared.units import Wh
 from station.core import record
-from station.core.charging import Charging, Phase
+from station.core.charging import Charging
 from station.core.configuration import Configuration
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,

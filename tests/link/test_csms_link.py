@@ -51,6 +51,7 @@ class Bench:
     configuration: Configuration
     statuses: StatusReports
     deauthorized: list[str]
+    conflicts: list[int]
 
     async def append(self, *events: TransactionEvent) -> None:
         for event in events:
@@ -86,6 +87,7 @@ async def bench(
         gate = Gate(
             url, "", "CP 1", memory=memory, reporter=reporter, timekeeper=timekeeper, journal=journal
         )  # fmt: skip
+        conflicts: list[int] = []
         link = CsmsLink(
             CsmsSettings(
                 url=url,
@@ -107,6 +109,7 @@ async def bench(
                 DeliverySettings(per_minute=0),
                 send_without_start=False,
                 deauthorized=lambda _evse, key: refused.append(key),
+                conflict=conflicts.append,
             ),
             events=EventCourier(journal.security_events, timekeeper, configuration, Ocpp16()),
             timekeeper=timekeeper,
@@ -120,7 +123,7 @@ async def bench(
         statuses.set(Report(0, "Available", "NoError", "", NOON), 0.0)
         task = asyncio.create_task(link.run())
         try:
-            yield Bench(csms, line, link, journal, timekeeper, configuration, statuses, refused)
+            yield Bench(csms, line, link, journal, timekeeper, configuration, statuses, refused, conflicts)
             assert not task.done(), task
         finally:
             task.cancel()

@@ -1,6 +1,6 @@
 """One EVSE from card and plug to first and last register, told as scenes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,9 +13,10 @@ from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Watt, Wh
 from station.core.board_health import OPENING_LOOKS
-from station.core.charging import Charging, Phase
+from station.core.charging import IN_USE, Charging
 from station.core.configuration import Configuration
 from station.core.connector import Status
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -23,26 +24,34 @@ from station.core.evse_events import (
     Authorized,
     BoardLost,
     BoardSeen,
+    CompareGroup,
     Deauthorized,
     Ending,
     EndRequested,
     Event,
+    HoldPlug,
+    KeepReservation,
     Lent,
     MarkEnding,
     MeterRead,
     Notify,
     OpenTransaction,
     OperativeChanged,
+    PlugHeld,
     Record,
     Refused,
+    ReleasePlug,
     RemoteStart,
+    Reserved,
     SendSample,
     Stop,
+    StopAuthorized,
     TagPresented,
     Tell,
     Tick,
 )
 from station.core.presentation import meant_evse
+from station.core.reservation import Reservation
 from station.core.timekeeping import Now
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
@@ -218,8 +227,93 @@ def test_unplugging_ends() -> None:
 
 def test_another_card_does_not_end_it() -> None:
     scene = Scene().charging()
-    assert scene.do(TagPresented(OTHER)) == []
+    assert scene.do(TagPresented(OTHER)) == [CompareGroup(OTHER, CARD)]
+    assert scene.do(Refused(OTHER, IN_USE)) == []
     assert scene.told == ["charge_refused: another transaction is running here"]
+
+
+def test_a_card_of_the_same_group_ends_it() -> None:
+    scene = Scene().charging()
+    scene.do(TagPresented(OTHER))
+    actions = scene.do(StopAuthorized(OTHER, CARD))
+    assert actions == [MarkEnding(TransactionKey("k1"), Ending(StopReason.LOCAL, OTHER)), Stop()]
+    (end,) = recorded(scene.do(board("B"), read(1100)))
+    assert isinstance(end, Ended)
+    assert (end.id_token, end.reason) == (OTHER, StopReason.LOCAL)
+
+
+KEPT = Reservation(7, CARD, NOON + timedelta(minutes=10), "GROUP")
+
+
+def test_a_reserved_evse_serves_its_driver_and_the_reservation_is_used_up() -> None:
+    scene = Scene().idle()
+    assert scene.do(Reserved(KEPT)) == [KeepReservation(KEPT)]
+    assert scene.status() is Status.RESERVED
+    scene.do(board("B"))
+    assert scene.status() is Status.RESERVED, "a vehicle alone is not the driver"
+    scene.do(TagPresented(CARD), Authorized(CARD))
+    record, kept, allow = scene.do(read(1000))
+    assert isinstance(record, Record)
+    assert isinstance(record.event, Started)
+    assert record.event.reservation_id == 7
+    assert kept == KeepReservation(None)
+    assert allow == Allow(16)
+
+
+def test_a_reserved_evse_serves_the_group_and_nobody_else() -> None:
+    scene = Scene().idle()
+    scene.do(Reserved(KEPT), TagPresented(OTHER), Authorized(OTHER, "ANOTHER"))
+    assert scene.status() is Status.RESERVED
+    assert scene.told == ["charge_refused: this EVSE is reserved for another driver"]
+    scene.do(TagPresented(OTHER), Authorized(OTHER, "group"))
+    assert scene.status() is Status.PREPARING
+
+
+def test_a_reservation_without_a_group_refuses_others_at_once() -> None:
+    scene = Scene().idle()
+    scene.do(Reserved(replace(KEPT, group="")))
+    assert scene.do(TagPresented(OTHER)) == []
+    assert scene.do(RemoteStart(OTHER)) == []
+    assert scene.do(RemoteStart(CARD), board("B"), read(1000))
+
+
+def test_a_reservation_expires() -> None:
+    scene = Scene().idle()
+    scene.do(Reserved(KEPT))
+    scene.seconds = 601
+    assert scene.do(Tick()) == [KeepReservation(None)]
+    assert scene.status() is Status.AVAILABLE
+
+
+def test_a_card_refused_later_may_still_get_some_energy() -> None:
+    scene = Scene({"MaxEnergyOnInvalidId": "50"}).charging()
+    assert scene.do(Deauthorized(TransactionKey("k1")), read(1049)) == []
+    ending = Ending(StopReason.DE_AUTHORIZED)
+    assert scene.do(read(1050)) == [MarkEnding(TransactionKey("k1"), ending), Stop(), HoldPlug(CARD)]
+
+
+def test_the_plug_stays_locked_until_the_card_is_shown_again() -> None:
+    scene = Scene().charging()
+    scene.do(Deauthorized(TransactionKey("k1")), PlugHeld(CARD), board("B"), read(1100))
+    assert "stays locked" in scene.evse.blocked_by
+    assert scene.do(TagPresented(OTHER)) == [CompareGroup(OTHER, CARD)]
+    assert scene.do(TagPresented(CARD)) == [ReleasePlug()]
+    assert scene.evse.blocked_by == ""
+
+
+def test_unplugging_need_not_end_the_transaction() -> None:
+    scene = Scene({"StopTransactionOnEVSideDisconnect": "false"}).charging()
+    assert scene.do(board("A", 16)) == [Stop()]
+    assert scene.status() is Status.SUSPENDED_EV
+    assert scene.do(board("B", 0)) == [Allow(16)]
+    assert [type(event) for event in recorded(scene.do(EndRequested(StopReason.REMOTE), board("B"), read(1100)))] == [
+        Ended
+    ]
+
+
+def test_unplugging_may_leave_the_plug_locked() -> None:
+    scene = Scene({"UnlockConnectorOnEVSideDisconnect": "false"}).charging()
+    assert HoldPlug(CARD) in scene.do(board("A"))
 
 
 @pytest.mark.parametrize("reason", [StopReason.REMOTE, StopReason.SOFT_RESET])

@@ -7,8 +7,9 @@ from shared.ids import EvseId, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData
 from shared.transaction import Ended, Started, StopReason
 from shared.units import Watt, Wh
-from station.core.charging import Charging, Phase
+from station.core.charging import Charging
 from station.core.configuration import Configuration
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,

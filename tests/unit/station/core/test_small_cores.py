@@ -1,5 +1,6 @@
 """Sampling, back-off, states to report, keys, the written form of events."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from shared.units import MilliAmp, MilliVolt, Watt, Wh
 from station.core import record
 from station.core.backoff import Backoff
 from station.core.configuration import KEYS, ChangeStatus, Configuration
-from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
+from station.core.sampling import AlignedSamples, PeriodicSamples, Samples
 from station.core.status_reports import Report, StatusReports
 from station.core.timekeeping import Now
 from station.ocpp16.dialect import Ocpp16
@@ -47,9 +48,44 @@ def test_aligned_samples_lie_on_the_clock_also_past_midnight() -> None:
     assert due == [10, 25]
 
 
-def test_one_reading_serves_both_reasons() -> None:
-    assert contexts(True, True) == (ReadingContext.PERIODIC, ReadingContext.CLOCK)
-    assert contexts(False, False) == ()
+def test_one_reading_serves_both_reasons_each_with_its_own_measurands() -> None:
+    keys = {
+        "MeterValueSampleInterval": "60",
+        "ClockAlignedDataInterval": "60",
+        "MeterValuesAlignedData": "Energy.Active.Import.Register",
+    }
+    samples = Samples(Configuration(keys))
+    samples.begin(now(0))
+    assert samples.within(FULL, now(0)) == ()
+    periodic, aligned = samples.within(FULL, now(60))
+    assert (periodic.context, aligned.context) == (ReadingContext.PERIODIC, ReadingContext.CLOCK)
+    assert (periodic.reading.power, aligned.reading.power) == (FULL.power, None)
+    assert not periodic.reading.voltages
+
+
+def test_the_end_repeats_what_was_asked_for_and_thins_the_first_one_first() -> None:
+    keys = {
+        "MeterValueSampleInterval": "10",
+        "StopTxnSampledData": "Energy.Active.Import.Register",
+        "StopTransactionMaxMeterValues": "4",
+    }
+    samples = Samples(Configuration(keys))
+    samples.begin(now(0))
+    for second in range(10, 60, 10):
+        samples.within(replace(FULL, energy_import=Wh(second)), now(second))
+    begin, end = MeterValue(NOON, FULL, ReadingContext.BEGIN), MeterValue(now(60).utc, FULL, ReadingContext.END)
+    repeated = samples.repeated(begin, end, now(60))
+    assert [value.reading.energy_import for value in repeated] == [12345, 20, 40, 12345]
+    assert [value.at for value in repeated] == [NOON, now(20).utc, now(40).utc, now(60).utc]
+    assert all(value.reading.power is None for value in repeated)
+
+
+def test_without_a_wish_the_end_repeats_nothing() -> None:
+    samples = Samples(Configuration({"MeterValueSampleInterval": "10"}))
+    samples.begin(now(0))
+    samples.within(FULL, now(10))
+    value = MeterValue(NOON, FULL)
+    assert samples.repeated(value, value, now(20)) == ()
 
 
 def test_the_wait_doubles_up_to_a_limit_and_begins_anew_after_success() -> None:
@@ -121,7 +157,12 @@ def test_a_new_error_is_news_though_the_status_stays() -> None:
         ("MeterValuesSampledData", "Energy.Active.Import.Register, Voltage", ChangeStatus.ACCEPTED),
         ("MeterValuesSampledData", "Voltage", ChangeStatus.REJECTED),
         ("MeterValuesSampledData", "Energy.Active.Import.Register,SoC", ChangeStatus.REJECTED),
-        ("WebSocketPingInterval", "300", ChangeStatus.REBOOT_REQUIRED),
+        ("WebSocketPingInterval", "300", ChangeStatus.ACCEPTED),
+        ("StopTxnSampledData", "", ChangeStatus.ACCEPTED),
+        ("StopTxnSampledData", "Voltage", ChangeStatus.REJECTED),
+        ("ConnectorPhaseRotation", "0.RST,1.RTS", ChangeStatus.ACCEPTED),
+        ("ConnectorPhaseRotation", "up", ChangeStatus.REJECTED),
+        ("LightIntensity", "50", ChangeStatus.NOT_SUPPORTED),
         ("NumberOfConnectors", "2", ChangeStatus.REJECTED),
         ("NoSuchKey", "x", ChangeStatus.NOT_SUPPORTED),
     ],
@@ -142,7 +183,7 @@ def test_a_changed_key_is_told_and_obeyed() -> None:
 def test_every_default_is_a_value_that_its_own_key_accepts() -> None:
     keys = Configuration()
     for key in KEYS:
-        if key.access != "ro":
+        if key.access != "ro" and not key.is_set_elsewhere:
             assert keys.judge(key.name, keys.text(key.name) or "") is not ChangeStatus.REJECTED
 
 
@@ -159,11 +200,12 @@ KEY = TransactionKey("k1")
 @pytest.mark.parametrize(
     "event",
     [
-        Started(KEY, EvseId(2), IdToken("AB12"), MeterValue(NOON, FULL, ReadingContext.BEGIN), 7),
+        Started(KEY, EvseId(2), IdToken("AB12"), MeterValue(NOON, FULL, ReadingContext.BEGIN), 7, 12),
         Started(KEY, EvseId(1), IdToken("AB12"), MeterValue(NOON, MeterReading(Wh(0)), ReadingContext.BEGIN)),
         Updated(KEY, 3, EvseId(1), (MeterValue(NOON, FULL), MeterValue(NOON, FULL, ReadingContext.CLOCK))),
         Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.POWER_LOSS),
         Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.LOCAL, IdToken("X")),
+        Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL), StopReason.LOCAL, None, (MeterValue(NOON, FULL),)),
     ],
 )
 def test_an_event_comes_back_from_the_journal_as_it_was(event: TransactionEvent) -> None:
