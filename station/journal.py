@@ -213,7 +213,7 @@ class Journal:
         rows = await self.database.read(
             "SELECT e.body, COALESCE(l.correction_ms, b.offset_ms - e.offset_ms, 0) FROM event e "
             "JOIN ledger l ON l.event_id = e.id LEFT JOIN boot b ON b.number = e.boot "
-            "WHERE e.transaction_key = ? AND e.seq_no > 0 ORDER BY e.id DESC LIMIT ?",
+            "WHERE e.transaction_key = ? AND e.seq_no > 0 AND e.body != '' ORDER BY e.id DESC LIMIT ?",
             key,
             TOLD_KEPT,
         )
