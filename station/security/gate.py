@@ -137,17 +137,11 @@ class Gate:
         if outcome is Outcome.SAME:
             return
         what, before = self.memory.plan.what, self.memory.plan.in_force
+        # Told before it is settled: cut in between, it is rather told twice than never.
+        await self._reporter.report(*_told(outcome, what))
         await self._settle(plan, replaced=before.client if plan.in_force.client != before.client else "")
         if outcome is Outcome.TAKEN:
             self.profile_changed(plan.in_force.profile)
-            await self._reporter.report(EventKind.PARAMETERS_CHANGED, f"{what} changed")
-            return
-        if what == CLIENT_CERTIFICATE:
-            kind = EventKind.INVALID_CHARGE_POINT_CERTIFICATE
-            await self._reporter.report(kind, "the new certificate does not connect; the old one is back in force")
-        else:
-            text = f"the new {what} does not connect; the old one is back in force"
-            await self._reporter.report(EventKind.PARAMETERS_CHANGED, text)
 
     async def _settle(self, plan: Plan, replaced: str) -> None:
         at = self._timekeeper.now().utc
@@ -197,3 +191,11 @@ def with_tls(url: str) -> str:
     """Give the URL of the same server by TLS."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(scheme="wss"))
+
+
+def _told(outcome: Outcome, what: str) -> tuple[EventKind, str]:
+    """Give the event by which the end of a trial is told."""
+    if outcome is Outcome.TAKEN:
+        return EventKind.PARAMETERS_CHANGED, f"{what} changed"
+    kind = EventKind.INVALID_CHARGE_POINT_CERTIFICATE if what == CLIENT_CERTIFICATE else EventKind.PARAMETERS_CHANGED
+    return kind, f"the new {what} does not connect; the old one is back in force"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from shared.log import Log
 from station.core.delivery import Message
 from station.csms_connection import Entrance, Refusal, Reply
-from station.errors import AccessRefused, LinkLost, SecurityError
+from station.errors import AccessRefused, JournalStalled, LinkLost, SecurityError
 from station.journal import Journal
 from station.security.access import Access, Profile
 from station.security.events import EventKind
@@ -144,7 +144,7 @@ class Renewal:
             self._news.clear()
             try:
                 wait_s = await self._look()
-            except SecurityError as error:
+            except (SecurityError, JournalStalled) as error:
                 _LOG.error("renewal_failed", reason=error)
                 wait_s = LOOK_S
             with contextlib.suppress(TimeoutError):
