@@ -30,6 +30,8 @@ SURE_TIME = "security.sure_time"
 CLIENT_CERTIFICATE = "charge point certificate"
 """What a rotation puts on trial."""
 
+_CERTAIN = frozenset({TimeSource.CSMS, TimeSource.NTP, TimeSource.METER})
+
 _LOG = Log("station.security")
 
 
@@ -77,10 +79,10 @@ class Gate:
     def moment(self) -> Moment:
         """Give the present for certificates.
 
-        Only the central system's word makes it certain: it comes over a connection that was verified. A battery-backed
-        clock or a mobile network may be wrong by years, and would then lock the station out for good.
+        A battery-backed clock or a mobile network may be wrong by years, and would then lock the station out for good,
+        as nobody could tell it better. So their word is not certain here.
         """
-        if self._timekeeper.boot.source >= TimeSource.CSMS:
+        if self._timekeeper.boot.source in _CERTAIN:
             return Moment(self._timekeeper.now().utc, is_certain=True)
         return Moment(self._sure, is_certain=False)
 
