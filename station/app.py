@@ -40,7 +40,7 @@ from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
 from station.core.reservation import Reservation, decode_reservation
 from station.core.signing import Signing, SigningMode
-from station.core.status_reports import Report, StatusReports
+from station.core.status_reports import Report, StatusReports, timed
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
 from station.csms_link import Bearer, CsmsLink
@@ -405,14 +405,16 @@ class App:
         return self._dialect.boot(about, reason)
 
     def _notify(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
-        report = Report(evse_id, notice.status, notice.error_code, notice.info, at)
+        uptime = self._timekeeper.clock.uptime()
+        report = Report(evse_id, notice.status, notice.error_code, notice.info, at, uptime)
         self._statuses.set(report, asyncio.get_running_loop().time())
         _LOG.info("status", evse=evse_id, status=notice.status, error=notice.error_code)
         self._link.wake()
 
     def _report_whole(self) -> None:
         status = Status.AVAILABLE if self._is_operative else Status.UNAVAILABLE
-        report = Report(0, status, "NoError", "", self._timekeeper.now().utc)
+        now = self._timekeeper.now()
+        report = Report(0, status, "NoError", "", now.utc, now.uptime)
         self._statuses.set(report, asyncio.get_running_loop().time())
 
     def _change_availability(self) -> None:
@@ -428,7 +430,7 @@ class App:
 
     def _tell_conflict(self, evse_id: EvseId) -> None:
         report = self._statuses.present(evse_id)
-        if report and (message := self._dialect.list_conflict(report)):
+        if report and (message := self._dialect.list_conflict(timed(report, self._timekeeper.boot))):
             self._link.post(message)
 
     def _reset(self, reason: StopReason) -> None:

@@ -28,7 +28,7 @@ from station.core.backoff import Backoff
 from station.core.configuration import Configuration
 from station.core.delivery import Message
 from station.core.dialect import Dialect
-from station.core.status_reports import StatusReports
+from station.core.status_reports import StatusReports, timed
 from station.core.timekeeping import CONFIRM_S, TimeSource
 from station.courier import Courier
 from station.csms_connection import Answer, CallRefused, Connection, Entrance, Refusal, Reply, open_connection
@@ -327,7 +327,7 @@ class CsmsLink:
         now = asyncio.get_running_loop().time()
         minimum_s = self._configuration.number("MinimumStatusDuration")
         if report := self._statuses.due(now, minimum_s):
-            await self._send(connection, self._dialect.status(report))
+            await self._send(connection, self._dialect.status(timed(report, self._timekeeper.boot)))
             self._statuses.told(report)
             return 0.0
         transmit = functools.partial(self._transmit, connection)

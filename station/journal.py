@@ -318,6 +318,11 @@ class Journal:
         row = await self._one("SELECT COALESCE(max(event_id), 0) FROM ledger")
         return int(row[0]) if row else 0
 
+    async def number_of(self, key: TransactionKey) -> int | None:
+        """Give the central system's number of a transaction, None where it has given none yet."""
+        row = await self._one("SELECT csms_id FROM txn WHERE key = ?", key)
+        return row[0] if row else None
+
     async def open_transaction_of(self, transaction_id: int) -> tuple[EvseId, TransactionKey] | None:
         """Find an open transaction by the central system's number."""
         row = await self._one("SELECT evse_id, key FROM txn WHERE is_open AND csms_id = ?", transaction_id)

@@ -23,7 +23,8 @@ from station.core.dialect import BootReason, Dialect
 from station.core.evse_condition import Phase
 from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart, Reserved
 from station.core.reservation import Reservation, ReserveOutcome
-from station.core.status_reports import StatusReports
+from station.core.sampling import select
+from station.core.status_reports import StatusReports, timed
 from station.csms_link import HEARTBEAT, CsmsLink
 from station.evse_task import RESERVATION_PREFIX, EvseTask
 from station.journal import Journal
@@ -231,7 +232,7 @@ class Operations:
         evse = self._station.evses.get(evse_id)
         return await evse.unlock() if evse else "NotSupported"
 
-    def trigger(self, topic: Topic, evse_id: EvseId | None) -> Outcome:
+    async def trigger(self, topic: Topic, evse_id: EvseId | None) -> Outcome:
         """Send a message that the central system asks for, of one EVSE or of all."""
         chosen = self._chosen(evse_id)
         if chosen is None:
@@ -245,9 +246,9 @@ class Operations:
                 for number in chosen:
                     report = self._station.statuses.present(number)
                     if report and self._station.dialect.status_words(report) is not None:
-                        self._post(self._station.dialect.status(report))
+                        self._post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
             case Topic.METER_VALUES:
-                return self._trigger_meter_values(chosen)
+                return await self._trigger_meter_values(chosen)
         return Outcome.ACCEPTED
 
     def _chosen(self, evse_id: EvseId | None) -> list[EvseId] | None:
@@ -257,15 +258,18 @@ class Operations:
             return everything
         return [evse_id] if evse_id in everything else None
 
-    def _trigger_meter_values(self, chosen: Iterable[EvseId]) -> Outcome:
-        evses = [self._station.evses[number] for number in chosen if number]
-        read = [(evse.charging.evse_id, evse.charging.reading) for evse in evses]
-        now = self._station.timekeeper.now().utc
-        for evse_id, reading in read:
-            if reading:
-                value = MeterValue(now, reading, ReadingContext.TRIGGER)
-                self._post(self._station.dialect.meter_values(evse_id, [value]))
-        return Outcome.ACCEPTED if any(reading for _, reading in read) else Outcome.REJECTED
+    async def _trigger_meter_values(self, chosen: Iterable[EvseId]) -> Outcome:
+        outcome = Outcome.REJECTED
+        for evse_id in filter(None, chosen):
+            charging = self._station.evses[evse_id].charging
+            if reading := charging.reading:
+                told = select(self.configuration, "MeterValuesSampledData", reading)
+                value = MeterValue(self._station.timekeeper.now().utc, told, ReadingContext.TRIGGER)
+                running = charging.transaction
+                number = await self._station.journal.number_of(running.started.key) if running else None
+                self._post(self._station.dialect.meter_values(evse_id, [value], number))
+                outcome = Outcome.ACCEPTED
+        return outcome
 
     def _post(self, message: Message) -> None:
         self._station.link.post(message, is_triggered=True)

@@ -96,8 +96,11 @@ class Dialect(Protocol):
         """Read what an answer says of a token; None if it says nothing that can be understood."""
         ...
 
-    def meter_values(self, evse_id: EvseId, values: Sequence[MeterValue]) -> Message:
-        """Tell values outside the ledger; EVSE 0 is the grid connection of the whole station."""
+    def meter_values(self, evse_id: EvseId, values: Sequence[MeterValue], transaction_id: int | None = None) -> Message:
+        """Tell values outside the ledger; EVSE 0 is the grid connection of the whole station.
+
+        `transaction_id` is the central system's number of the transaction that runs there, where it gave one.
+        """
         ...
 
     def security_event(self, kind: str, at: datetime, info: str) -> Message:

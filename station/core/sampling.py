@@ -123,11 +123,16 @@ class Samples:
             self._kept = self._kept[1::2]
 
     def _only(self, key: str, reading: MeterReading) -> MeterReading:
-        wanted = self._configuration.texts(key)
-        return MeterReading(
-            energy_import=reading.energy_import,
-            power=reading.power if MEASURANDS[1] in wanted else None,
-            currents=reading.currents if MEASURANDS[2] in wanted else (),
-            voltages=reading.voltages if MEASURANDS[3] in wanted else (),
-            signed=reading.signed,
-        )
+        return select(self._configuration, key, reading)
+
+
+def select(configuration: Configuration, key: str, reading: MeterReading) -> MeterReading:
+    """Give of a reading what a key with a list of measurands names; the register always, and what is signed."""
+    wanted = configuration.texts(key)
+    return MeterReading(
+        energy_import=reading.energy_import,
+        power=reading.power if MEASURANDS[1] in wanted else None,
+        currents=reading.currents if MEASURANDS[2] in wanted else (),
+        voltages=reading.voltages if MEASURANDS[3] in wanted else (),
+        signed=reading.signed,
+    )

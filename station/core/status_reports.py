@@ -6,19 +6,30 @@ change is for the version of OCPP to say: it may have fewer words. Times are lin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from station.core.timekeeping import BootTime
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state of an EVSE, 0 being the whole charge point, in the words of OCPP 1.6. `at` says since when."""
+    """The state of an EVSE, 0 being the whole charge point, in the words of OCPP 1.6.
+
+    `at` says since when. `uptime`, s, tells that anew when the clock was set meanwhile; None = `at` is right.
+    """
 
     evse_id: int
     status: str
     error_code: str
     info: str
     at: datetime
+    uptime: float | None = None
+
+
+def timed(report: Report, boot: BootTime) -> Report:
+    """Give a report with the time that is known now."""
+    return report if report.uptime is None else replace(report, at=boot.stamp(report.uptime))
 
 
 class StatusReports:

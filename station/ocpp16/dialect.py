@@ -83,10 +83,12 @@ class Ocpp16:
         """Read idTagInfo of an answer."""
         return token_info(payload.get("idTagInfo"))
 
-    def meter_values(self, evse_id: EvseId, values: Sequence[MeterValue]) -> Message:
-        """Encode MeterValues.req without a transaction (§6.31)."""
-        payload = meter_values(Updated(TransactionKey(""), 0, evse_id, tuple(values)), 0)
-        return Message("MeterValues", {name: part for name, part in payload.items() if name != "transactionId"})
+    def meter_values(self, evse_id: EvseId, values: Sequence[MeterValue], transaction_id: int | None = None) -> Message:
+        """Encode MeterValues.req outside the ledger (§6.31)."""
+        payload = meter_values(Updated(TransactionKey(""), 0, evse_id, tuple(values)), transaction_id or 0)
+        if transaction_id is None:
+            payload = {name: part for name, part in payload.items() if name != "transactionId"}
+        return Message("MeterValues", payload)
 
     def security_event(self, kind: str, at: datetime, info: str) -> Message:
         """Encode SecurityEventNotification.req (white paper ed. 3 §5)."""

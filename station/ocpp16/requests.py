@@ -111,7 +111,7 @@ class _Requests:
         name = str(payload["requestedMessage"])
         if name not in set(Topic):
             return _status("NotImplemented")
-        return _status(self._operations.trigger(Topic(name), _evse(payload)))
+        return _status(await self._operations.trigger(Topic(name), _evse(payload)))
 
     async def get_local_list_version(self, _payload: Payload) -> Payload:
         return {"listVersion": await self._operations.list_version()}

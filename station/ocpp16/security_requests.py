@@ -73,4 +73,4 @@ class _Requests:
         if name not in set(Topic):
             return {"status": "NotImplemented"}
         evse_id = EvseId(number) if isinstance(number, int) else None
-        return {"status": self._operations.trigger(Topic(name), evse_id)}
+        return {"status": await self._operations.trigger(Topic(name), evse_id)}
