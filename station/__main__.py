@@ -170,6 +170,13 @@ def _ledger_replay(options: argparse.Namespace, settings: StationSettings) -> in
     return failed
 
 
+def _security(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.security.view import security_lines
+    from station.settings import initial_access, security_folder
+
+    print("\n".join(security_lines(settings.journal.path, security_folder(settings), initial_access(settings))))
+
+
 def _config(_options: argparse.Namespace) -> None:
     print(settings_text(StationSettings))
 
@@ -203,6 +210,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("check-config", "check the configuration file and end", _check_config),
     Command("status", "how the agent stands", _status, _json_too),
     Command("why", "what keeps it from charging or delivering, in plain words", _why),
+    Command("security", "profile, certificates and the security log", _security),
     Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),
     Command("meter scan", "find the meters on a line and tell their settings", field.scan, field.scan_arguments),
     Command("meter read", "what the meters say now", field.read, field.read_arguments),

@@ -74,6 +74,7 @@ class Entrance:
         user: for HTTP basic auth.
         credentials: bytes of its password; empty = no basic auth.
         tls: for wss, what TLS is spoken with.
+        complain: hears what the central system says that makes no sense.
         check: judges the connection after the TLS handshake and before anything is sent, raising AccessRefused.
     """
 
@@ -82,6 +83,7 @@ class Entrance:
     credentials: bytes = field(default=b"", repr=False)
     tls: ssl.SSLContext | None = None
     check: Callable[[ssl.SSLObject], None] = lambda _tls: None
+    complain: Callable[[str], Awaitable[None]] | None = None
 
     def headers(self) -> dict[str, str]:
         """Give what the request carries."""
@@ -152,7 +154,7 @@ class Connection:
         if isinstance(event, ErrorReceived):
             return Refusal(f"{event.code} {event.description}".strip())
         if bad := violation(self._version, action, event.payload, answer=True):
-            self._complain(f"answer to {action}: {bad}")
+            await self._complain(f"answer to {action}: {bad}")
         return Reply(event.payload, loop.time() - begun)
 
     async def run(self) -> None:
@@ -177,7 +179,7 @@ class Connection:
                 if self._waiting and not self._waiting.done():
                     self._waiting.set_result(event)
             case ProtocolViolation(reason, reply):
-                self._complain(reason)
+                await self._complain(reason)
                 if reply:
                     await self._send(reply)
             case _:
@@ -185,7 +187,7 @@ class Connection:
 
     async def _answered(self, message_id: MessageId, action: str, payload: Payload) -> str:
         if bad := violation(self._version, action, payload):
-            self._complain(f"{action}: {bad}")
+            await self._complain(f"{action}: {bad}")
             return self._session.error(message_id, bad.code, str(bad))
         try:
             return self._session.result(message_id, await self._answer(action, payload))
@@ -201,10 +203,12 @@ class Connection:
         except ConnectionClosed as error:
             raise LinkLost(f"connection lost: {error}") from error
 
-    def _complain(self, about: str) -> None:
+    async def _complain(self, about: str) -> None:
         if about not in self._complaints:
             self._complaints.add(about)
             _LOG.warning("csms_breaks_protocol", what=about[:300])
+            if self.entrance.complain:
+                await self.entrance.complain(about)
 
     @property
     def tls(self) -> ssl.SSLObject | None:

@@ -474,6 +474,12 @@ def initial_access(settings: StationSettings) -> Access:
     return Access(profile, settings.csms.password)
 
 
+def security_folder(settings: StationSettings) -> Path:
+    """Tell where keys and certificates are."""
+    path = settings.journal.path
+    return Path(settings.security.folder or path.with_name(f"{path.name}.security"))
+
+
 def _check_csms(settings: StationSettings) -> None:
     csms, url = settings.csms, urlsplit(settings.csms.url)
     if url.scheme not in ("ws", "wss") or not url.hostname:

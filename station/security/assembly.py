@@ -1,7 +1,6 @@
 """The security of one agent put together, for station.app."""
 
 from importlib.metadata import version
-from pathlib import Path
 
 from station.core.configuration import Configuration
 from station.core.dialect import CertificateUse, Dialect
@@ -15,7 +14,7 @@ from station.security.memory import open_memory
 from station.security.operations import PROFILE_KEY, SecurityOperations
 from station.security.renewal import Renewal
 from station.security.reporter import SecurityReporter
-from station.settings import StationSettings, initial_access
+from station.settings import StationSettings, initial_access, security_folder
 from station.timekeeper import Timekeeper
 
 VERSION = "security.version"
@@ -42,15 +41,13 @@ class Security:
         self._timekeeper = timekeeper
         self._configuration = configuration
         self._dialect = dialect
-        path = settings.journal.path
-        folder = Path(settings.security.folder or path.with_name(f"{path.name}.security"))
         self.reporter = SecurityReporter(journal.security_events, timekeeper)
         self.events = EventCourier(journal.security_events, timekeeper, configuration, dialect)
         self.gate = Gate(
             settings.csms.url,
             settings.csms.tls_url,
             settings.identity.charge_point_id,
-            memory=open_memory(folder, initial_access(settings), settings.security.roots),
+            memory=open_memory(security_folder(settings), initial_access(settings), settings.security.roots),
             reporter=self.reporter,
             timekeeper=timekeeper,
             journal=journal,

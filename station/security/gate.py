@@ -102,14 +102,22 @@ class Gate:
         if access is None:
             access = self._used = self.memory.plan.next
         if access.profile < Profile.TLS:
-            return Entrance(self._urls[0], self._user, access.credentials)
+            return Entrance(self._urls[0], self._user, access.credentials, complain=self._complain)
         try:
             context = self._context(access)
         except SecurityError as error:
             raise LinkLost(str(error)) from error
         return Entrance(
-            self._urls[1], self._user, access.credentials, context, lambda tls: context.check(tls, self.moment())
+            self._urls[1],
+            self._user,
+            access.credentials,
+            context,
+            lambda tls: context.check(tls, self.moment()),
+            self._complain,
         )
+
+    async def _complain(self, about: str) -> None:
+        await self._reporter.report_once(EventKind.INVALID_MESSAGES, about)
 
     def _context(self, access: Access) -> "Context":
         from station.security.tls import make_context

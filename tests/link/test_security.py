@@ -16,14 +16,21 @@ import pytest
 
 from shared.clock import Clock, ManualClock
 from shared.config import ConfigError
-from shared.ids import Secret
+from shared.ids import MessageId, Secret
+from shared.ocpp.session import Payload
+from shared.ocpp.validation import Version
 from simulators.authority import Authority, Issued, Life
+from station.csms_connection import Entrance, Reply, open_connection
 from station.errors import JournalError
 from station.ledger_view import read_rows
 from station.security import renewal
+from station.security.access import Access, Profile
 from station.security.event_store import LOG, log_line
+from station.security.tls import make_context
+from station.security.view import security_lines
 from station.settings import SecuritySettings, StationSettings, check
 from tests.link.csms import CallError, Csms, Json, Silence
+from tests.link.modem_bench import bench as modem_bench
 from tests.unit.station.site import Site, settings, station
 
 NOW = datetime(2026, 10, 31, 18, 40, tzinfo=UTC)
@@ -531,6 +538,77 @@ def test_security_events_arrive_once_each_with_their_id_and_refused_ones_hold_no
         assert rows() == [("StartupOfTheDevice", "acknowledged", 2), ("SettingSystemTime", "parked", 3)]
 
     run(work)
+
+
+def test_by_the_modem_tls_is_the_same(tmp_path: Path) -> None:
+    """Every byte goes by AT commands over a pty; the socket that the modem's driver gives is one of a pair."""
+    world = World(tmp_path)
+    world.serves(world.root.server("localhost"))
+
+    async def answer(action: str, _payload: Payload) -> Payload:
+        raise AssertionError(action)
+
+    async def work() -> None:
+        async with world.csms.serve(), modem_bench(tmp_path) as modem:
+            await modem.modem.start()
+            await modem.registered()
+            await modem.modem.attach()
+            sock = await modem.modem.connect("127.0.0.1", world.csms.port)
+            context = make_context([world.root.pem], None)
+            entrance = Entrance(f"wss://localhost:{world.csms.port}/ocpp/CP1", "CP1", b"pw", context)
+            connection = await open_connection(
+                sock,
+                entrance,
+                version=Version.V16,
+                connect_timeout_s=20,
+                reply_timeout_s=20,
+                answer=answer,
+            )
+            reader = asyncio.create_task(connection.run())
+            reply = await connection.call(MessageId("1"), "Heartbeat", {})
+            assert isinstance(reply, Reply)
+            connection.abort()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    run(work)
+
+
+def test_what_makes_no_sense_is_in_the_security_log_and_stays_there(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def work() -> None:
+        csms = world.csms
+        async with csms.serve(), online(world, world.settings(profile=1)):
+            await csms.until(lambda: csms.of("StatusNotification"))
+            assert (await csms.ask("ChangeConfiguration", {"key": 5}))[0] == 4
+            assert (await csms.ask("ChangeConfiguration", {"value": 5}))[0] == 4
+            await world.until_event("InvalidMessages")
+        assert world.events().count("InvalidMessages") == 1
+        assert "InvalidMessages" not in [payload["type"] for _, payload in csms.of("SecurityEventNotification")]
+
+    run(work)
+
+
+def test_people_see_profile_certificates_and_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(tmp_path)
+    world.serves(world.root.server("localhost"))
+    world.csms.behave = accepts_requests
+
+    async def work() -> None:
+        async with world.csms.serve(), online(world):
+            await world.csms.until(lambda: world.csms.of("StatusNotification"))
+            await get_certificate(world, world.root)
+            await until(lambda: world.access()["in_force"]["client"])
+
+    run(work)
+    told = "\n".join(
+        security_lines(tmp_path / "journal.sqlite", tmp_path / "journal.sqlite.security", Access(Profile.TLS))
+    )
+    assert "security profile 2" in told
+    assert "charge point certificate: CP1, valid until 2044-01-01" in told
+    assert "root (csms): Example Root, valid until 2044-01-01" in told
+    assert "StartupOfTheDevice" in told
+    assert PASSWORD not in told
 
 
 def test_settings_that_do_not_go_together_are_told(tmp_path: Path) -> None:
