@@ -290,7 +290,7 @@ class CsmsLink:
         status = payload.get("status")
         if status == "Accepted":
             if interval:
-                self._configuration.change("HeartbeatInterval", str(min(max(interval, 5), _DAY_S)))
+                self._configuration.change("HeartbeatInterval", str(min(interval, _DAY_S)))
             if not self.is_accepted:
                 self._statuses.forget_told()
                 _LOG.info("boot_accepted", heartbeat_s=self._configuration.number("HeartbeatInterval"))

@@ -111,6 +111,9 @@ def _meter_value(value: MeterValue) -> Payload:
     for phase, voltage in zip(PHASES, reading.voltages, strict=False):
         text = str(Decimal(voltage).scaleb(-3).normalize() + 0)
         samples.append({"value": text, "measurand": "Voltage", "phase": f"{phase}-N", "unit": "V"})
+    if reading.offered is not None:
+        text = str(Decimal(reading.offered).scaleb(-3).normalize() + 0)
+        samples.append({"value": text, "measurand": "Current.Offered", "unit": "A"})
     if reading.signed:
         samples.append({"value": reading.signed.text, "format": "SignedData"})
     if value.context is not ReadingContext.PERIODIC:

@@ -178,6 +178,9 @@ def _meter_value(value: MeterValue) -> Payload:
     for phase, voltage in zip(PHASES, reading.voltages, strict=False):
         volts = Decimal(voltage).scaleb(-3)
         samples.append({"value": volts, "measurand": "Voltage", "phase": f"{phase}-N", "unitOfMeasure": {"unit": "V"}})
+    if reading.offered is not None:
+        amps = Decimal(reading.offered).scaleb(-3)
+        samples.append({"value": amps, "measurand": "Current.Offered", "unitOfMeasure": {"unit": "A"}})
     if value.context is not ReadingContext.PERIODIC:
         samples = [{"value": sample.pop("value"), "context": value.context.value, **sample} for sample in samples]
     return {"sampledValue": samples, "timestamp": timestamp(value.at)}

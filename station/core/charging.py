@@ -28,7 +28,7 @@ from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
-from shared.units import Wh
+from shared.units import MilliAmp, Wh
 from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED, BoardHealth
 from station.core.configuration import Configuration
 from station.core.connector import Connector, Status
@@ -369,7 +369,7 @@ class Charging:
                     self._invalidate(now)
             case Phase.ENDING:
                 self._end(reading, now)
-            case _ if reading and (value := self._samples.outside(reading, now)):
+            case _ if reading and (value := self._samples.outside(self._with_offer(reading), now)):
                 self._do(SendSample(value))
             case _:
                 pass
@@ -488,9 +488,12 @@ class Charging:
         self._match_board()
 
     def _sample(self, reading: MeterReading, now: Now) -> None:
-        values = self._samples.within(reading, now)
+        values = self._samples.within(self._with_offer(reading), now)
         if values and self.transaction:
             self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
+
+    def _with_offer(self, reading: MeterReading) -> MeterReading:
+        return replace(reading, offered=MilliAmp(self._board.offered_current_a * 1000)) if self._board else reading
 
     def _watch_current(self, reading: MeterReading, now: Now) -> None:
         offered_a = self._board.offered_current_a if self._board else 0

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage")
-"""What a meter reading may hold, in the words of OCPP."""
+MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage", "Current.Offered")
+"""What a meter value may hold, in the words of OCPP."""
 
 _YEAR_S = 366 * 86400
 _USUAL = ",".join(MEASURANDS[:2])
@@ -51,9 +51,9 @@ KEYS: tuple[Key, ...] = (
     Key("AuthorizationCacheEnabled", True, "remember what the central system said of a card"),
     Key("AuthorizeRemoteTxRequests", False, "ask for authorization also before a remote start"),
     Key("ClockAlignedDataInterval", 0, "meter values at even times from 00:00 UTC, 0 = none", "s", 0, 86400),
-    Key("ConnectionTimeOut", 120, "how long a tapped card waits for the plug", "s", 10, 3600),
+    Key("ConnectionTimeOut", 120, "how long a tapped card waits for the plug", "s", 1, 3600),
     Key("ConnectorPhaseRotation", "NotApplicable", "how the EVSEs are wired, for instance 1.RST", lists="rotations"),
-    Key("HeartbeatInterval", 900, "longest silence before a Heartbeat; the central system sets it", "s", 5, 86400),
+    Key("HeartbeatInterval", 900, "longest silence before a Heartbeat; the central system sets it", "s", 1, 86400),
     Key("LocalAuthListEnabled", True, "use the local list"),
     Key("LocalAuthorizeOffline", True, "offline, let the list and the cache authorize"),
     Key("LocalPreAuthorize", False, "online, start at once on a card of the list or the cache"),
@@ -183,7 +183,7 @@ class Configuration:
             return f"the value has more than {key.high} characters"
         if key.lists == "measurands":
             needs = "" if key.default == "" else f", always with {MEASURANDS[0]}"
-            return f"the meters give {', '.join(MEASURANDS)} only{needs}"
+            return f"the station gives {', '.join(MEASURANDS)} only{needs}"
         return "the value is no list of phase rotations such as 1.RST"
 
     def change(self, name: str, text: str) -> None:

@@ -63,6 +63,8 @@ def _value(value: MeterValue) -> Json:
         body["ma"] = reading.currents
     if reading.voltages:
         body["mv"] = reading.voltages
+    if reading.offered is not None:
+        body["offered"] = reading.offered
     if reading.signed:
         signed = reading.signed
         body["signed"] = [signed.text, signed.public_key, signed.signing_method, signed.encoding_method]
@@ -71,13 +73,14 @@ def _value(value: MeterValue) -> Json:
 
 # Any value of JSON: `encode` made it, and the journal's file is nobody else's.
 def _parse_value(body: dict[str, object]) -> MeterValue:
-    power, signed = body.get("w"), body.get("signed")
+    power, signed, offered = body.get("w"), body.get("signed"), body.get("offered")
     reading = MeterReading(
         energy_import=Wh(_int(body["wh"])),
         power=None if power is None else Watt(_int(power)),
         currents=tuple(MilliAmp(_int(v)) for v in _list(body.get("ma", []))),
         voltages=tuple(MilliVolt(_int(v)) for v in _list(body.get("mv", []))),
         signed=SignedData(*(str(part) for part in _list(signed))) if signed else None,
+        offered=None if offered is None else MilliAmp(_int(offered)),
     )
     return MeterValue(datetime.fromisoformat(str(body["at"])), reading, ReadingContext(str(body["context"])))
 

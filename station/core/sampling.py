@@ -135,4 +135,5 @@ def select(configuration: Configuration, key: str, reading: MeterReading) -> Met
         currents=reading.currents if MEASURANDS[2] in wanted else (),
         voltages=reading.voltages if MEASURANDS[3] in wanted else (),
         signed=reading.signed,
+        offered=reading.offered if MEASURANDS[4] in wanted else None,
     )

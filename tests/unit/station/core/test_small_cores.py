@@ -151,7 +151,7 @@ def test_a_new_error_is_news_though_the_status_stays() -> None:
         ("MeterValueSampleInterval", "86401", ChangeStatus.REJECTED),
         ("MeterValueSampleInterval", "soon", ChangeStatus.REJECTED),
         ("MeterValueSampleInterval", "٦٠", ChangeStatus.REJECTED),
-        ("ConnectionTimeOut", "9", ChangeStatus.REJECTED),
+        ("ConnectionTimeOut", "0", ChangeStatus.REJECTED),
         ("LocalPreAuthorize", "True", ChangeStatus.ACCEPTED),
         ("LocalPreAuthorize", "yes", ChangeStatus.REJECTED),
         ("MeterValuesSampledData", "Energy.Active.Import.Register, Voltage", ChangeStatus.ACCEPTED),
@@ -193,6 +193,7 @@ FULL = MeterReading(
     (MilliAmp(1), MilliAmp(2), MilliAmp(3)),
     (MilliVolt(230000),),
     SignedData('OCMF|{"a":"ä"}|{}', "3059", "ECDSA-secp256r1-SHA256", "OCMF"),
+    MilliAmp(16000),
 )
 KEY = TransactionKey("k1")
 
