@@ -6,6 +6,7 @@ station has returned by itself. If that gets none either, the round begins anew:
 central system has already forgotten the old access.
 """
 
+import re
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
@@ -13,6 +14,10 @@ from shared.ids import Secret
 
 KEY_BYTES = (16, 20)
 """Least and most bytes of AuthorizationKey (white paper: 32 to 40 hexadecimal digits)."""
+
+PASSWORD_LENGTH = (16, 40)
+"""Least and most characters of BasicAuthPassword."""
+_PASSWORD = re.compile(r"[A-Za-z0-9*\-_=:+|@.]+")
 
 
 class Profile(IntEnum):
@@ -82,6 +87,11 @@ class Plan:
         return self.trials[self.failed] if self.failed < len(self.trials) else self.in_force
 
     @property
+    def is_halfway(self) -> bool:
+        """Tell whether another trial follows if this one fails."""
+        return self.failed + 1 < len(self.trials)
+
+    @property
     def latest(self) -> Access:
         """Give what is wanted in the end: a further change builds on it."""
         return self.trials[0] if self.trials else self.in_force
@@ -129,6 +139,14 @@ def key_refusal(text: str) -> str:
     if not least <= len(text) // 2 <= most:
         return f"it has {len(text) // 2} bytes, {least} to {most} are allowed"
     return ""
+
+
+def password_refusal(text: str) -> str:
+    """Say why a text can't be BasicAuthPassword (OCPP 2.0.1, passwordString); empty if it can. Does not repeat it."""
+    least, most = PASSWORD_LENGTH
+    if not least <= len(text) <= most:
+        return f"it has {len(text)} characters, {least} to {most} are allowed"
+    return "" if _PASSWORD.fullmatch(text) else "it has characters that are not allowed"
 
 
 def key_trials(access: Access, key: str) -> tuple[Access, ...]:

@@ -169,7 +169,7 @@ class Gate:
 
     async def failed(self, lost: LinkLost) -> None:
         """Hear that a connection that reached the central system's address ended without a reply."""
-        if isinstance(lost, AccessRefused):
+        if isinstance(lost, AccessRefused) and not self.memory.plan.is_halfway:
             await self._reporter.report_once(EventKind(lost.event), str(lost))
         if self._used == self.memory.plan.next:
             self.memory.count_failure()

@@ -4,14 +4,16 @@ As in station.operations nothing waits here for a call of ours: what was accepte
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from shared.ids import Secret
 from shared.log import Log
 from station.core.configuration import ChangeStatus
 from station.errors import SecurityError
-from station.security.access import Profile, key_refusal, key_trials, profile_refusal
+from station.security.access import Profile, key_refusal, key_trials, password_refusal, profile_refusal
 from station.security.events import EventKind
 from station.security.files import RootUse
 from station.security.gate import Gate
@@ -53,8 +55,15 @@ class SecurityOperations:
 
     async def change_key(self, name: str, text: str) -> ChangeStatus:
         """Change SecurityProfile or AuthorizationKey: the next connection is made with it, and kept if it works."""
+        return await self._tried(name, self._change_profile(text) if name == PROFILE_KEY else self._change_key(text))
+
+    async def change_password(self, text: str) -> ChangeStatus:
+        """Change the password as OCPP 2.0.1 has it (BasicAuthPassword, a text), likewise."""
+        return await self._tried(PASSWORD_KEY, self._change_password(text))
+
+    async def _tried(self, name: str, change: Awaitable[str]) -> ChangeStatus:
         try:
-            reason = await (self._change_profile(text) if name == PROFILE_KEY else self._change_password(text))
+            reason = await change
         except SecurityError as error:
             reason = str(error)
         if reason:
@@ -76,6 +85,13 @@ class SecurityOperations:
         return ""
 
     async def _change_password(self, text: str) -> str:
+        reason = password_refusal(text)
+        if not reason:
+            access = replace(self._memory.plan.latest, password=Secret(text), is_key=False)
+            await self._gate.put_on_trial((access, access), PASSWORD_KEY)
+        return reason
+
+    async def _change_key(self, text: str) -> str:
         reason = key_refusal(text)
         if not reason:
             await self._gate.put_on_trial(key_trials(self._memory.plan.latest, text), PASSWORD_KEY)

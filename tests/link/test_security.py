@@ -430,6 +430,7 @@ def test_a_new_authorization_key_is_used_the_way_that_the_central_system_takes_i
                 await until(lambda: csms.connections == 3)
             assert password_of(csms.headers[-1]["Authorization"]) == wanted
         assert "ReconfigurationOfSecurityParameters" in world.events()
+        assert "FailedToAuthenticateAtCentralSystem" not in world.events()
         assert KEY not in caplog.text
         assert PASSWORD not in caplog.text
 

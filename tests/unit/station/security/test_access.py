@@ -3,7 +3,17 @@
 import pytest
 
 from shared.ids import Secret
-from station.security.access import Access, Means, Outcome, Plan, Profile, key_refusal, key_trials, profile_refusal
+from station.security.access import (
+    Access,
+    Means,
+    Outcome,
+    Plan,
+    Profile,
+    key_refusal,
+    key_trials,
+    password_refusal,
+    profile_refusal,
+)
 
 OLD = Access(Profile.BASIC, Secret("old"))
 NEW = Access(Profile.TLS, Secret("old"))
@@ -62,6 +72,14 @@ def test_what_can_be_a_key(text: str, reason: str) -> None:
     assert reason in said
     assert bool(said) == bool(reason)
     assert text not in said or not text
+
+
+@pytest.mark.parametrize(
+    ("text", "is_good"),
+    [("a" * 16, True), ("aA0*-_=:+|@." * 2, True), ("a" * 15, False), ("a" * 41, False), ("a b" * 8, False)],
+)
+def test_what_can_be_a_password_of_2_0_1(text: str, is_good: bool) -> None:
+    assert (password_refusal(text) == "") is is_good
 
 
 @pytest.mark.parametrize(
