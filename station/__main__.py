@@ -177,6 +177,12 @@ def _security(_options: argparse.Namespace, settings: StationSettings) -> None:
     print("\n".join(security_lines(settings.journal.path, security_folder(settings), initial_access(settings))))
 
 
+def _ledger_clear_alarm(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.ledger_view import clear_alarm
+
+    print(clear_alarm(settings.journal.path) or "there is no alarm")
+
+
 def _config(_options: argparse.Namespace) -> None:
     print(settings_text(StationSettings))
 
@@ -222,6 +228,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("update", "install a signed release, or go back", field.update, field.update_arguments),
     Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
     Command("ledger export", "signed file of what was not delivered", field.export, field.export_arguments),
+    Command("ledger clear-alarm", "forget that the journal was damaged, and say what it was", _ledger_clear_alarm),
     Command("ledger replay", "list what was refused for good, or send it again", _ledger_replay, _replay_arguments),
 )
 

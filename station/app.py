@@ -24,7 +24,7 @@ from shared.clock import Clock, boot_id
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log, start_logging
 from shared.metering import MeterValue
-from shared.ocpp.session import Payload
+from shared.ocpp.session import ErrorCode, Payload
 from shared.ocpp.validation import Version
 from shared.transaction import StopReason
 from station.authorizer import Authorizer
@@ -43,6 +43,7 @@ from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports, timed
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
+from station.csms_connection import CallRefused
 from station.csms_link import Bearer, CsmsLink
 from station.csms_requests import CsmsRequests
 from station.devices import Hardware, build_hardware
@@ -386,7 +387,10 @@ class App:
         }
 
     async def _answer(self, action: str, payload: Payload) -> Payload:
-        return await self._requests.answer(action, payload)
+        try:
+            return await self._requests.answer(action, payload)
+        except JournalStalled as error:
+            raise CallRefused(ErrorCode.INTERNAL_ERROR, str(error)) from error
 
     def _boot(self, reason: BootReason) -> Message:
         identity, first = self._settings.identity, next(iter(self._evses.values()))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from shared.ids import EvseId, IdToken
 from shared.log import Log
@@ -10,6 +11,7 @@ from station.core.configuration import Configuration
 from station.core.dialect import Dialect
 from station.csms_connection import Reply
 from station.csms_link import CsmsLink
+from station.errors import JournalStalled
 from station.timekeeper import Timekeeper
 from station.token_store import TokenStore
 
@@ -104,7 +106,8 @@ class Authorizer:
         if info is None:
             return None
         if self._configuration.flag("AuthorizationCacheEnabled"):
-            await self._tokens.cache(token, info)
+            with suppress(JournalStalled):  # another time
+                await self._tokens.cache(token, info)
         if conflicts(known, info, self._timekeeper.now().utc):
             _LOG.warning("local_list_conflict", token=token, status=info.status)
             self._conflict(evse_id)

@@ -15,9 +15,13 @@ from station.core.dialect import Dialect
 from station.core.pace import Pace
 from station.core.timekeeping import CONFIRM_S
 from station.csms_connection import Refusal, Reply
+from station.errors import JournalStalled
 from station.journal import Journal
 from station.settings import DeliverySettings
 from station.timekeeper import Timekeeper
+
+STALLED_S = 10.0
+"""Pause after the journal could not be used, link time."""
 
 _LOG = Log("station.delivery")
 
@@ -60,6 +64,7 @@ class Courier:
         self._pace = Pace(settings.per_minute)
         self._round_trip_s = 1.0
         self._conflict = conflict
+        self._is_stalled = False
         self._waited_till = 0
         self._held: tuple[int, float] = (0, 0.0)
         self._delivered = 0
@@ -75,9 +80,24 @@ class Courier:
     async def deliver(self, call: Call) -> float:
         """Deliver one entry, and tell after how many seconds of link time there is more to do; inf = nothing waits.
 
+        An answer that can't be stored is as good as none: the entry goes out again with its id.
+
         Raises:
             LinkLost: by `call`; the entry waits on and no attempt is spent.
         """
+        try:
+            wait_s = await self._deliver(call)
+        except JournalStalled as error:
+            if not self._is_stalled:
+                _LOG.error("delivery_stalled", reason=error)
+            self._is_stalled = True
+            return STALLED_S
+        if self._is_stalled:
+            _LOG.info("delivery_goes_on")
+        self._is_stalled = False
+        return wait_s
+
+    async def _deliver(self, call: Call) -> float:
         entry = await self._journal.head(boundaries_first=self._boundaries_first)
         if entry is None:
             if self._had_backlog:

@@ -30,9 +30,9 @@ from station.core.delivery import Message
 from station.core.dialect import Dialect
 from station.core.status_reports import StatusReports, timed
 from station.core.timekeeping import CONFIRM_S, TimeSource
-from station.courier import Courier
+from station.courier import STALLED_S, Courier
 from station.csms_connection import Answer, CallRefused, Connection, Entrance, Refusal, Reply, open_connection
-from station.errors import LinkLost
+from station.errors import JournalStalled, LinkLost
 from station.security.event_courier import EventCourier
 from station.security.gate import Gate
 from station.settings import CsmsSettings
@@ -186,6 +186,10 @@ class CsmsLink:
                     await self._connect_and_talk()
             except* LinkLost as lost:
                 wait_s = await self._lose(lost)
+            except* JournalStalled as stalled:
+                self._complaint = "the journal can't be used now"
+                _LOG.error("csms_link_stalled", reason=stalled.exceptions[0])
+                wait_s = STALLED_S
             await asyncio.sleep(max(wait_s, self._backoff.next()))
 
     async def _connect_and_talk(self) -> None:

@@ -5,6 +5,7 @@ current by itself. A board is tested at its first answer, and again when it come
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.metering import MeterReading, MeterValue
 from shared.money import Money
-from shared.transaction import Ended, Started, StopReason, TransactionEvent
+from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from station.authorizer import Authorizer
 from station.core.authorize import Accept, Refuse, Source
 from station.core.charging import IN_USE, Charging
@@ -38,6 +39,7 @@ from station.core.evse_events import (
     Event,
     FaultCleared,
     HoldPlug,
+    JournalSeen,
     KeepFaults,
     KeepReservation,
     Lent,
@@ -53,13 +55,16 @@ from station.core.evse_events import (
     ReleaseSigned,
     SelfTested,
     SendSample,
+    StartNotStored,
     Stop,
     StopAuthorized,
     Tell,
     Tick,
 )
-from station.errors import ServiceError
+from station.core.timekeeping import BootTime
+from station.errors import JournalStalled, ServiceError
 from station.journal import Journal
+from station.journal_queue import JournalQueue
 from station.meter_signatures import MeterSignatures
 from station.timekeeper import Timekeeper
 
@@ -173,6 +178,7 @@ class EvseTask:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._board_misses = self._meter_misses = 0
         self._is_same_meter = False
+        self._queue = JournalQueue(charging.evse_id)
         self._unheeded = ""
         self._is_lent = False
         self._turn = asyncio.Lock()
@@ -242,6 +248,8 @@ class EvseTask:
             await self._read_meter()
             if self.charging.is_lent:
                 await self._feed(Lent(False))
+        await self._queue.flush(probe=self._timekeeper.keep)
+        await self._feed(JournalSeen(self._queue.trouble))
         await self._feed(Tick())
 
     async def _see_board(self) -> None:
@@ -331,7 +339,7 @@ class EvseTask:
                 if not self._is_same_meter:
                     await self._recognise_meter()
                 reading = await self._meter.read()
-        except (HardwareError, TimeoutError) as error:
+        except (HardwareError, TimeoutError, JournalStalled) as error:
             self._meter_misses += 1
             if self._meter_misses == LOST_AFTER:
                 _LOG.warning("meter_lost", evse=self.charging.evse_id, effect="nothing new starts", reason=error)
@@ -359,7 +367,7 @@ class EvseTask:
             )
         self.meter_serial = serial
         if serial != known:
-            await self._journal.set_value(name, serial)
+            await self._queue.write(lambda: self._journal.set_value(name, serial))
         self._is_same_meter = True
 
     async def _wait(self) -> None:
@@ -377,20 +385,27 @@ class EvseTask:
             await self._feed(self._inbox.get_nowait())
 
     async def _feed(self, event: Event) -> None:
-        for action in self.charging.handle(event, self._timekeeper.now()):
-            await self._do(action)
+        # What is stamped now belongs to the time that is kept now, whatever is learned meanwhile.
+        boot = self._timekeeper.boot
+        try:
+            for action in self.charging.handle(event, self._timekeeper.now()):
+                await self._do(action, boot)
+        except JournalStalled as error:
+            # Of all that is written only a start does not wait; what it would have justified is left undone.
+            await self._feed(JournalSeen(self._queue.trouble))
+            await self._feed(StartNotStored(str(error)))
         if self.charging.transaction:
             self.idle.clear()
         else:
             self.idle.set()
 
-    async def _do(self, action: Action) -> None:
+    async def _do(self, action: Action, boot: BootTime) -> None:
         evse_id = self.charging.evse_id
         match action:
             case Record(event, past):
-                await self._record(event, past)
+                await self._record(event, boot, past=past)
             case MarkEnding(key, ending):
-                await self._journal.mark_ending(key, ending)
+                await self._queue.write(functools.partial(self._journal.mark_ending, key, ending))
             case Allow(current_a):
                 await self._command("allow", self._board.allow(current_a))
             case Stop():
@@ -407,13 +422,14 @@ class EvseTask:
                 await self._command("unlock", self._board.unlock())
             case KeepReservation(reservation):
                 text = reservation.encode() if reservation else ""
-                await self._journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text)
+                await self._queue.write(lambda: self._journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text))
             case CheckRcd():
                 self.tell(await self._test_rcd())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
                 self._group.create_task(self._sign(action, self._signatures))
             case KeepFaults(faults):
-                await self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", " ".join(sorted(faults)))
+                kept = " ".join(sorted(faults))
+                await self._queue.write(lambda: self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", kept))
             case Notify(status):
                 self._outlets.notify(evse_id, action, self._timekeeper.now().utc)
                 if self._board.capabilities.lights:
@@ -453,10 +469,15 @@ class EvseTask:
             case ReleaseSigned():
                 await signatures.release()
 
-    async def _record(self, event: TransactionEvent, past: bool) -> None:
-        floor = self._timekeeper.passed(event.at)
-        await self._journal.append(event, self._timekeeper.boot, floor, past=past)
-        self._outlets.stored()
+    async def _record(self, event: TransactionEvent, boot: BootTime, *, past: bool) -> None:
+        async def append() -> None:
+            await self._journal.append(event, boot, self._timekeeper.passed(event.at), past=past)
+            self._outlets.stored()
+
+        if isinstance(event, Started):
+            await self._queue.write_now(append)
+        else:
+            await self._queue.write(append, may_be_left_out=isinstance(event, Updated))
         if isinstance(event, Started):
             self.cost = None
             _LOG.info(

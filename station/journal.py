@@ -24,6 +24,7 @@ from station.core import record
 from station.core.delivery import Entry
 from station.core.evse_events import Ending, OpenTransaction
 from station.core.timekeeping import BootTime, Floor, TimeSource, from_ms, to_ms
+from station.errors import JournalDamaged
 from station.security.event_store import EventStore
 from station.token_store import TokenStore
 
@@ -368,8 +369,17 @@ def _end_try(connection: sqlite3.Connection, entry: Entry, outcome: str) -> None
 
 
 def corrected(body: str, correction_ms: int) -> TransactionEvent:
-    """Read a stored event and move its times."""
-    event, correction = record.decode(body), timedelta(milliseconds=correction_ms)
+    """Read a stored event and move its times.
+
+    Raises:
+        JournalDamaged: it can't be read any more.
+    """
+    try:
+        event, correction = record.decode(body), timedelta(milliseconds=correction_ms)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise JournalDamaged(
+            f"the journal is damaged ({error}): what can be read is saved at the next start"
+        ) from error
     return retimed(event, lambda at: at + correction) if correction_ms else event
 
 

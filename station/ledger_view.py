@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from shared.transaction import TransactionEvent
 from station.core.timekeeping import from_ms
-from station.errors import JournalError
-from station.journal import corrected, register
+from station.errors import JournalDamaged, JournalError
+from station.journal import ALARM, corrected, register
 
 _SENT_WITHOUT_START = """
 SELECT 1 FROM event s JOIN ledger sl ON sl.event_id = s.id JOIN event e ON e.transaction_key = s.transaction_key
@@ -58,7 +59,7 @@ def read_ledger(path: Path, transaction: str = "", limit: int = 100) -> list[Led
     )
     rows = []
     for row in read_rows(path, sql, transaction, limit):
-        event = corrected(row[3], row[4]) if row[3] else None
+        event = _event(row[3], row[4])
         kind = type(event).__name__.lower() if event else "updated"
         at = event.at if event else from_ms(row[11])
         register_wh = register(event) if event else None
@@ -68,6 +69,14 @@ def read_ledger(path: Path, transaction: str = "", limit: int = 100) -> list[Led
             )
         )
     return rows[::-1]
+
+
+def _event(body: str, correction_ms: int) -> TransactionEvent | None:
+    """Read a stored event; None if its readings are gone, or damaged: that stops nobody from seeing the others."""
+    try:
+        return corrected(body, correction_ms) if body else None
+    except JournalDamaged:
+        return None
 
 
 def read_rows(path: Path, sql: str, *parameters: object) -> list[sqlite3.Row]:
@@ -125,3 +134,18 @@ def release(path: Path, transaction: str) -> int:
             ).rowcount
     except sqlite3.Error as error:
         raise JournalError(f"can't write the journal {path}: {error}") from error
+
+
+def clear_alarm(path: Path) -> str:
+    """Forget the journal's alarm and give what it said; empty if there was none.
+
+    Raises:
+        JournalError: there is no journal, or it can't be written.
+    """
+    said = read_rows(path, "SELECT text FROM value WHERE name = ?", ALARM)
+    try:
+        with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
+            connection.execute("DELETE FROM value WHERE name = ?", (ALARM,))
+    except sqlite3.Error as error:
+        raise JournalError(f"can't write the journal {path}: {error}") from error
+    return str(said[0][0]) if said else ""

@@ -14,6 +14,7 @@ from shared.ocmf import OcmfError, parse
 from station.core.configuration import Configuration
 from station.core.evse_events import SigningDone
 from station.core.timekeeping import TimeSource
+from station.errors import JournalStalled
 from station.journal import Journal
 from station.timekeeper import Timekeeper
 
@@ -134,7 +135,11 @@ class MeterSignatures:
             return
         if self._public_key:
             _LOG.error("meter_public_key_changed", evse=self._evse_id, old=self._public_key, new=public_key)
-        await self._journal.set_value(f"{KEY_PREFIX}{self._evse_id}", public_key)
+        try:
+            await self._journal.set_value(f"{KEY_PREFIX}{self._evse_id}", public_key)
+        except JournalStalled as error:
+            self._is_fresh = False  # it is asked for and stored the next time
+            _LOG.warning("meter_public_key_not_stored", evse=self._evse_id, reason=error)
         self._public_key = public_key
         self._show()
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from station.field.text import Text
 from station.german import said
+from station.journal import ALARM
 from station.ledger_view import read_rows
 from station.service_client import AGENT_DOWN
 from station.settings import StationSettings
@@ -23,8 +24,16 @@ def status_of(settings: StationSettings) -> Status:
     path = settings.journal.path
     rows = read_rows(path, "SELECT state, count(*) FROM ledger GROUP BY state")
     counts: dict[str, int] = {row[0]: row[1] for row in rows}
+    alarm = read_rows(path, "SELECT text FROM value WHERE name = ?", ALARM)
+    uncertain = read_rows(
+        path,
+        "SELECT count(DISTINCT e.transaction_key) FROM ledger l JOIN event e ON e.id = l.event_id WHERE l.source = 0",
+    )
     state = read_status(status_path(path, settings.journal.status_path))
-    return {**state, "pending": counts.get("pending", 0), "parked": counts.get("parked", 0)}
+    return {**state, "pending": counts.get("pending", 0), "parked": counts.get("parked", 0)} | {
+        "alarm": alarm[0][0] if alarm else "",
+        "uncertain": uncertain[0][0],
+    }
 
 
 def reasons(status: Status, language: str = "en") -> list[str]:
@@ -76,6 +85,23 @@ def reasons(status: Status, language: str = "en") -> list[str]:
             say(
                 f"{status['parked']} messages about charges were refused for good: `ledger` tells why.",
                 f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `meldungen` sagt, warum.",
+            )
+        )
+    if status.get("uncertain"):
+        lines.append(
+            say(
+                f"{status['uncertain']} charges were sent with a time that nobody had confirmed: `ledger show` marks "
+                "them with ?.",
+                f"{status['uncertain']} Ladevorgänge gingen mit unbestätigter Uhrzeit hinaus: `ledger show` zeigt sie "
+                "mit ?.",
+            )
+        )
+    if status.get("alarm"):
+        alarm = status["alarm"]
+        lines.append(
+            say(
+                f"Alarm: {alarm}. When it is kept: `ledger clear-alarm`.",
+                f"Alarm: {alarm}. Wenn sie gesichert ist: `ledger clear-alarm`.",
             )
         )
     good = say(

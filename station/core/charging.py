@@ -18,6 +18,8 @@ Rules:
 - Where the board locks the plug, it stays locked after such an end until the same driver shows the card.
 - A reserved EVSE serves nobody but the driver it is kept for, and who is of the same group.
 - A contactor that stays closed when it must be open is welded: nothing starts until a technician has cleared that.
+- A start that the journal can't take does not happen. What comes later in a charge waits in memory for the journal
+  (station.evse_task); meanwhile nothing new starts.
 - While a technician's tool has its lines nothing starts, and it is out of service.
 """
 
@@ -48,6 +50,7 @@ from station.core.evse_events import (
     Event,
     FaultCleared,
     HoldPlug,
+    JournalSeen,
     KeepFaults,
     KeepReservation,
     Lent,
@@ -68,6 +71,7 @@ from station.core.evse_events import (
     SelfTested,
     SendSample,
     SigningDone,
+    StartNotStored,
     Stop,
     StopAuthorized,
     TagPresented,
@@ -136,6 +140,7 @@ class Charging:
         self._board_lost = False
         self._reading: MeterReading | None = None
         self._meter_lost = False
+        self._journal_trouble = ""
         self._token: IdToken | None = None
         self._deadline = 0.0
         self._finished = False
@@ -200,7 +205,7 @@ class Charging:
     @property
     def blocked_by(self) -> str:
         """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
-        return self._condition().blocked_by
+        return self._condition().blocked_by or self._journal_trouble
 
     def _condition(self) -> Condition:
         return Condition(
@@ -240,6 +245,12 @@ class Charging:
                 self._plug_held_for = token
             case Lent(yes):
                 self.is_lent = yes
+            case JournalSeen(trouble):
+                self._journal_trouble = trouble
+            case StartNotStored(why) if self.phase is Phase.RUNNING:
+                self.transaction = None
+                self._give_up(why)
+                self._do(Stop())
             case SelfTested(failed):
                 self._health.failed_tests = failed
             case RcdTested(failure, definite) if self._awaits_rcd_test:

@@ -130,6 +130,20 @@ class Lent:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSeen:
+    """The journal was tried: why it can't be written now, empty if it can."""
+
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartNotStored:
+    """The record of the start could not be written: it did not happen."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class OperativeChanged:
     """ChangeAvailability; takes effect when no transaction runs."""
 
@@ -205,6 +219,8 @@ Event = (
     | Deauthorized
     | EndRequested
     | Lent
+    | JournalSeen
+    | StartNotStored
     | OperativeChanged
     | Reserved
     | PlugHeld
