@@ -30,11 +30,11 @@ from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
-from shared.units import MilliAmp, Wh
-from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED, BoardHealth
+from shared.units import Wh
+from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED
 from station.core.configuration import Configuration
 from station.core.connector import Connector, Status
-from station.core.evse_condition import CONNECTED, Condition, Phase
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -78,6 +78,7 @@ from station.core.evse_events import (
     Tell,
     Tick,
 )
+from station.core.evse_state import EvseState
 from station.core.reservation import Reservation
 from station.core.sampling import Samples
 from station.core.signing import Signing, SigningMode
@@ -88,7 +89,7 @@ _RESERVED = "this EVSE is reserved for another driver"
 IN_USE = "another transaction is running here"
 
 
-class Charging:
+class Charging(EvseState):
     """The state machine of one EVSE. `handle` is the only way in.
 
     Args:
@@ -118,39 +119,20 @@ class Charging:
         signing: Signing | None = None,
         reservation: Reservation | None = None,
     ) -> None:
-        self.evse_id = evse_id
-        self.reservation = reservation
-        self.transaction = transaction
-        self.operative = operative
-        self.is_lent = False
-        self.phase = Phase.IDLE
-        if transaction:
-            self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
+        super().__init__(evse_id, transaction, operative, latched, reservation)
         self._max_current_a = max_current_a
         self._configuration = configuration
         self._new_key = new_key
         self._connector = Connector()
-        self._health = BoardHealth(latched)
         self._tests_rcd, self._awaits_rcd_test = tests_rcd, False
-        self.refusal = ""
-        """Why the last card or remote start came to nothing; empty after a start, or when its vehicle has gone."""
         self._signing = signing or Signing()
         self._notified: Notify | None = None
-        self._board: EvseStatus | None = None
-        self._board_lost = False
-        self._reading: MeterReading | None = None
-        self._meter_lost = False
-        self._journal_trouble = ""
-        self._token: IdToken | None = None
         self._deadline = 0.0
-        self._finished = False
-        self._blocked = False
         self._ending_since: float | None = None
         self._ending_looks = 0
         self._samples = Samples(configuration)
         self._remote_start_id: int | None = None
         self._energy_until: Wh | None = None
-        self._plug_held_for: IdToken | None = None
         self._actions: list[Action] = []
 
     @property
@@ -159,70 +141,9 @@ class Charging:
         return self._connector.status
 
     @property
-    def board(self) -> EvseStatus | None:
-        """What the board said last, None if it is silent now."""
-        return None if self._board_lost else self._board
-
-    @property
-    def reading(self) -> MeterReading | None:
-        """What the meter said last, None if it is silent now."""
-        return None if self._meter_lost else self._reading
-
-    @property
-    def awaited(self) -> IdToken | None:
-        """The card that is being authorized, or that waits for its vehicle."""
-        return self._token
-
-    @property
-    def is_plugged(self) -> bool:
-        """Tell whether a vehicle is connected, as far as the board has told."""
-        return self._board is not None and self._board.pilot in CONNECTED
-
-    @property
     def must_sign(self) -> bool:
         """Tell whether no charge begins here without a signature."""
         return self._signing.mode is SigningMode.REQUIRED
-
-    @property
-    def latched(self) -> frozenset[str]:
-        """Faults that only a technician may clear."""
-        return self._health.latched
-
-    @property
-    def fault_cause(self) -> str:
-        """Say why these can't be cleared now; empty if they can."""
-        return self._health.cause
-
-    @property
-    def faults(self) -> frozenset[str]:
-        """All faults that are known, in the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
-        if self._board is None:
-            return self._health.faults
-        if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:
-            return self._health.faults | {"EVCommunicationError"}
-        return self._health.faults | self._board.faults
-
-    @property
-    def blocked_by(self) -> str:
-        """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
-        return self._condition().blocked_by or self._journal_trouble
-
-    def _condition(self) -> Condition:
-        return Condition(
-            phase=self.phase,
-            board=self.board,
-            faults=self.faults,
-            latched=self.latched,
-            failed_tests=self._health.failed_tests,
-            meter_lost=self._meter_lost,
-            meter_read=self.reading is not None,
-            energy_refused=self._blocked,
-            plug_held=self._plug_held_for is not None,
-            operative=self.operative,
-            lent=self.is_lent,
-            finished=self._finished,
-            reserved=self.reservation is not None,
-        )
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take in what happened and give what to do about it, in order."""
@@ -279,7 +200,7 @@ class Charging:
                 self._stop_by_group(token, owner, now)
             case RemoteStart() if self.phase in (Phase.IDLE, Phase.ASKING) and self.may_begin(event.id_token):
                 self._start_remotely(event, now)
-            case Deauthorized(key) if self._is_running(key):
+            case Deauthorized(key) if self.is_running(key):
                 self._deauthorize(now)
             case EndRequested(reason):
                 self._begin_ending(Ending(reason), now)
@@ -380,7 +301,7 @@ class Charging:
                     self._invalidate(now)
             case Phase.ENDING:
                 self._end(reading, now)
-            case _ if reading and (value := self._samples.outside(self._with_offer(reading), now)):
+            case _ if reading and (value := self._samples.outside(self.with_offer(reading), now)):
                 self._do(SendSample(value))
             case _:
                 pass
@@ -403,10 +324,6 @@ class Charging:
                 self._refuse(self.blocked_by or _RESERVED)
             case _:
                 self._ask(token)
-
-    def may_begin(self, token: IdToken) -> bool:
-        """Tell whether a driver may try to begin a charge now; where a group decides, that is found out later."""
-        return not self.blocked_by and (self.reservation is None or self.reservation.may_ask(token))
 
     def _start_remotely(self, event: RemoteStart, now: Now) -> None:
         self._remote_start_id = event.remote_start_id
@@ -499,12 +416,9 @@ class Charging:
         self._match_board()
 
     def _sample(self, reading: MeterReading, now: Now) -> None:
-        values = self._samples.within(self._with_offer(reading), now)
+        values = self._samples.within(self.with_offer(reading), now)
         if values and self.transaction:
             self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
-
-    def _with_offer(self, reading: MeterReading) -> MeterReading:
-        return replace(reading, offered=MilliAmp(self._board.offered_current_a * 1000)) if self._board else reading
 
     def _watch_current(self, reading: MeterReading, now: Now) -> None:
         offered_a = self._board.offered_current_a if self._board else 0
@@ -578,17 +492,13 @@ class Charging:
         self.transaction = replace(self.transaction, next_seq=event.seq_no + 1, last_at=event.at, same_boot=True)
         self._do(Record(event, past))
 
-    def _is_running(self, key: TransactionKey) -> bool:
-        running = self.phase in (Phase.RUNNING, Phase.RESUMING)
-        return running and self.transaction is not None and self.transaction.started.key == key
-
     def _do(self, action: Action) -> None:
         self._actions.append(action)
 
     def _show_status(self) -> None:
         if self._board is None and not self._board_lost:
             return  # nobody has looked yet
-        shown = self._condition()
+        shown = self.condition
         if shown.status is Status.UNAVAILABLE:
             self._finished = False
         if self.status is Status.FINISHING and shown.status in _IN_USE:

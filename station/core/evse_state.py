@@ -1,0 +1,129 @@
+"""What is known of one EVSE, for those who look. station.core.charging decides what becomes of it."""
+
+from dataclasses import replace
+
+from hardware.api import EvseStatus, PilotState
+from shared.ids import EvseId, IdToken, TransactionKey
+from shared.metering import MeterReading
+from shared.units import MilliAmp
+from station.core.board_health import BoardHealth
+from station.core.evse_condition import CONNECTED, Condition, Phase
+from station.core.evse_events import OpenTransaction
+from station.core.reservation import Reservation
+
+
+class EvseState:
+    """See the module. Its public names are to be read only.
+
+    Args:
+        evse_id: its number.
+        transaction: what the journal found open.
+        operative: False if the central system had put it out of service.
+        latched: faults that were kept for a technician to clear.
+        reservation: for whom it is kept.
+    """
+
+    def __init__(
+        self,
+        evse_id: EvseId,
+        transaction: OpenTransaction | None,
+        operative: bool,
+        latched: frozenset[str],
+        reservation: Reservation | None,
+    ) -> None:
+        self.evse_id = evse_id
+        self.transaction = transaction
+        self.operative = operative
+        self.reservation = reservation
+        self.is_lent = False
+        self.phase = Phase.IDLE
+        if transaction:
+            self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
+        self.refusal = ""
+        """Why the last card or remote start came to nothing; empty after a start, or when its vehicle has gone."""
+        self._health = BoardHealth(latched)
+        self._board: EvseStatus | None = None
+        self._board_lost = False
+        self._reading: MeterReading | None = None
+        self._meter_lost = False
+        self._journal_trouble = ""
+        self._token: IdToken | None = None
+        self._finished = False
+        self._blocked = False
+        self._plug_held_for: IdToken | None = None
+
+    @property
+    def board(self) -> EvseStatus | None:
+        """What the board said last, None if it is silent now."""
+        return None if self._board_lost else self._board
+
+    @property
+    def reading(self) -> MeterReading | None:
+        """What the meter said last, None if it is silent now."""
+        return None if self._meter_lost else self._reading
+
+    @property
+    def awaited(self) -> IdToken | None:
+        """The card that is being authorized, or that waits for its vehicle."""
+        return self._token
+
+    @property
+    def is_plugged(self) -> bool:
+        """Tell whether a vehicle is connected, as far as the board has told."""
+        return self._board is not None and self._board.pilot in CONNECTED
+
+    @property
+    def latched(self) -> frozenset[str]:
+        """Faults that only a technician may clear."""
+        return self._health.latched
+
+    @property
+    def fault_cause(self) -> str:
+        """Say why these can't be cleared now; empty if they can."""
+        return self._health.cause
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """All faults that are known, in the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
+        if self._board is None:
+            return self._health.faults
+        if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:
+            return self._health.faults | {"EVCommunicationError"}
+        return self._health.faults | self._board.faults
+
+    @property
+    def blocked_by(self) -> str:
+        """Say in a sentence why no charge could start or run now; empty if none stands in the way."""
+        return self.condition.blocked_by or self._journal_trouble
+
+    @property
+    def condition(self) -> Condition:
+        """All that decides what the EVSE shows."""
+        return Condition(
+            phase=self.phase,
+            board=self.board,
+            faults=self.faults,
+            latched=self.latched,
+            failed_tests=self._health.failed_tests,
+            meter_lost=self._meter_lost,
+            meter_read=self.reading is not None,
+            energy_refused=self._blocked,
+            plug_held=self._plug_held_for is not None,
+            operative=self.operative,
+            lent=self.is_lent,
+            finished=self._finished,
+            reserved=self.reservation is not None,
+        )
+
+    def may_begin(self, token: IdToken) -> bool:
+        """Tell whether a driver may try to begin a charge now; where a group decides, that is found out later."""
+        return not self.blocked_by and (self.reservation is None or self.reservation.may_ask(token))
+
+    def is_running(self, key: TransactionKey) -> bool:
+        """Tell whether a transaction runs here and is not ending."""
+        running = self.phase in (Phase.RUNNING, Phase.RESUMING)
+        return running and self.transaction is not None and self.transaction.started.key == key
+
+    def with_offer(self, reading: MeterReading) -> MeterReading:
+        """Give a reading with what the board offers, which no meter knows."""
+        return replace(reading, offered=MilliAmp(self._board.offered_current_a * 1000)) if self._board else reading
