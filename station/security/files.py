@@ -8,10 +8,13 @@
 Every file is on the disk with its name before a method returns.
 """
 
+import hashlib
 import json
 import os
 import secrets
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -116,13 +119,20 @@ class SecurityFiles:
     def forget_clients(self, keep: set[str]) -> None:
         """Remove the keys and chains of all others."""
         folder = self._folder / "client"
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name.split(".")[0] not in keep:
-                path.unlink()
+        with _disk("write", folder):
+            for path in folder.iterdir() if folder.is_dir() else ():
+                if path.name.split(".")[0] not in keep:
+                    path.unlink()
 
     def roots(self, use: RootUse) -> dict[str, str]:
-        """Give the root certificates for a use, PEM by fingerprint, in a fixed order."""
-        return {path.stem.partition("-")[2]: path.read_text("ascii") for path in self._root_paths(use)}
+        """Give the root certificates for a use, PEM by fingerprint, in a fixed order; a damaged one is left out."""
+        found = {}
+        with _disk("read", self._folder / "roots"):
+            for path in self._root_paths(use):
+                pem, fingerprint = path.read_text("ascii", errors="replace"), path.stem.partition("-")[2]
+                if _fingerprint(pem) == fingerprint:
+                    found[fingerprint] = pem
+        return found
 
     def count_roots(self) -> int:
         """Count the root certificates for all uses."""
@@ -134,8 +144,9 @@ class SecurityFiles:
 
     def delete_root(self, use: RootUse, fingerprint: str) -> None:
         """Remove a root certificate."""
-        self._root(use, fingerprint).unlink(missing_ok=True)
-        _sync(self._folder / "roots")
+        with _disk("write", self._folder / "roots"):
+            self._root(use, fingerprint).unlink(missing_ok=True)
+            _sync(self._folder / "roots")
 
     def _root_paths(self, use: RootUse) -> Iterator[Path]:
         return iter(sorted((self._folder / "roots").glob(f"{use}-*.pem")))
@@ -147,16 +158,12 @@ class SecurityFiles:
         return self._folder / "client" / f"{name}.{kind}.pem"
 
     def _read(self, path: Path) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise SecurityError(f"can't read {path}: {error.strerror}. Is it the agent's own?") from error
+        with _disk("read", path):
+            return path.read_bytes() if path.exists() else None
 
     def _write(self, path: Path, data: bytes) -> None:
         new = path.with_name(f"{path.name}.new")
-        try:
+        with _disk("write", path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             new.unlink(missing_ok=True)
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -165,8 +172,25 @@ class SecurityFiles:
                 os.fsync(file.fileno())
             new.replace(path)
             _sync(path.parent)
-        except OSError as error:
-            raise SecurityError(f"can't write {path}: {error.strerror}. Is the disk full or read-only?") from error
+
+
+@contextmanager
+def _disk(verb: str, path: Path) -> Iterator[None]:
+    """Say what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        if verb == "read":
+            raise SecurityError(f"can't read {path}: {error.strerror}. Is it the agent's own?") from error
+        raise SecurityError(f"can't write {path}: {error.strerror}. Is the disk full or read-only?") from error
+
+
+def _fingerprint(pem: str) -> str:
+    """Give the SHA-256 of a certificate, empty if the text is none."""
+    try:
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    except ValueError:
+        return ""
 
 
 def _sync(folder: Path) -> None:

@@ -131,8 +131,8 @@ class SecurityOperations:
                     return CertificateOutcome.FAILED
                 try:
                     await asyncio.to_thread(self._memory.files.delete_root, use, fingerprint)
-                except OSError as error:
-                    _LOG.error("root_not_deleted", reason=error.strerror)
+                except SecurityError as error:
+                    _LOG.error("root_not_deleted", reason=error)
                     return CertificateOutcome.FAILED
                 await self._reporter.report(EventKind.PARAMETERS_CHANGED, "root certificate deleted")
                 return CertificateOutcome.ACCEPTED

@@ -168,10 +168,13 @@ class Renewal:
         return own is not None and not self._memory.plan.trials and renewal_due(own.span, self._gate.moment())
 
     def _own(self) -> "Certificate | None":
-        from station.security.certificates import parse_chain
+        from station.security.certificates import CertificateError, parse_chain
 
         pem = self._memory.files.chain(self._memory.plan.in_force.client)
-        return parse_chain(pem)[0] if pem else None
+        try:
+            return parse_chain(pem)[0] if pem else None
+        except CertificateError as error:
+            raise SecurityError(f"the certificates of this station can't be used: {error}") from error
 
     async def _ask_for_signature(self) -> float:
         from station.security.certificates import new_key, signing_request

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from station.errors import SecurityError
 from station.ledger_view import read_rows
 from station.security.access import Access, Plan
 from station.security.event_store import LOG, log_line
@@ -37,18 +36,13 @@ def security_lines(journal: Path, folder: Path, initial: Access) -> Iterator[str
     state = files.load()
     plan = state.plan if state else Plan(initial)
     yield f"security profile {plan.in_force.profile.value}" + (f"; on trial: {plan.what}" if plan.trials else "")
-    try:
-        if chain := files.chain(plan.in_force.client):
-            yield f"charge point certificate: {told(chain)}"
-        if state and (state.candidate or state.asked):
-            yield "charge point certificate: " + (
-                "a new one waits to be tried" if state.candidate else "one was asked for"
-            )
-        for use in RootUse:
-            for pem in files.roots(use).values():
-                yield f"root ({use}): {told(pem)}"
-    except OSError as error:
-        raise SecurityError(f"can't read {folder}: {error.strerror}. Is it the agent's own?") from error
+    if chain := files.chain(plan.in_force.client):
+        yield f"charge point certificate: {told(chain)}"
+    if state and (state.candidate or state.asked):
+        yield "charge point certificate: " + ("a new one waits to be tried" if state.candidate else "one was asked for")
+    for use in RootUse:
+        for pem in files.roots(use).values():
+            yield f"root ({use}): {told(pem)}"
     rows = read_rows(journal, LOG)
     lines = [log_line(row) for row in rows[-LOG_LINES:]]
     yield f"security events: {len(rows)}, {sum(row[5] == 'pending' for row in rows)} wait for delivery"

@@ -21,7 +21,7 @@ from station.errors import AccessRefused, LinkLost
 from station.journal import Journal
 from station.journal_file import open_journal
 from station.security.access import Access, Plan, Profile
-from station.security.certificates import new_key, signing_request
+from station.security.certificates import new_key, parse_chain, signing_request
 from station.security.events import EventKind
 from station.security.files import RootUse, SecurityFiles, State
 from station.security.gate import Gate
@@ -134,7 +134,7 @@ async def prepare(folder: Path, central: Central) -> str:
     chain = central.root.sign(signing_request(key, "CP1", ""), life=central.life)
     central.trusted.add(chain)
     files.add_chain(name, chain)
-    files.add_root(RootUse.CENTRAL_SYSTEM, "aa", central.root.pem)
+    files.add_root(RootUse.CENTRAL_SYSTEM, parse_chain(central.root.pem)[0].fingerprint, central.root.pem)
     memory = open_memory(folder / "security", INITIAL, "")
     files.save(State(Plan(Access(Profile.MUTUAL, client=name)), memory.state.origin))
     return name

@@ -93,6 +93,16 @@ def test_keys_are_for_their_owner_only_and_a_damaged_state_is_put_aside(tmp_path
     assert SecurityFiles(folder).roots(RootUse.CENTRAL_SYSTEM) == {}
 
 
+def test_a_damaged_root_is_left_out_and_the_others_hold(tmp_path: Path) -> None:
+    files = SecurityFiles(tmp_path)
+    roots = [parse_chain(Authority(name).pem)[0] for name in ("one", "two", "three")]
+    for root in roots:
+        files.add_root(RootUse.CENTRAL_SYSTEM, root.fingerprint, root.pem)
+    (tmp_path / "roots" / f"csms-{roots[0].fingerprint}.pem").write_bytes(b"\xff\x00" * 40)
+    (tmp_path / "roots" / f"csms-{roots[1].fingerprint}.pem").write_text(roots[1].pem[:200])
+    assert files.roots(RootUse.CENTRAL_SYSTEM) == {roots[2].fingerprint: roots[2].pem}
+
+
 def test_settings_that_were_changed_count_again(tmp_path: Path) -> None:
     from dataclasses import replace
 
