@@ -49,7 +49,7 @@ from station.csms_requests import CsmsRequests
 from station.devices import Hardware, build_hardware
 from station.dialects import make_dialect, make_handlers
 from station.errors import JournalError, JournalStalled, StationError
-from station.evse_task import FAULTS_PREFIX, RESERVATION_PREFIX, EvseTask, Outlets
+from station.evse_task import FAULTS_PREFIX, METER_PREFIX, RESERVATION_PREFIX, EvseTask, Outlets
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
@@ -150,6 +150,7 @@ class App:
         operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
         faults = await self._journal.values(FAULTS_PREFIX)
         reservations = await self._reservations(open_transactions)
+        serials = await self._journal.values(METER_PREFIX)
         self._is_operative = operative.get("0", True)
         authorizer = Authorizer(
             self._journal.tokens,
@@ -191,6 +192,7 @@ class App:
                 phases=evse.phases,
                 signatures=await self._make_signatures(evse, devices.signing),
             )
+            self._evses[evse_id].meter_serial = serials.get(str(evse_id), "")
 
     async def _reservations(self, open_transactions: Mapping[EvseId, OpenTransaction]) -> dict[EvseId, Reservation]:
         """Give what is reserved; a cut between the start of a charge and this word of it leaves a used one behind."""

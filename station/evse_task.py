@@ -166,7 +166,7 @@ class EvseTask:
         self.self_test: SelfTest | None = None
         """What the last self-test of the board found."""
         self.meter_serial = ""
-        """As the meter told it; empty until then, and where it tells none."""
+        """As the meter told it, in an earlier life of the program at first; empty where it tells none."""
         self._board = board
         self._tests_rcd, self._phases = tests_rcd, phases
         self._meter, self._signatures = meter, signatures

@@ -377,6 +377,18 @@ def test_triggered_values_name_their_transaction(tmp_path: Path) -> None:
     run(work)
 
 
+def test_after_a_restart_the_serial_number_of_the_meter_is_known_at_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        csms = Csms()
+        async with csms.serve():
+            for life in range(2):
+                async with station(made(tmp_path, csms), Site(serial="M42")):
+                    await booted(csms, life * 2 + 1)
+        assert csms.of("BootNotification")[1][1]["meterSerialNumber"] == "M42"
+
+    run(work)
+
+
 def test_the_identity_comes_from_the_configuration_file(tmp_path: Path) -> None:
     async def work() -> None:
         site, csms = Site(), Csms()
