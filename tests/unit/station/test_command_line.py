@@ -56,7 +56,7 @@ def test_a_good_file_is_good(config: Path, capsys: pytest.CaptureFixture[str]) -
         ("[[evse]]", "[[evse]]\nid = 2", "number the EVSEs 1 to 1"),
         ("[[evse]]", "[[evse]]\nboard_address = 2", "the same address 2"),
         ("[[evse]]", '[[evse]]\nmeter = "SDM99"', "SDM72DM-V2"),
-        ("[[bus]]", "[ocpp]\nConnectionTimeOut = 5\n[[bus]]", "10 to 3600 s"),
+        ("[[bus]]", "[ocpp]\nConnectionTimeOut = 0\n[[bus]]", "1 to 3600 s"),
         ("[[bus]]", '[ocpp]\nMeterValuesSampledData = "SoC"\n[[bus]]', "ocpp.MeterValuesSampledData"),
         ("[[bus]]", "[ocpp]\nHeartbeatIntervall = 5\n[[bus]]", "ocpp.HeartbeatInterval"),
         ("[[bus]]", '[[local_list]]\nid_token = "123456789012345678901"\n[[bus]]', "1 to 20 characters"),
