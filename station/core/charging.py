@@ -170,6 +170,7 @@ class Charging(EvseState):
                 self._journal_trouble = trouble
             case StartNotStored(why) if self.phase is Phase.RUNNING:
                 self.transaction = None
+                self._finished = self.is_plugged
                 self._give_up(why)
                 self._do(Stop())
             case SelfTested(failed):
