@@ -29,6 +29,8 @@ from shared.ocpp.validation import Version
 from shared.transaction import StopReason
 from station.authorizer import Authorizer
 from station.backlog_report import BacklogReporter
+from station.charging_operations import ChargingOperations
+from station.charging_profiles import ChargingProfiles
 from station.core.authorize import ACCEPTED, TokenInfo
 from station.core.charging import Charging
 from station.core.configuration import Configuration
@@ -110,6 +112,7 @@ class App:
         self._stop = asyncio.Event()
         self._reset_reason: StopReason | None = None
         self._evses: dict[EvseId, EvseTask] = {}
+        self._profiles = ChargingProfiles(journal)
         self._is_operative = True
         self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
         self._security = Security(settings, journal, timekeeper, configuration, self._dialect)
@@ -147,6 +150,7 @@ class App:
 
     async def _make_evses(self) -> None:
         open_transactions = await self._journal.open_transactions(self._timekeeper.boot.number)
+        await self._profiles.load(open_transactions, tuple(EvseId(evse.id) for evse in self._settings.evse))
         operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
         faults = await self._journal.values(FAULTS_PREFIX)
         reservations = await self._reservations(open_transactions)
@@ -191,6 +195,7 @@ class App:
                 tests_rcd=evse.rcd_test != "never",
                 phases=evse.phases,
                 signatures=await self._make_signatures(evse, devices.signing),
+                profiles=self._profiles,
             )
             self._evses[evse_id].meter_serial = serials.get(str(evse_id), "")
 
@@ -240,6 +245,7 @@ class App:
                 configuration=self._configuration,
                 statuses=self._statuses,
                 security=security,
+                charging=ChargingOperations(self._evses, self._profiles, self._timekeeper),
                 boot=self._boot,
                 reset=self._reset,
                 availability_changed=self._change_availability,

@@ -20,6 +20,7 @@ from shared.metering import MeterReading, MeterValue
 from shared.money import Money
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from station.authorizer import Authorizer
+from station.charging_profiles import ChargingProfiles
 from station.core.authorize import Accept, Refuse, Source
 from station.core.charging import IN_USE, Charging
 from station.core.connector import Status
@@ -140,6 +141,7 @@ class EvseTask:
         tests_rcd: bool = True,
         phases: int = 3,
         signatures: MeterSignatures | None = None,
+        profiles: ChargingProfiles,
     ) -> None:
         """Describe the task.
 
@@ -155,6 +157,7 @@ class EvseTask:
             tests_rcd: whether the self-test includes the residual current device.
             phases: 1 or 3, for a board that can switch.
             signatures: of the meter, where it signs.
+            profiles: charging profiles, which hear of begin and end.
         """
         self.charging = charging
         self.idle = asyncio.Event()
@@ -168,7 +171,10 @@ class EvseTask:
         self.meter_serial = ""
         """As the meter told it, in an earlier life of the program at first; empty where it tells none."""
         self._board = board
-        self._tests_rcd, self._phases = tests_rcd, phases
+        self.phases = phases
+        """With which it charges."""
+        self._tests_rcd = tests_rcd
+        self._profiles = profiles
         self._meter, self._signatures = meter, signatures
         self._journal = journal
         self._timekeeper = timekeeper
@@ -276,7 +282,7 @@ class EvseTask:
             async with asyncio.timeout(SELF_TEST_S):
                 result = await self_test(board, rcd=self._tests_rcd)
                 if board.capabilities.phase_switching:
-                    await board.switch_phases(self._phases)
+                    await board.switch_phases(self.phases)
         except (HardwareError, TimeoutError) as error:
             _LOG.warning("board_self_test_broken_off", evse=self.charging.evse_id, reason=error or "no answer in time")
             return self.self_test or SelfTest(())
@@ -386,7 +392,7 @@ class EvseTask:
 
     async def _feed(self, event: Event) -> None:
         # What is stamped now belongs to the time that is kept now, whatever is learned meanwhile.
-        boot = self._timekeeper.boot
+        boot, was = self._timekeeper.boot, self.charging.phase
         try:
             for action in self.charging.handle(event, self._timekeeper.now()):
                 await self._do(action, boot)
@@ -394,6 +400,8 @@ class EvseTask:
             # Of all that is written only a start does not wait; what it would have justified is left undone.
             await self._feed(JournalSeen(self._queue.trouble))
             await self._feed(StartNotStored(str(error)))
+        if was is not Phase.IDLE and self.charging.phase is Phase.IDLE:
+            await self._queue.write(functools.partial(self._profiles.end, self.charging.evse_id))
         if self.charging.transaction:
             self.idle.clear()
         else:
@@ -476,6 +484,8 @@ class EvseTask:
 
         if isinstance(event, Started):
             await self._queue.write_now(append)
+            begin = functools.partial(self._profiles.begin, event.evse_id, event.key, event.id_token)
+            await self._queue.write(begin)
         else:
             await self._queue.write(append, may_be_left_out=isinstance(event, Updated))
         if isinstance(event, Started):

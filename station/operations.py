@@ -14,8 +14,10 @@ from shared.log import Log
 from shared.metering import MeterValue, ReadingContext
 from shared.money import Money
 from shared.transaction import StopReason
+from station.charging_operations import WHOLE, ChargingOperations
 from station.core.authorize import TokenInfo
 from station.core.charging import Charging
+from station.core.charging_profile import ChargingProfile, InstallRules
 from station.core.configuration import ChangeStatus, Configuration
 from station.core.connector import Status
 from station.core.delivery import Message
@@ -35,9 +37,6 @@ KEY_PREFIX = "key."
 """Names of configuration keys in the journal."""
 OPERATIVE_PREFIX = "operative."
 """Names of the availability of EVSEs in the journal."""
-
-WHOLE = EvseId(0)
-"""Stands for the whole station where an EVSE is named."""
 
 _LOG = Log("station.csms")
 
@@ -81,6 +80,7 @@ class Station:
         configuration: the keys in force.
         statuses: what is true of the connectors.
         security: keys and certificates.
+        charging: charging profiles.
         boot: gives BootNotification.
         reset: ends the program after the transactions have ended.
         availability_changed: hears that the availability of the whole station may have changed.
@@ -94,6 +94,7 @@ class Station:
     configuration: Configuration
     statuses: StatusReports
     security: SecurityOperations
+    charging: ChargingOperations
     boot: Callable[[BootReason], Message]
     reset: Callable[[StopReason], None]
     availability_changed: Callable[[], None]
@@ -111,20 +112,35 @@ class Operations:
         return self._station.security
 
     @property
+    def charging(self) -> ChargingOperations:
+        """What may be asked of charging profiles."""
+        return self._station.charging
+
+    @property
     def configuration(self) -> Configuration:
         """The keys in force."""
         return self._station.configuration
 
-    def start(self, token: IdToken, evse_id: EvseId | None, *, remote_start_id: int | None = None) -> Outcome:
+    async def start(
+        self,
+        token: IdToken,
+        evse_id: EvseId | None,
+        *,
+        remote_start_id: int | None = None,
+        profile: tuple[ChargingProfile, InstallRules] | None = None,
+    ) -> Outcome:
         """Start a transaction, where the vehicle waits if no EVSE is named.
 
         Args:
             token: who charges.
             evse_id: where.
             remote_start_id: number of the request, where the version of OCPP has one.
+            profile: a TxProfile for it, with the rules of the version spoken.
         """
         evse = self._startable(token, evse_id)
         if evse is None or not self._station.link.is_accepted:
+            return Outcome.REJECTED
+        if profile and await self.charging.await_start(evse.charging.evse_id, *profile, token):
             return Outcome.REJECTED
         evse.tell(RemoteStart(token, self.configuration.flag("AuthorizeRemoteTxRequests"), remote_start_id))
         return Outcome.ACCEPTED

@@ -32,6 +32,7 @@ from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Wh
 from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED
+from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.connector import Connector, Status
 from station.core.evse_condition import Phase
@@ -144,6 +145,12 @@ class Charging(EvseState):
     def must_sign(self) -> bool:
         """Tell whether no charge begins here without a signature."""
         return self._signing.mode is SigningMode.REQUIRED
+
+    @property
+    def ceiling(self) -> Limit:
+        """What installation and cable permit, whatever profiles say."""
+        cable_a = self._board.cable_current_a if self._board else None
+        return Limit(current_ma=1000 * min(self._max_current_a, cable_a or self._max_current_a))
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take in what happened and give what to do about it, in order."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from station.core.charging_profile import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
+
 MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage", "Current.Offered")
 """What a meter value may hold, in the words of OCPP."""
 
@@ -17,6 +19,7 @@ _YEAR_S = 366 * 86400
 _USUAL = ",".join(MEASURANDS[:2])
 _ROTATION = re.compile(r"(?:\d+\.)?(?:NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
 _MOST_ROTATIONS = 100
+_SPOKEN = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,14 @@ KEYS: tuple[Key, ...] = (
     Key("AdditionalRootCertificateCheck", False, "several root certificates may stand side by side", access="ro"),
     Key("CertificateSignedMaxChainSize", 10000, "characters of a signed certificate chain", access="ro"),
     Key("CertificateStoreMaxLength", 20, "root certificates", access="ro"),
-    Key("ChargeProfileMaxStackLevel", 0, "highest stack level of a charging profile", access="ro"),
-    Key("ChargingScheduleAllowedChargingRateUnit", "", "units of a schedule; empty = no profiles yet", access="ro"),
-    Key("ChargingScheduleMaxPeriods", 0, "periods of one schedule", access="ro"),
+    Key("ChargeProfileMaxStackLevel", MAX_STACK_LEVEL, "highest stack level of a charging profile", access="ro"),
+    Key("ChargingScheduleAllowedChargingRateUnit", "Current,Power", "units of a schedule", access="ro"),
+    Key("ChargingScheduleMaxPeriods", MAX_PERIODS, "periods of one schedule", access="ro"),
     Key("ConnectorPhaseRotationMaxLength", _MOST_ROTATIONS, "entries of ConnectorPhaseRotation", access="ro"),
     Key("ConnectorSwitch3to1PhaseSupported", False, "whether a charge may go from three phases to one", access="ro"),
     Key("GetConfigurationMaxKeys", 100, "keys in one GetConfiguration", access="ro"),
     Key("LocalAuthListMaxLength", 10000, "entries in the local list", access="ro"),
-    Key("MaxChargingProfilesInstalled", 0, "charging profiles kept at one time", access="ro"),
+    Key("MaxChargingProfilesInstalled", MAX_PROFILES, "charging profiles kept at one time", access="ro"),
     Key("MeterValuesAlignedDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("MeterValuesSampledDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("NumberOfConnectors", 1, "EVSEs of this station", access="ro"),
@@ -93,7 +96,7 @@ KEYS: tuple[Key, ...] = (
     Key("SendLocalListMaxLength", 500, "entries in one SendLocalList", access="ro"),
     Key("StopTxnAlignedDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("StopTxnSampledDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
-    Key("SupportedFeatureProfiles", "Core,LocalAuthListManagement,RemoteTrigger,Reservation", "spoken", access="ro"),
+    Key("SupportedFeatureProfiles", _SPOKEN, "feature profiles of OCPP 1.6 that are spoken", access="ro"),
     Key("SupportedFeatureProfilesMaxLength", 6, "entries of SupportedFeatureProfiles", access="ro"),
 )
 

@@ -9,9 +9,12 @@ from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from shared.ocpp.vendor import RUNNING_COST, VENDOR_ID, decode_running_cost
 from shared.transaction import StopReason
 from station.core.authorize import TokenInfo
+from station.core.charging_profile import OCPP16_RULES
 from station.core.reservation import Reservation
 from station.csms_connection import CallRefused
 from station.csms_requests import Handler
+from station.ocpp16.charging_requests import handlers as charging_handlers
+from station.ocpp16.charging_requests import read_profile
 from station.ocpp16.dialect import token_info
 from station.ocpp16.security_requests import handlers as security_handlers
 from station.operations import Operations, Topic
@@ -24,6 +27,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
     """Give the table."""
     requests = _Requests(operations)
     return {
+        **charging_handlers(operations),
         **security_handlers(operations),
         "CancelReservation": requests.cancel_reservation,
         "ChangeAvailability": requests.change_availability,
@@ -48,7 +52,15 @@ class _Requests:
 
     async def remote_start(self, payload: Payload) -> Payload:
         token = _token(payload["idTag"])
-        return _status(self._operations.start(token, _evse(payload)) if token else "Rejected")
+        if token is None:
+            return _status("Rejected")
+        row = payload.get("chargingProfile")
+        if not isinstance(row, Mapping):
+            return _status(await self._operations.start(token, _evse(payload)))
+        if "transactionId" in row:
+            return _status("Rejected")
+        brought = (read_profile(row, None), OCPP16_RULES)
+        return _status(await self._operations.start(token, _evse(payload), profile=brought))
 
     async def remote_stop(self, payload: Payload) -> Payload:
         key = await self._operations.transaction_of(_number(payload, "transactionId"))
