@@ -137,19 +137,19 @@ def test_the_composite_schedule_in_both_units() -> None:
 
 def test_a_schedule_for_one_phase_says_so() -> None:
     composite = compose((kept({0: 10}, phases=1),), CHARGE, T0, 60, RateUnit.AMPERE, ceiling=SIXTEEN, phases=3)
-    assert [(p.limit, p.phases) for p in composite.periods] == [(10, 1)]
+    assert [(str(p.limit), p.phases) for p in composite.periods] == [("10.0", 1)]
 
 
 def test_without_profiles_the_installation_is_told() -> None:
     composite = compose((), IDLE, T0, 60, RateUnit.AMPERE, ceiling=SIXTEEN, phases=3)
-    assert [(p.start_s, p.limit) for p in composite.periods] == [(0, 16)]
+    assert [(p.start_s, str(p.limit)) for p in composite.periods] == [(0, "16.0")]
 
 
 def test_the_station_s_schedule_is_the_sum_within_the_limit_of_the_whole() -> None:
     profiles = (kept({0: 10, 60: 6}), kept({0: 20, 90: 40}, Purpose.STATION_MAX, evse=0))
     charges = [(CHARGE, SIXTEEN, 3), (Charge(EvseId(2), None, T0), SIXTEEN, 3)]
     composite = compose_station(profiles, charges, T0, 120, RateUnit.AMPERE)
-    assert [(p.start_s, p.limit) for p in composite.periods] == [(0, 20), (90, 22)]
+    assert [(p.start_s, str(p.limit)) for p in composite.periods] == [(0, "20.0"), (90, "22.0")]
 
 
 def test_a_change_between_two_seconds_counts_from_the_next() -> None:
