@@ -12,7 +12,7 @@ from hardware.errors import DeviceError, LinkError
 from hardware.evse import bender, phoenix, simple_evse, walther
 from hardware.evse.self_test import self_test
 from hardware.modbus import ModbusLine
-from simulators.evse_board import Fault
+from simulators.board import Fault
 from tests.link.bus import open_bus
 from tests.link.foreign import Foreign, over_pty, over_tcp
 

@@ -9,7 +9,7 @@ from hardware.api import MeterIdentity, PilotState
 from hardware.bus import Priority
 from hardware.errors import DeviceError, LinkError, PortError
 from hardware.modbus import ModbusLine
-from simulators.evse_board import Fault
+from simulators.board import Fault
 from simulators.faults import FaultyLine
 from simulators.meter import MeterSimulator
 from simulators.modbus_slave import Refusal
