@@ -16,6 +16,7 @@ import sqlite3
 import uuid
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from importlib.metadata import version
 
 from hardware.api import EvseBoard, SigningMeter, TagReader
@@ -24,6 +25,7 @@ from shared.clock import Clock, boot_id
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log, start_logging
 from shared.metering import MeterValue
+from shared.money import Money
 from shared.ocpp.session import ErrorCode, Payload
 from shared.ocpp.validation import Version
 from shared.transaction import StopReason
@@ -41,6 +43,7 @@ from station.core.evse_events import Deauthorized, EndRequested, Notify, OpenTra
 from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
 from station.core.reservation import Reservation, decode_reservation
+from station.core.routes import Routes, routes_of
 from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports, timed
 from station.core.timekeeping import TimeSource
@@ -57,13 +60,13 @@ from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
 from station.log_ring import LogRing
 from station.meter_signatures import MeterSignatures
-from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, Operations, Station
+from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Operations, Station
 from station.report import status_of
 from station.security.assembly import Security
 from station.security.events import EventKind
 from station.service import Service, socket_path
 from station.service_operations import ENROLLED_PREFIX, Inside, ServiceOperations
-from station.settings import EvseSettings, StationSettings, initial_keys, listen_address, time_zone
+from station.settings import SOURCE_WORDS, EvseSettings, StationSettings, initial_keys, listen_address, time_zone
 from station.status_file import State, status_path, write_status
 from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, start_time
@@ -80,6 +83,9 @@ KEEP_TIME_S = 900.0
 
 NTP_S = 64.0
 """How often the kernel's clock is looked at, world time: the usual poll of NTP."""
+
+BOOT_REASON, LAST_KERNEL = "boot_reason", "kernel_boot"
+"""Names in the journal of why the program was ended, and of the machine's boot that it last ran in."""
 
 STATUS_S = 1.0
 """How often the status file is looked at, link time; it is written only when something changed."""
@@ -109,8 +115,11 @@ class App:
         self._dialect = make_dialect(Version(settings.csms.version))
         self._statuses = StatusReports(self._dialect.status_words)
         self._cards = RecentCards()
-        self._stop = asyncio.Event()
+        self._stop, self._idle_reset = asyncio.Event(), asyncio.Event()
         self._reset_reason: StopReason | None = None
+        self._boot_reason = BootReason.POWER_UP
+        self._problems: dict[EvseId, str] = {}
+        self._event_number = 0
         self._evses: dict[EvseId, EvseTask] = {}
         self._profiles = ChargingProfiles(journal)
         self._is_operative = True
@@ -125,6 +134,7 @@ class App:
             send_without_start=settings.csms.send_without_start,
             deauthorized=self._deauthorize,
             conflict=self._tell_conflict,
+            told=self._show_driver,
         )
         self._link = self._make_link(self._uplink or HostBearer())
         path = settings.journal.path
@@ -143,7 +153,7 @@ class App:
             configuration=configuration,
             statuses=self._statuses,
             answer=self._answer,
-            boot=lambda: self._boot(BootReason.POWER_UP),
+            boot=lambda: self._boot(self._boot_reason),
             run_id=secrets.token_hex(4),
             random=random.random,
         )
@@ -165,7 +175,7 @@ class App:
             conflict=self._tell_conflict,
             timeout_s=self._settings.csms.authorize_timeout_s,
         )
-        outlets = Outlets(self._notify, self._send_sample, self._link.wake, self._cards.decide)
+        outlets = Outlets(self._notify, self._send_sample, self._link.wake, self._cards.decide, self._tell_expired)
         for evse in self._settings.evse:
             evse_id = EvseId(evse.id)
             devices = self._hardware.evses[evse_id]
@@ -179,6 +189,7 @@ class App:
                 latched=frozenset(faults.get(str(evse_id), "").split()),
                 tests_rcd=evse.rcd_test == "charge",
                 reservation=reservations.get(evse_id),
+                tells_states=self._dialect.tells_states,
                 signing=Signing(
                     SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"
                 ),
@@ -233,6 +244,8 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
         await self._make_evses()
+        await self._find_boot_reason()
+        await self._find_routes()
         security, renewal = await self._security.start(self._link)
         self._fix_keys()
         self._operations = Operations(
@@ -246,8 +259,12 @@ class App:
                 statuses=self._statuses,
                 security=security,
                 charging=ChargingOperations(self._evses, self._profiles, self._timekeeper),
+                identity=self._settings.identity.charge_point_id,
+                routes=self._link.routes,
+                about=self._about,
                 boot=self._boot,
                 reset=self._reset,
+                reset_when_idle=self._idle_reset.set,
                 availability_changed=self._change_availability,
             )
         )
@@ -268,8 +285,8 @@ class App:
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             jobs += [self._upkeep.run(), self._backlog_reporter().run()]
-            jobs.append(renewal.run())
-            if TimeSource.NTP in self._settings.time.order():
+            jobs += [renewal.run(), self._reset_when_idle()]
+            if "NTP" in self._configuration.texts("TimeSource"):
                 jobs.append(self._watch_ntp())
             if self._uplink:
                 jobs.append(self._uplink.run())
@@ -323,6 +340,7 @@ class App:
 
     async def _finish_transactions(self, reason: StopReason) -> None:
         """End all transactions, into the journal at least, and let the answer to the reset leave."""
+        await self._journal.set_value(BOOT_REASON, BootReason.REMOTE_RESET)
         await self._security.reporter.report(EventKind.RESET_OR_REBOOT, reason)
         for evse in self._evses.values():
             evse.tell(EndRequested(reason))
@@ -389,6 +407,7 @@ class App:
                     "faults": sorted(evse.charging.faults),
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
                     "cost": str(evse.cost or ""),
+                    "message": evse.message,
                 }
                 for evse_id, evse in self._evses.items()
             ],
@@ -401,9 +420,12 @@ class App:
             raise CallRefused(ErrorCode.INTERNAL_ERROR, str(error)) from error
 
     def _boot(self, reason: BootReason) -> Message:
+        return self._dialect.boot(self._about(), reason)
+
+    def _about(self) -> Identity:
         identity, first = self._settings.identity, next(iter(self._evses.values()))
         sim = self._uplink.identity if self._uplink else None
-        about = Identity(
+        return Identity(
             vendor=identity.vendor,
             model=identity.model,
             firmware=identity.firmware or version("emops"),
@@ -414,14 +436,50 @@ class App:
             iccid=identity.iccid or (sim.iccid if sim else ""),
             imsi=identity.imsi or (sim.imsi if sim else ""),
         )
-        return self._dialect.boot(about, reason)
+
+    async def _find_routes(self) -> None:
+        """Take the ways to the central system in their order."""
+        keys = self._configuration
+        stored = await self._journal.values(ROUTE_PREFIX)
+        slots = keys.ordered("NetworkConfigurationPriority")
+        self._link.routes = Routes(routes_of(slots, stored, keys.number("SecurityProfile")))
+        self._security.gate.route = lambda: self._link.routes.current
+        await self._security.gate.take_route()
+
+    async def _find_boot_reason(self) -> None:
+        """Tell why the program begins: as the last one left it, else by whether the machine itself has booted."""
+        told, kernel = await self._journal.value(BOOT_REASON), await self._journal.value(LAST_KERNEL)
+        await self._journal.set_value(BOOT_REASON, "")
+        await self._journal.set_value(LAST_KERNEL, self._timekeeper.boot.kernel_boot_id)
+        if told:
+            self._boot_reason = BootReason(told)
+        elif kernel == self._timekeeper.boot.kernel_boot_id:
+            self._boot_reason = BootReason.APPLICATION_RESET
 
     def _notify(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
         uptime = self._timekeeper.clock.uptime()
         report = Report(evse_id, notice.status, notice.error_code, notice.info, at, uptime)
         self._statuses.set(report, asyncio.get_running_loop().time())
         _LOG.info("status", evse=evse_id, status=notice.status, error=notice.error_code)
+        if notice.error_code != self._problems.get(evse_id, "NoError"):
+            self._event_number += 1
+            if message := self._dialect.problem(timed(report, self._timekeeper.boot), self._event_number):
+                self._link.post(message)
+        self._problems[evse_id] = notice.error_code
         self._link.wake()
+
+    def _tell_expired(self, number: int) -> None:
+        if message := self._dialect.reservation_expired(number):
+            self._link.post(message)
+
+    def _show_driver(self, evse_id: EvseId, key: TransactionKey, cost: Decimal | None, message: str) -> None:
+        """Show what the answer to an event of a transaction told, unless the next one runs there already."""
+        evse = self._evses.get(evse_id)
+        if evse is None or (evse.charging.transaction and evse.charging.transaction.started.key != key):
+            return
+        if cost is not None:
+            evse.cost = Money(cost, self._configuration.text("Currency") or "EUR")
+        evse.message = message or evse.message
 
     def _report_whole(self) -> None:
         status = Status.AVAILABLE if self._is_operative else Status.UNAVAILABLE
@@ -444,6 +502,12 @@ class App:
         report = self._statuses.present(evse_id)
         if report and (message := self._dialect.list_conflict(timed(report, self._timekeeper.boot))):
             self._link.post(message)
+
+    async def _reset_when_idle(self) -> None:
+        await self._idle_reset.wait()
+        for evse in self._evses.values():
+            await evse.idle.wait()
+        self._reset(StopReason.SOFT_RESET)
 
     def _reset(self, reason: StopReason) -> None:
         self._reset_reason = reason
@@ -473,7 +537,7 @@ async def run_station(
                     journal,
                     kernel_boot_id,
                     clock_trusted=settings.time.clock_trusted,
-                    order=settings.time.order(),
+                    order=settings.time.order(await journal.value(f"{KEY_PREFIX}TimeSource")),
                 )
                 configuration = await _configuration(settings, journal)
                 await _fill_list(settings, journal)
@@ -496,8 +560,13 @@ async def _configuration(settings: StationSettings, journal: Journal) -> Configu
             **initial_keys(settings.ocpp),
             "NumberOfConnectors": str(len(settings.evse)),
             "MessageTimeout": str(max(round(settings.csms.reply_timeout_s), 1)),
+            "RetryBackOffWaitMinimum": str(round(settings.csms.retry_wait_s)),
+            "RetryBackOffRandomRange": str(round(settings.csms.retry_random_s)),
+            "RetryBackOffRepeatTimes": str(settings.csms.retry_doublings),
+            "TimeSource": ",".join(SOURCE_WORDS[name] for name in settings.time.sources if name in SOURCE_WORDS),
             **await journal.values(KEY_PREFIX),
-        }
+        },
+        tells_newer=settings.csms.version != Version.V16,
     )
 
 

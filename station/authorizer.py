@@ -86,6 +86,8 @@ class Authorizer:
             return Refuse(
                 Source.OFFLINE_RULE, f"the card's number is longer than the {longest} that OCPP {version} has"
             )
+        if not self._link.is_accepted and not self._configuration.flag("TxBeforeAcceptedEnabled"):
+            return Refuse(Source.OFFLINE_RULE, "the central system has not accepted the station yet")
         known = await self._known(token)
         decision = decide(known, self._timekeeper.now().utc, self._link.is_online, self._rules())
         if isinstance(decision, Ask):
@@ -107,7 +109,8 @@ class Authorizer:
             return None
         if self._configuration.flag("AuthorizationCacheEnabled"):
             with suppress(JournalStalled):  # another time
-                await self._tokens.cache(token, info)
+                life_s = self._configuration.number("AuthCacheLifeTime")
+                await self._tokens.cache(token, info.for_cache(self._timekeeper.now().utc, life_s))
         if conflicts(known, info, self._timekeeper.now().utc):
             _LOG.warning("local_list_conflict", token=token, status=info.status)
             self._conflict(evse_id)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from shared.ids import EvseId, IdToken, MessageId, TransactionKey
 from shared.log import Log
@@ -12,7 +13,7 @@ from station.core.authorize import ACCEPTED, TokenInfo, conflicts
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, boundaries_first
 from station.core.dialect import Dialect
-from station.core.pace import Pace
+from station.core.pace import BURST, Pace
 from station.core.timekeeping import CONFIRM_S
 from station.csms_connection import Refusal, Reply
 from station.errors import JournalStalled
@@ -40,6 +41,7 @@ class Courier:
         send_without_start: see delivery.Rules.
         conflict: hears that the central system contradicts its own local list, and where.
         deauthorized: is told when the central system refuses the card of a transaction.
+        told: hears what the central system says to the driver: the cost so far, and a message.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Courier:
         send_without_start: bool,
         deauthorized: Callable[[EvseId, TransactionKey], None],
         conflict: Callable[[EvseId], None],
+        told: Callable[[EvseId, TransactionKey, Decimal | None, str], None] = lambda *_told: None,
     ) -> None:
         self._journal = journal
         self._timekeeper = timekeeper
@@ -60,6 +63,7 @@ class Courier:
         self._dialect = dialect
         self._send_without_start = send_without_start
         self._deauthorized = deauthorized
+        self._told = told
         self._boundaries_first = boundaries_first(settings.order, dialect.version)
         self._pace = Pace(settings.per_minute)
         self._round_trip_s = 1.0
@@ -68,12 +72,12 @@ class Courier:
         self._waited_till = 0
         self._held: tuple[int, float] = (0, 0.0)
         self._delivered = 0
-        self._had_backlog = False
+        self._had_backlog = self._is_long = False
 
     async def begin(self) -> None:
         """Take stock when a connection begins."""
         backlog, self._waited_till = await self._journal.backlog(), await self._journal.last_row()
-        self._delivered, self._had_backlog = 0, backlog.pending > 0
+        self._delivered, self._had_backlog, self._is_long = 0, backlog.pending > 0, backlog.pending > BURST
         if backlog.pending or backlog.parked:
             _LOG.info("backlog", pending=backlog.pending, parked=backlog.parked)
 
@@ -98,8 +102,9 @@ class Courier:
         return wait_s
 
     async def _deliver(self, call: Call) -> float:
-        entry = await self._journal.head(boundaries_first=self._boundaries_first)
+        entry = await self._journal.head(boundaries_first=self._boundaries_first and self._is_long)
         if entry is None:
+            self._is_long = False
             if self._had_backlog:
                 self._had_backlog = False
                 _LOG.info("backlog_drained", messages=self._delivered)
@@ -163,6 +168,8 @@ class Courier:
             round_trip_ms=round_trip_ms,
             backlog=await self._journal.pending(),
         )
+        if verdict.cost is not None or verdict.message:
+            self._told(event.evse_id, event.key, verdict.cost, verdict.message)
         if token and info:
             await self._hear_of(token, info, event.evse_id)
         if deauthorized:
@@ -174,7 +181,8 @@ class Courier:
             _LOG.warning("local_list_conflict", token=token, status=info.status)
             self._conflict(evse_id)
         if self._configuration.flag("AuthorizationCacheEnabled"):
-            await tokens.cache(token, info)
+            life_s = self._configuration.number("AuthCacheLifeTime")
+            await tokens.cache(token, info.for_cache(self._now(), life_s))
 
     def _rules(self) -> Rules:
         return Rules(

@@ -129,7 +129,7 @@ class Connection:
         self._websocket = websocket
         self._version = version
         self._timeout_s = timeout_s
-        self._session = Session(timeout_s)
+        self._session = Session(timeout_s, is_newer=version is not Version.V16)
         self._answer = answer
         self._waiting: asyncio.Future[ResultReceived | ErrorReceived] | None = None
         self._complaints: set[str] = set()

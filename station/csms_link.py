@@ -28,6 +28,7 @@ from station.core.backoff import Backoff
 from station.core.configuration import Configuration
 from station.core.delivery import Message
 from station.core.dialect import Dialect
+from station.core.routes import Routes
 from station.core.status_reports import StatusReports, timed
 from station.core.timekeeping import CONFIRM_S, TimeSource
 from station.courier import STALLED_S, Courier
@@ -40,6 +41,8 @@ from station.timekeeper import Timekeeper
 
 _LOG = Log("station.csms")
 _DAY_S = 86400
+LEAST_WAIT_S = 0.05
+"""No two connections follow each other faster, link time, whatever the keys say."""
 _LEAVE_S = 1.0
 """Link time for the answer to get away that was given when a connection is left for another."""
 
@@ -119,6 +122,7 @@ class CsmsLink:
         boot: Callable[[], Message],
         run_id: str,
         random: Callable[[], float],
+        routes: Routes | None = None,
     ) -> None:
         self.is_accepted = False
         self._settings = settings
@@ -133,6 +137,8 @@ class CsmsLink:
         self._answer = answer
         self._boot_message = boot
         self._run_id = run_id
+        self.routes = routes or Routes()
+        """The ways to the central system; the one in use is what the gate leads to."""
         self._backoff = Backoff(settings.retry_wait_s, settings.retry_random_s, settings.retry_doublings, random)
         self._connection: Connection | None = None
         self._requests: deque[_Request] = deque()
@@ -190,7 +196,20 @@ class CsmsLink:
                 self._complaint = "the journal can't be used now"
                 _LOG.error("csms_link_stalled", reason=stalled.exceptions[0])
                 wait_s = STALLED_S
-            await asyncio.sleep(max(wait_s, self._backoff.next()))
+            self._backoff.change(*self._waits())
+            await asyncio.sleep(max(wait_s, self._backoff.next(), LEAST_WAIT_S))
+
+    def _waits(self) -> tuple[float, float, int]:
+        """Give the waits before a connection. The keys know whole seconds only; the settings may be finer."""
+        settings, number = self._settings, self._configuration.number
+        if "RetryBackOffWaitMinimum" not in self._configuration.names():
+            return settings.retry_wait_s, settings.retry_random_s, settings.retry_doublings
+        wait_s, random_s = number("RetryBackOffWaitMinimum"), number("RetryBackOffRandomRange")
+        return (
+            settings.retry_wait_s if wait_s == round(settings.retry_wait_s) else wait_s,
+            settings.retry_random_s if random_s == round(settings.retry_random_s) else random_s,
+            number("RetryBackOffRepeatTimes"),
+        )
 
     async def _connect_and_talk(self) -> None:
         entrance = self._gate.entrance()
@@ -224,7 +243,9 @@ class CsmsLink:
             entrance,
             version=self._dialect.version,
             connect_timeout_s=self._settings.connect_timeout_s,
-            reply_timeout_s=self._configuration.number("MessageTimeout") or self._settings.reply_timeout_s,
+            reply_timeout_s=self.routes.current.timeout_s
+            or self._configuration.number("MessageTimeout")
+            or self._settings.reply_timeout_s,
             answer=answer,
         )
 
@@ -262,6 +283,8 @@ class CsmsLink:
     async def _lose(self, lost: "BaseExceptionGroup[LinkLost]") -> float:
         """Log the loss once, and give the wait that the central system asked for."""
         first = _first(lost)
+        if not self._is_proven:
+            self.routes.failed(self._configuration.number("NetworkProfileConnectionAttempts"))
         if not self._is_proven and self._is_reached:
             await self._gate.failed(first)
         if str(first) != self._complaint:
@@ -381,6 +404,7 @@ class CsmsLink:
         if not self._is_proven:
             self._is_proven = True
             self._bearer.proven()
+            self.routes.proven()
             self._backoff.reset()
             await self._gate.proven(connection.entrance, connection.tls)
         return reply

@@ -17,6 +17,10 @@ def make_dialect(version: Version) -> Dialect:
             from station.ocpp16.dialect import Ocpp16
 
             return Ocpp16()
+        case Version.V201:
+            from station.ocpp201.dialect import Ocpp201
+
+            return Ocpp201()
         case _:
             raise ValueError(f"OCPP {version} is not spoken")
 
@@ -28,5 +32,9 @@ def make_handlers(version: Version, operations: "Operations") -> "dict[str, Hand
             from station.ocpp16.requests import handlers
 
             return handlers(operations)
+        case Version.V201:
+            from station.ocpp201.requests import handlers as handlers_201
+
+            return handlers_201(operations)
         case _:
             raise ValueError(f"OCPP {version} is not spoken")

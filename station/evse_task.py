@@ -60,6 +60,7 @@ from station.core.evse_events import (
     Stop,
     StopAuthorized,
     Tell,
+    TellExpired,
     Tick,
 )
 from station.core.timekeeping import BootTime
@@ -116,12 +117,14 @@ class Outlets:
         sample: a clock-aligned value outside a transaction.
         stored: the journal has something new to deliver.
         decided: a card was accepted or not, and by whom or why.
+        expired: a reservation came to its end unused; its number.
     """
 
     notify: Callable[[EvseId, Notify, datetime], None]
     sample: Callable[[EvseId, MeterValue], None]
     stored: Callable[[], None]
     decided: Callable[[IdToken, bool, str], None]
+    expired: Callable[[int], None] = lambda _number: None
 
 
 class EvseTask:
@@ -166,6 +169,8 @@ class EvseTask:
         """Uptime of the last reading, s."""
         self.cost: Money | None = None
         """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
+        self.message = ""
+        """What the central system wants the driver to read, empty = nothing."""
         self.self_test: SelfTest | None = None
         """What the last self-test of the board found."""
         self.meter_serial = ""
@@ -189,6 +194,16 @@ class EvseTask:
         self._is_lent = False
         self._turn = asyncio.Lock()
         self._group = asyncio.TaskGroup()
+
+    @property
+    def has_lock(self) -> bool:
+        """Tell whether there is a socket whose plug the board locks, rather than a cable."""
+        return self._board.capabilities.lock
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether its meter signs."""
+        return self._signatures is not None
 
     def tell(self, event: Event) -> None:
         """Let something happen to the EVSE."""
@@ -431,6 +446,8 @@ class EvseTask:
             case KeepReservation(reservation):
                 text = reservation.encode() if reservation else ""
                 await self._queue.write(lambda: self._journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text))
+            case TellExpired(number):
+                self._outlets.expired(number)
             case CheckRcd():
                 self.tell(await self._test_rcd())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
@@ -489,7 +506,7 @@ class EvseTask:
         else:
             await self._queue.write(append, may_be_left_out=isinstance(event, Updated))
         if isinstance(event, Started):
-            self.cost = None
+            self.cost, self.message = None, ""
             _LOG.info(
                 "transaction_started",
                 key=event.key,

@@ -314,6 +314,15 @@ class Journal:
         """Count the messages that wait for delivery."""
         return int((await self.database.read("SELECT count(*) FROM ledger WHERE state = 'pending'"))[0][0])
 
+    async def transaction_status(self, key: TransactionKey) -> tuple[bool, bool]:
+        """Tell of a transaction whether it is open, and whether messages of it wait; twice no if there is none."""
+        row = await self._one(
+            "SELECT is_open, EXISTS (SELECT 1 FROM ledger l JOIN event e ON e.id = l.event_id "
+            "WHERE l.state = 'pending' AND e.transaction_key = txn.key) FROM txn WHERE key = ?",
+            key,
+        )
+        return (bool(row[0]), bool(row[1])) if row else (False, False)
+
     async def last_row(self) -> int:
         """Give the number of the youngest entry, 0 if there is none."""
         row = await self._one("SELECT COALESCE(max(event_id), 0) FROM ledger")

@@ -21,10 +21,11 @@ from station.core.charging_profile import ChargingProfile, InstallRules
 from station.core.configuration import ChangeStatus, Configuration
 from station.core.connector import Status
 from station.core.delivery import Message
-from station.core.dialect import BootReason, Dialect
+from station.core.dialect import BootReason, Dialect, Identity
 from station.core.evse_condition import Phase
-from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart, Reserved
+from station.core.evse_events import EndRequested, OperativeChanged, RemoteStart, Reserved, SampleAsked
 from station.core.reservation import Reservation, ReserveOutcome
+from station.core.routes import FILE_SLOT, Route, Routes
 from station.core.sampling import select
 from station.core.status_reports import StatusReports, timed
 from station.csms_link import HEARTBEAT, CsmsLink
@@ -35,6 +36,8 @@ from station.timekeeper import Timekeeper
 
 KEY_PREFIX = "key."
 """Names of configuration keys in the journal."""
+ROUTE_PREFIX = "route."
+"""Names of the ways to the central system in the journal, by slot."""
 OPERATIVE_PREFIX = "operative."
 """Names of the availability of EVSEs in the journal."""
 
@@ -65,6 +68,7 @@ class Topic(StrEnum):
     HEARTBEAT = "Heartbeat"
     STATUS = "StatusNotification"
     METER_VALUES = "MeterValues"
+    TRANSACTION = "TransactionEvent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,12 @@ class Station:
         statuses: what is true of the connectors.
         security: keys and certificates.
         charging: charging profiles.
+        identity: of the station at the central system.
+        routes: the ways to the central system.
+        about: gives who the station is.
         boot: gives BootNotification.
         reset: ends the program after the transactions have ended.
+        reset_when_idle: likewise, but waits until they have ended by themselves.
         availability_changed: hears that the availability of the whole station may have changed.
     """
 
@@ -95,8 +103,12 @@ class Station:
     statuses: StatusReports
     security: SecurityOperations
     charging: ChargingOperations
+    identity: str
+    routes: Routes
+    about: Callable[[], Identity]
     boot: Callable[[BootReason], Message]
     reset: Callable[[StopReason], None]
+    reset_when_idle: Callable[[], None]
     availability_changed: Callable[[], None]
 
 
@@ -105,6 +117,11 @@ class Operations:
 
     def __init__(self, station: Station) -> None:
         self._station = station
+
+    @property
+    def station(self) -> Station:
+        """What the operations work on, to be looked at."""
+        return self._station
 
     @property
     def security(self) -> SecurityOperations:
@@ -233,6 +250,15 @@ class Operations:
             self._station.link.wake()
         return status
 
+    async def keep_route(self, route: Route) -> None:
+        """Keep a way to the central system; it is used from the next start on, if the order of the ways names it."""
+        await self._station.journal.set_value(f"{ROUTE_PREFIX}{route.slot}", route.encode())
+        _LOG.info("route_stored", slot=route.slot, profile=route.profile)
+
+    async def known_slots(self) -> frozenset[str]:
+        """Give the slots that hold a way to the central system."""
+        return frozenset(await self._station.journal.values(ROUTE_PREFIX)) | {str(FILE_SLOT)}
+
     async def clear_cache(self) -> Outcome:
         """Forget what the central system said of tokens."""
         await self._station.journal.tokens.clear_cache()
@@ -242,6 +268,16 @@ class Operations:
         """End all transactions for a reason, then the program."""
         self._station.reset(reason)
         return Outcome.ACCEPTED
+
+    def reset_when_idle(self) -> Outcome:
+        """End the program as soon as no transaction is open; none is ended for it."""
+        busy = any(evse.charging.transaction for evse in self._station.evses.values())
+        self._station.reset_when_idle()
+        return Outcome.SCHEDULED if busy else Outcome.ACCEPTED
+
+    async def transaction_status(self, key: TransactionKey) -> tuple[bool, bool]:
+        """Tell of a transaction whether it is open, and whether messages of it wait for delivery."""
+        return await self._station.journal.transaction_status(key)
 
     async def unlock(self, evse_id: EvseId) -> str:
         """End what runs at an EVSE and let go of the plug; gives UnlockStatus (OCPP 1.6 §7.45)."""
@@ -255,16 +291,18 @@ class Operations:
             return Outcome.REJECTED
         match topic:
             case Topic.BOOT:
-                self._post(self._station.boot(BootReason.TRIGGERED))
+                self.post(self._station.boot(BootReason.TRIGGERED))
             case Topic.HEARTBEAT:
-                self._post(HEARTBEAT)
+                self.post(HEARTBEAT)
             case Topic.STATUS:
                 for number in chosen:
                     report = self._station.statuses.present(number)
                     if report and self._station.dialect.status_words(report) is not None:
-                        self._post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
+                        self.post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
             case Topic.METER_VALUES:
                 return await self._trigger_meter_values(chosen)
+            case Topic.TRANSACTION:
+                return self._trigger_transactions(chosen)
         return Outcome.ACCEPTED
 
     def _chosen(self, evse_id: EvseId | None) -> list[EvseId] | None:
@@ -283,11 +321,20 @@ class Operations:
                 value = MeterValue(self._station.timekeeper.now().utc, told, ReadingContext.TRIGGER)
                 running = charging.transaction
                 number = await self._station.journal.number_of(running.started.key) if running else None
-                self._post(self._station.dialect.meter_values(evse_id, [value], number))
+                self.post(self._station.dialect.meter_values(evse_id, [value], number))
                 outcome = Outcome.ACCEPTED
         return outcome
 
-    def _post(self, message: Message) -> None:
+    def _trigger_transactions(self, chosen: Iterable[EvseId]) -> Outcome:
+        running = [
+            evse for number in filter(None, chosen) if (evse := self._station.evses[number]).charging.transaction
+        ]
+        for evse in running:
+            evse.tell(SampleAsked())
+        return Outcome.ACCEPTED if running else Outcome.REJECTED
+
+    def post(self, message: Message) -> None:
+        """Send what the central system has asked for, after the answer."""
         self._station.link.post(message, is_triggered=True)
 
     async def list_version(self) -> int:

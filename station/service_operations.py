@@ -248,6 +248,7 @@ class ServiceOperations:
                     "writable": not configuration.is_read_only(key.name),
                 }
                 for key in KEYS
+                if key.name in configuration.names()
             ]
         }
 

@@ -49,7 +49,7 @@ class CsmsSettings:
     url: str = setting(
         help="WebSocket URL without the charge point's identity, for instance ws://csms.example.com/ocpp"
     )
-    version: str = setting("1.6", choices=("1.6",), help="version of OCPP that is spoken")
+    version: str = setting("1.6", choices=("1.6", "2.0.1"), help="version of OCPP that is spoken")
     tls_url: str = setting(
         "", help="URL for security profiles 2 and 3, wss://...; empty = csms.url with wss instead of ws"
     )
@@ -133,6 +133,10 @@ class SecuritySettings:
     )
 
 
+SOURCE_WORDS = {"csms": "Heartbeat", "network": "MobileNetwork", "rtc": "RealTimeClock", "ntp": "NTP"}
+"""TimeSource of OCPP 2.x (ClockCtrlr) by the names of `time.sources`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeSettings:
     """What the controller's own clock is worth."""
@@ -147,8 +151,12 @@ class TimeSettings:
     )
     zone: str = setting("Europe/Berlin", help="time zone that signing meters show")
 
-    def order(self) -> tuple[TimeSource, ...]:
+    def order(self, told: str | None = None) -> tuple[TimeSource, ...]:
         """Give the sources.
+
+        Args:
+            told: as the central system wants them (TimeSource of OCPP 2.x), None = as the file has them; a meter that
+                the file names stays, because OCPP has no word for it.
 
         Raises:
             ConfigError: one is not known, or named twice.
@@ -156,7 +164,10 @@ class TimeSettings:
         known = {source.name.lower(): source for source in TimeSource if source is not TimeSource.UNSET}
         if unknown := [name for name in self.sources if name not in known or self.sources.count(name) > 1]:
             raise ConfigError(f"time.sources: {unknown[0]!r} is not known or named twice; there is: {', '.join(known)}")
-        return tuple(known[name] for name in self.sources)
+        if not told:
+            return tuple(known[name] for name in self.sources)
+        wanted = [name for word in told.split(",") for name, known_as in SOURCE_WORDS.items() if known_as == word]
+        return tuple(known[name] for name in (*wanted, *(name for name in self.sources if name not in SOURCE_WORDS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +393,7 @@ else:
                     key.default,
                     unit=key.unit,
                     help=key.help,
-                    minimum=key.low if type(key.default) is int else None,
+                    minimum=min(key.low, key.default) if type(key.default) is int else None,
                     maximum=key.high if type(key.default) is int else None,
                 ),
             )
@@ -433,8 +444,8 @@ def check(settings: StationSettings) -> None:
         ConfigError: two settings don't go together, or one of them makes no sense.
     """
     for name, text in initial_keys(settings.ocpp).items():
-        if Configuration().judge(name, text) == "Rejected":
-            raise ConfigError(f"ocpp.{name} = {text!r} can't be used: {Configuration().objection(name, text)}")
+        if text != Configuration().text(name) and (objection := Configuration().objection(name, text)):
+            raise ConfigError(f"ocpp.{name} = {text!r} can't be used: {objection}")
     _check_csms(settings)
     _check_identity(settings.identity)
     if settings.status_page.listen:

@@ -43,6 +43,12 @@ class TokenStore:
 
         await self._database.work(put)
 
+    async def forget(self, token: IdToken) -> None:
+        """Forget all that is known of a token; a transaction that it began is a record of its own."""
+        await self._database.work(
+            lambda connection: connection.execute("DELETE FROM token WHERE id_token = ?", (token.value,))
+        )
+
     async def clear_cache(self) -> None:
         """Forget what the central system said of tokens."""
         await self._database.work(lambda connection: connection.execute("DELETE FROM token WHERE kind = 'cache'"))

@@ -98,8 +98,10 @@ class TransactionMessage:
 
 
 def id_token(token: IdToken) -> Payload:
-    """Encode IdTokenType: what looks like the UID of a card is ISO14443, all else was given out by the backend."""
+    """Encode IdTokenType. Where nobody told the type, what looks like the UID of a card is ISO14443, else Central."""
     value = token.value
+    if token.kind:
+        return {"idToken": value, "type": token.kind}
     is_uid = len(value) in _RFID_DIGITS and all(digit in "0123456789ABCDEF" for digit in value)
     return {"idToken": value, "type": "ISO14443" if is_uid else "Central"}
 
@@ -113,24 +115,25 @@ def decode_id_token(told: object) -> IdToken | None:
     if not isinstance(told, dict) or told.get("type") == "NoAuthorization" or not str(told.get("idToken", "")).strip():
         return None
     try:
-        return IdToken.parse(str(told["idToken"]), LONGEST_TOKEN)
+        return IdToken.parse(str(told["idToken"]), LONGEST_TOKEN, str(told.get("type", "")))
     except ValueError as error:
         raise PayloadError(f"idToken: {error}") from error
 
 
-def transaction_event(event: TransactionEvent, *, offline: bool = False, charging_state: str = "") -> Payload:
+def transaction_event(event: TransactionEvent, *, offline: bool = False) -> Payload:
     """Encode TransactionEventRequest (OCPP 2.0.1 part 2, 1.60). Token and EVSE are told at the start only.
 
     Args:
         event: what happened.
         offline: the station was not connected then.
-        charging_state: ChargingStateEnumType, "" to leave it out.
     """
     info: dict[str, object] = {"transactionId": event.key}
-    if charging_state:
-        info["chargingState"] = charging_state
+    if event.state:
+        info["chargingState"] = event.state.value
     payload: dict[str, object] = {"eventType": type(event).__name__}
     values = event.values if isinstance(event, Updated) else (event.meter,)
+    if isinstance(event, Ended) and event.repeated:
+        values = event.repeated
     payload["meterValue"] = [_meter_value(value) for value in values]
     payload |= {"timestamp": timestamp(event.at), "triggerReason": _trigger(event), "seqNo": event.seq_no}
     if offline:
@@ -155,6 +158,8 @@ def transaction_event(event: TransactionEvent, *, offline: bool = False, chargin
 
 
 def _trigger(event: TransactionEvent) -> str:
+    if not isinstance(event, Ended) and event.trigger:
+        return event.trigger.value
     match event:
         case Started():
             return "Authorized" if event.remote_start_id is None else "RemoteStart"

@@ -9,8 +9,8 @@ Local list first, then the cache; an id in the list is never looked up elsewhere
 - asked and not answered in time: as offline
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 ACCEPTED = "Accepted"
@@ -44,6 +44,10 @@ class TokenInfo:
         if self.status == ACCEPTED and self.expires is not None and self.expires <= now:
             return "Expired"
         return self.status
+
+    def for_cache(self, now: datetime, life_s: int) -> "TokenInfo":
+        """Give what the cache keeps: where no end is told it is that of the cache itself, 0 = none (2.0.1 C10)."""
+        return self if self.expires or not life_s else replace(self, expires=now + timedelta(seconds=life_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from dataclasses import replace
 from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
-from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from shared.transaction import ChargingState, Ended, Started, StopReason, TransactionEvent, Trigger, Updated
 from shared.units import Wh
 from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED
 from station.core.charging_schedule import Limit
@@ -69,6 +69,7 @@ from station.core.evse_events import (
     ReleaseSigned,
     RemoteStart,
     Reserved,
+    SampleAsked,
     SelfTested,
     SendSample,
     SigningDone,
@@ -77,11 +78,12 @@ from station.core.evse_events import (
     StopAuthorized,
     TagPresented,
     Tell,
+    TellExpired,
     Tick,
 )
 from station.core.evse_state import EvseState
 from station.core.reservation import Reservation
-from station.core.sampling import Samples
+from station.core.sampling import Samples, select
 from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import Now
 
@@ -104,6 +106,7 @@ class Charging(EvseState):
         tests_rcd: whether the residual current device is tested before each charge.
         signing: how its meter signs; None = it does not.
         reservation: for whom it is kept.
+        tells_states: whether a change of the charging state is told as an event of its transaction.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class Charging(EvseState):
         tests_rcd: bool = False,
         signing: Signing | None = None,
         reservation: Reservation | None = None,
+        tells_states: bool = False,
     ) -> None:
         super().__init__(evse_id, transaction, operative, latched, reservation)
         self._max_current_a = max_current_a
@@ -133,6 +137,10 @@ class Charging(EvseState):
         self._ending_looks = 0
         self._samples = Samples(configuration)
         self._remote_start_id: int | None = None
+        self._start_trigger = Trigger.AUTHORIZED
+        self._tells_states = tells_states
+        self._state: ChargingState | None = None
+        self._news: Trigger | None = None
         self._energy_until: Wh | None = None
         self._actions: list[Action] = []
 
@@ -140,6 +148,11 @@ class Charging(EvseState):
     def status(self) -> Status:
         """The connector's state."""
         return self._connector.status
+
+    @property
+    def maximum_a(self) -> int:
+        """What the installation carries per phase, A."""
+        return self._max_current_a
 
     @property
     def must_sign(self) -> bool:
@@ -212,6 +225,8 @@ class Charging(EvseState):
                 self._deauthorize(now)
             case EndRequested(reason):
                 self._begin_ending(Ending(reason), now)
+            case SampleAsked() if self.phase is Phase.RUNNING:
+                self._samples.ask()
             case OperativeChanged(operative):
                 self.operative = operative
             case Reserved(reservation):
@@ -219,6 +234,7 @@ class Charging(EvseState):
             case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:
                 self._give_up("no vehicle was plugged in in time")
             case Tick() if self.reservation and now.utc >= self.reservation.expires:
+                self._do(TellExpired(self.reservation.number))
                 self._keep_for(None)
                 self._do(Tell("reservation_expired"))
             case _:
@@ -252,7 +268,8 @@ class Charging(EvseState):
         if was_plugged:
             self.refusal = ""
         if self.phase is Phase.RUNNING:
-            if self._configuration.flag("StopTransactionOnEVSideDisconnect"):
+            stop_points = self._configuration.texts("TxStopPoint")
+            if self._configuration.flag("StopTransactionOnEVSideDisconnect") or stop_points - {"Authorized"}:
                 hold = not self._configuration.flag("UnlockConnectorOnEVSideDisconnect")
                 self._begin_ending(Ending(StopReason.EV_DISCONNECTED), now, hold_plug=hold)
         elif self.phase is Phase.RESUMING and self.transaction:
@@ -262,6 +279,7 @@ class Charging(EvseState):
 
     def _see_plugged(self, now: Now) -> None:
         if self.phase is Phase.AUTHORIZED:
+            self._start_trigger = Trigger.CABLE_PLUGGED_IN
             self._prepare()
         elif self.phase is Phase.RESUMING:
             self.phase = Phase.RUNNING
@@ -366,6 +384,7 @@ class Charging(EvseState):
         self._token, self._finished = token, False
         self._deadline = now.uptime + self._configuration.number("ConnectionTimeOut")
         self.phase = Phase.AUTHORIZED
+        self._start_trigger = Trigger.AUTHORIZED if self._remote_start_id is None else Trigger.REMOTE_START
         if self.is_plugged:
             self._prepare()
 
@@ -409,10 +428,13 @@ class Charging(EvseState):
             self._do(self._signing.ask_begin(self._new_key(), self._token))
         if self._signing.awaits_begin:
             return
-        meter = MeterValue(now.utc, replace(reading, signed=self._signing.begin), ReadingContext.BEGIN)
+        told = select(self._configuration, "TxStartedMeasurands", self.with_offer(reading))
+        meter = MeterValue(now.utc, replace(told, signed=self._signing.begin), ReadingContext.BEGIN)
         reserved = self.reservation.number if self.reservation else None
         key = self._signing.key or self._new_key()
-        started = Started(key, self.evse_id, self._token, meter, reserved, self._remote_start_id)
+        self._state, self._news = ChargingState.EV_CONNECTED, None
+        trigger, remote = self._start_trigger, self._remote_start_id
+        started = Started(key, self.evse_id, self._token, meter, reserved, remote, trigger, self._state)
         self.refusal = ""
         self.transaction = OpenTransaction(started, 1, reading.energy_import, now.utc)
         self.phase, self._token = Phase.RUNNING, None
@@ -424,9 +446,21 @@ class Charging(EvseState):
         self._match_board()
 
     def _sample(self, reading: MeterReading, now: Now) -> None:
-        values = self._samples.within(self.with_offer(reading), now)
+        complete = self.with_offer(reading)
+        values = self._samples.within(complete, now)
+        trigger = self._state_news() if self._tells_states else None
+        if trigger and not values:
+            told = select(self._configuration, "MeterValuesSampledData", complete)
+            values = (MeterValue(now.utc, told, ReadingContext.OTHER),)
         if values and self.transaction:
-            self._record(Updated(self.transaction.started.key, self.transaction.next_seq, self.evse_id, values))
+            key, seq_no = self.transaction.started.key, self.transaction.next_seq
+            self._record(Updated(key, seq_no, self.evse_id, values, trigger, self._state))
+
+    def _state_news(self) -> Trigger | None:
+        """Note how the transaction stands, and tell why that must be told; None if it need not."""
+        before, self._state = self._state, self.condition.charging_state(self._state)
+        trigger, self._news = self._news, None
+        return trigger or (Trigger.CHARGING_STATE_CHANGED if self._state is not before else None)
 
     def _watch_current(self, reading: MeterReading, now: Now) -> None:
         offered_a = self._board.offered_current_a if self._board else 0
@@ -447,7 +481,7 @@ class Charging(EvseState):
         if self._configuration.flag("StopTransactionOnInvalidId"):
             self._begin_ending(Ending(StopReason.DE_AUTHORIZED), now, hold_plug=True)
         else:
-            self._blocked = True
+            self._blocked, self._news = True, Trigger.DEAUTHORIZED
             self._do(Stop())
 
     def _begin_ending(self, ending: Ending, now: Now, *, hold_plug: bool = False) -> None:
@@ -478,11 +512,13 @@ class Charging(EvseState):
         if not self._signing.is_end_settled(now):
             return
         ending = transaction.ending
-        known = replace(reading or MeterReading(transaction.register), signed=self._signing.end)
+        known = select(self._configuration, "StopTxnSampledData", reading or MeterReading(transaction.register))
+        known = replace(known, signed=self._signing.end)
         meter = MeterValue(ending.at or self._signing.ended_at(now), known, ReadingContext.END)
         past = ending.at is not None and not transaction.same_boot
         key, repeated = transaction.started.key, self._samples.repeated(transaction.started.meter, meter, now)
-        ended = Ended(key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token, repeated)
+        state = ChargingState.EV_CONNECTED if self.is_plugged else ChargingState.IDLE
+        ended = Ended(key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token, repeated, state)
         self._record(ended, past)
         self._finish_signing()
         self.phase, self.transaction, self._blocked = Phase.IDLE, None, False

@@ -1,12 +1,13 @@
 """The configuration keys of OCPP 1.6 (§9, errata), as a table: exactly those that the agent obeys.
 
-These names are those of the station whatever version it speaks; other versions map their variables to them. A key that
-is in the table with access ro is told and can't be changed. What is not in the table is not supported: there is no
-LightIntensity or BlinkRepeat, because no board known so far lets them be set.
+These names are those of the station whatever version it speaks; other versions map their variables to them. What only a
+later version knows stands beside them, and is not told where 1.6 is spoken. A key that is in the table with access ro is
+told and can't be changed. What is not in the table is not supported: there is no LightIntensity or BlinkRepeat, because
+no board known so far lets them be set.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,11 +16,17 @@ from station.core.charging_profile import MAX_PERIODS, MAX_PROFILES, MAX_STACK_L
 MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage", "Current.Offered")
 """What a meter value may hold, in the words of OCPP."""
 
+AS_TOLD = -1
+"""Of TxEndedInterval: what the end repeats are the samples that were told, as OCPP 1.6 has it."""
+
 _YEAR_S = 366 * 86400
 _USUAL = ",".join(MEASURANDS[:2])
 _ROTATION = re.compile(r"(?:\d+\.)?(?:NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
 _MOST_ROTATIONS = 100
 _SPOKEN = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
+_START_POINT = "PowerPathClosed"
+_STOP_POINTS = frozenset({"Authorized", "EVConnected", "PowerPathClosed"})
+_TIME_SOURCES = frozenset({"Heartbeat", "NTP", "RealTimeClock", "MobileNetwork"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,10 @@ class Key:
         low: smallest number.
         high: largest number; of a text its length, 0 = any.
         access: rw, or ro = nobody changes it.
-        lists: of what a comma separated list is made: measurands or rotations; empty = it is no list.
+        lists: of what a comma separated list is made: measurands, rotations, or a name of _LISTS; empty = no list.
         is_set_elsewhere: its first value comes from another setting than that of its name.
+        is_newer: OCPP 1.6 does not have it.
+        at_start: a new value counts from the next start on.
     """
 
     name: str
@@ -47,7 +56,17 @@ class Key:
     access: str = "rw"
     lists: str = ""
     is_set_elsewhere: bool = False
+    is_newer: bool = False
+    at_start: bool = False
 
+
+_LISTS: Mapping[str, Callable[[list[str]], bool]] = {
+    "start points": lambda names: names == [_START_POINT],
+    "stop points": lambda names: set(names) <= _STOP_POINTS and bool({"Authorized", _START_POINT} & set(names)),
+    "time sources": lambda names: bool(names) and set(names) <= _TIME_SOURCES,
+    "slots": lambda names: bool(names) and all(len(name) < 3 and name.isdecimal() for name in names),
+}
+"""Which lists fit, by what they are made of. No name may stand in a list twice."""
 
 KEYS: tuple[Key, ...] = (
     Key("AllowOfflineTxForUnknownId", False, "offline, let a card charge that nobody knows"),
@@ -98,6 +117,41 @@ KEYS: tuple[Key, ...] = (
     Key("StopTxnSampledDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("SupportedFeatureProfiles", _SPOKEN, "feature profiles of OCPP 1.6 that are spoken", access="ro"),
     Key("SupportedFeatureProfilesMaxLength", 6, "entries of SupportedFeatureProfiles", access="ro"),
+    Key("AuthCacheLifeTime", 0, "what was said of a card holds so long, 0 = no end", "s", 0, _YEAR_S, is_newer=True),
+    Key("Currency", "EUR", "of the cost that the central system tells", "", 0, 3, is_newer=True),
+    Key(
+        "NetworkConfigurationPriority",
+        "0",
+        "slots of the ways to the central system, the best first; 0 = that of the file",
+        lists="slots",
+        is_newer=True,
+        at_start=True,
+    ),
+    Key("NetworkProfileConnectionAttempts", 3, "failures before the next way is tried", "", 1, 100, is_newer=True),
+    Key("OfflineThreshold", 60, "offline for longer: all states are told again", "s", 0, _YEAR_S, is_newer=True),
+    Key("RetryBackOffRandomRange", 10, "random part of it", "s", 0, 3600, is_set_elsewhere=True, is_newer=True),
+    Key("RetryBackOffRepeatTimes", 3, "how often it doubles", "", 0, 12, is_set_elsewhere=True, is_newer=True),
+    Key("RetryBackOffWaitMinimum", 3, "wait before a connection", "s", 0, 3600, is_set_elsewhere=True, is_newer=True),
+    Key(
+        "TimeSource",
+        "Heartbeat,MobileNetwork,RealTimeClock",
+        "who tells the time, the best first",
+        lists="time sources",
+        is_set_elsewhere=True,
+        is_newer=True,
+        at_start=True,
+    ),
+    Key("TxBeforeAcceptedEnabled", True, "charge before the central system has accepted the station", is_newer=True),
+    Key("TxEndedInterval", AS_TOLD, "samples repeated at the end; -1 = those told", "s", 0, 86400, is_newer=True),
+    Key("TxStartPoint", _START_POINT, "what begins a transaction", lists="start points", is_newer=True),
+    Key("TxStartedMeasurands", MEASURANDS[0], "measurands of the begin", lists="measurands", is_newer=True),
+    Key(
+        "TxStopPoint",
+        "Authorized",
+        "what ends it, beside StopTransactionOnEVSideDisconnect",
+        lists="stop points",
+        is_newer=True,
+    ),
 )
 
 
@@ -115,9 +169,11 @@ class Configuration:
 
     Args:
         values: those that differ from the defaults; unknown names and values that don't fit are passed over.
+        tells_newer: whether keys that OCPP 1.6 does not have are told and changed.
     """
 
-    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+    def __init__(self, values: Mapping[str, str] | None = None, *, tells_newer: bool = False) -> None:
+        self._tells_newer = tells_newer
         self._keys = {key.name: key for key in KEYS}
         self._values = {key.name: key.default for key in KEYS}
         for name, text in (values or {}).items():
@@ -127,8 +183,8 @@ class Configuration:
                 self._values[name] = value
 
     def names(self) -> tuple[str, ...]:
-        """Name all keys."""
-        return tuple(self._values)
+        """Name all keys that the version spoken knows."""
+        return tuple(name for name in self._values if self._tells_newer or not self._keys[name].is_newer)
 
     def show(self, name: str, text: str) -> None:
         """Tell a value from now on that nobody can change, beside those of the table."""
@@ -151,9 +207,13 @@ class Configuration:
         assert isinstance(value, int)  # noqa: S101  the table says so
         return value
 
+    def ordered(self, name: str) -> tuple[str, ...]:
+        """Give a comma separated list in its order."""
+        return tuple(filter(None, str(self._values[name]).split(",")))
+
     def texts(self, name: str) -> frozenset[str]:
         """Give a comma separated list."""
-        return frozenset(filter(None, str(self._values[name]).split(",")))
+        return frozenset(self.ordered(name))
 
     def is_read_only(self, name: str) -> bool:
         """Tell whether the central system can't change the key."""
@@ -167,9 +227,11 @@ class Configuration:
     def judge(self, name: str, text: str) -> ChangeStatus:
         """Tell what a change would come to, without making it."""
         key = self._keys.get(name)
-        if key is None:
+        if key is None or (key.is_newer and not self._tells_newer):
             return ChangeStatus.NOT_SUPPORTED
-        return ChangeStatus.REJECTED if self.objection(name, text) else ChangeStatus.ACCEPTED
+        if self.objection(name, text):
+            return ChangeStatus.REJECTED
+        return ChangeStatus.REBOOT_REQUIRED if key.at_start else ChangeStatus.ACCEPTED
 
     def objection(self, name: str, text: str) -> str:
         """Say why a key of the table can't take a value; empty if it can."""
@@ -187,6 +249,8 @@ class Configuration:
         if key.lists == "measurands":
             needs = "" if key.default == "" else f", always with {MEASURANDS[0]}"
             return f"the station gives {', '.join(MEASURANDS)} only{needs}"
+        if key.lists in _LISTS:
+            return f"the station can't do that with these {key.lists}"
         return "the value is no list of phase rotations such as 1.RST"
 
     def change(self, name: str, text: str) -> None:
@@ -210,6 +274,8 @@ def _parse(key: Key, text: str) -> bool | int | str | None:
     if key.lists == "rotations":
         fits = 0 < len(names) <= _MOST_ROTATIONS and all(_ROTATION.fullmatch(name) for name in names)
         return ",".join(names) if fits else None
+    if key.lists in _LISTS:
+        return ",".join(names) if len(set(names)) == len(names) and _LISTS[key.lists](names) else None
     # Without the register a sample says nothing that could be billed. What is repeated at the end may be nothing.
     is_complete = MEASURANDS[0] in names or (key.default == "" and not names)
     return ",".join(names) if is_complete and set(names) <= set(MEASURANDS) else None

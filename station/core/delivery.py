@@ -10,6 +10,7 @@ that the central system doesn't know can't be billed; others pass.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from shared.ids import IdToken, MessageId
 from shared.metering import MeterValue
@@ -69,11 +70,15 @@ class Acknowledge:
         transaction_id: its number of the transaction, set by the answer to a start of OCPP 1.6.
         token: of whom it said something.
         info: what it said.
+        cost: what the transaction costs so far, in the currency of the key of that name; None = not told.
+        message: for the driver, empty = none.
     """
 
     transaction_id: int | None = None
     token: IdToken | None = None
     info: TokenInfo | None = None
+    cost: Decimal | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def tells_states(self) -> bool:
+        """Tell whether a change of the charging state is an event of its transaction."""
+        ...
+
+    @property
     def token_length(self) -> int:
         """Longest IdToken."""
         ...
@@ -78,6 +83,14 @@ class Dialect(Protocol):
 
     def status_words(self, report: Report) -> str | None:
         """Give what a report says without its time: only a change of that is news. None = it can't be said."""
+        ...
+
+    def problem(self, report: Report, number: int) -> Message | None:
+        """Tell that a fault came or went, as event `number`; None = the status says it."""
+        ...
+
+    def reservation_expired(self, number: int) -> Message | None:
+        """Tell that a reservation came to its end unused; None = the status says it."""
         ...
 
     def list_conflict(self, report: Report) -> Message | None:

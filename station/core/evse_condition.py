@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hardware.api import EvseStatus, PilotState
+from shared.transaction import ChargingState
 from station.core.board_health import RCD_FAILED, WELDED
 from station.core.connector import Status
 
@@ -109,6 +110,22 @@ class Condition:
         if self.reserved:
             return Status.RESERVED
         return Status.PREPARING if self.is_plugged else Status.AVAILABLE
+
+    def charging_state(self, before: ChargingState | None) -> ChargingState | None:
+        """Tell how a transaction stands, after it stood as `before` (OCPP 2.x; 1.6 has the status for it)."""
+        if self.board is None:
+            return before
+        if not self.is_plugged:
+            return ChargingState.IDLE
+        match self.status:
+            case Status.CHARGING:
+                return ChargingState.CHARGING
+            case Status.SUSPENDED_EV if self.board.pilot in _WANTS_ENERGY and before:
+                return before  # the contactor is about to close
+            case Status.SUSPENDED_EV:
+                return ChargingState.SUSPENDED_EV
+            case _:
+                return ChargingState.SUSPENDED_EVSE
 
     @property
     def error(self) -> tuple[str, str]:

@@ -123,6 +123,11 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleAsked:
+    """The central system wants a reading of the running transaction now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lent:
     """A technician's tool has the lines of this EVSE, or has given them back."""
 
@@ -218,6 +223,7 @@ Event = (
     | RemoteStart
     | Deauthorized
     | EndRequested
+    | SampleAsked
     | Lent
     | JournalSeen
     | StartNotStored
@@ -296,6 +302,13 @@ class KeepReservation:
 
 
 @dataclass(frozen=True, slots=True)
+class TellExpired:
+    """Say that a reservation came to its end unused."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRcd:
     """Test the residual current device before this charge; answer with RcdTested."""
 
@@ -368,6 +381,7 @@ Action = (
     | HoldPlug
     | ReleasePlug
     | KeepReservation
+    | TellExpired
     | CheckRcd
     | BeginSigning
     | EndSigning

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData
-from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from shared.transaction import ChargingState, Ended, Started, StopReason, TransactionEvent, Trigger, Updated
 from shared.units import MilliAmp, MilliVolt, Watt, Wh
 
 Json = dict[str, object]
@@ -23,6 +23,8 @@ def encode(event: TransactionEvent) -> str:
     match event:
         case Started():
             body |= {"kind": "started", "token": event.id_token.value, "values": [_value(event.meter)]}
+            if event.id_token.kind:
+                body["token_kind"] = event.id_token.kind
             if event.reservation_id is not None:
                 body["reservation"] = event.reservation_id
             if event.remote_start_id is not None:
@@ -32,9 +34,13 @@ def encode(event: TransactionEvent) -> str:
         case Ended():
             body |= {"kind": "ended", "seq": event.seq_no, "values": [_value(event.meter)], "reason": event.reason}
             if event.id_token:
-                body["token"] = event.id_token.value
+                body |= {"token": event.id_token.value, "token_kind": event.id_token.kind}
             if event.repeated:
                 body["repeated"] = [_value(v) for v in event.repeated]
+    if event.state:
+        body["state"] = event.state
+    if not isinstance(event, Ended) and event.trigger:
+        body["trigger"] = event.trigger
     text = json.dumps(body, separators=(",", ":"))
     return f"{_SUM}{zlib.crc32(text.encode()):08x} {text}"
 
@@ -52,15 +58,17 @@ def decode(text: str) -> TransactionEvent:
     body = json.loads(text)
     key, evse_id = TransactionKey(body["key"]), EvseId(body["evse"])
     values = tuple(_parse_value(value) for value in body["values"])
-    token = IdToken(body["token"]) if "token" in body else None
+    token = IdToken(body["token"], body.get("token_kind", "")) if "token" in body else None
+    state = ChargingState(body["state"]) if "state" in body else None
+    trigger = Trigger(body["trigger"]) if "trigger" in body else None
     repeated = tuple(_parse_value(value) for value in body.get("repeated", ()))
     match body["kind"]:
         case "started" if token:
-            return Started(key, evse_id, token, values[0], body.get("reservation"), body.get("remote"))
+            return Started(key, evse_id, token, values[0], body.get("reservation"), body.get("remote"), trigger, state)
         case "updated":
-            return Updated(key, body["seq"], evse_id, values)
+            return Updated(key, body["seq"], evse_id, values, trigger, state)
         case "ended":
-            return Ended(key, body["seq"], evse_id, values[0], StopReason(body["reason"]), token, repeated)
+            return Ended(key, body["seq"], evse_id, values[0], StopReason(body["reason"]), token, repeated, state)
         case kind:
             raise ValueError(f"an event of the kind {kind} is not known")
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.metering import MeterReading, MeterValue, ReadingContext
-from station.core.configuration import MEASURANDS, Configuration
+from station.core.configuration import AS_TOLD, MEASURANDS, Configuration
 from station.core.timekeeping import Now
 
 _TOLD = {ReadingContext.CLOCK: "MeterValuesAlignedData"}
-_REPEATED = {ReadingContext.CLOCK: "StopTxnAlignedData"}
+_REPEATED = {ReadingContext.PERIODIC: "StopTxnSampledData", ReadingContext.CLOCK: "StopTxnAlignedData"}
 
 
 class PeriodicSamples:
@@ -62,25 +62,45 @@ class Samples:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._periodic = PeriodicSamples(0.0)
+        self._at_end = PeriodicSamples(0.0)
         self._aligned = AlignedSamples()
         self._kept: list[_Kept] = []
+        self._is_asked = False
 
     def begin(self, now: Now, told: Iterable[MeterValue] = ()) -> None:
         """Begin a transaction, or go on with one that has told values before a restart."""
         self._periodic = PeriodicSamples(now.uptime)
+        self._at_end = PeriodicSamples(now.uptime)
         self._kept = []
         for value in told:
+            if value.context not in _REPEATED:
+                continue
             self._keep(now.uptime - (now.utc - value.at).total_seconds(), value.reading, value.context)
+
+    def ask(self) -> None:
+        """Have the next reading within a transaction told, because somebody asks for it."""
+        self._is_asked = True
 
     def within(self, reading: MeterReading, now: Now) -> tuple[MeterValue, ...]:
         """Give what a reading within a transaction is told for; one reading may serve both reasons."""
         contexts = [*self._due(now)]
+        if self._at_end.due(now, self._configuration.number("TxEndedInterval")):
+            self._keep(now.uptime, reading, ReadingContext.PERIODIC)
+        if self._is_asked:
+            contexts.append(ReadingContext.TRIGGER)
+            self._is_asked = False
         for context in contexts:
-            self._keep(now.uptime, reading, context)
+            if context in _REPEATED and not (context is ReadingContext.PERIODIC and self._has_own_interval):
+                self._keep(now.uptime, reading, context)
         return tuple(
             MeterValue(now.utc, self._only(_TOLD.get(context, "MeterValuesSampledData"), reading), context)
             for context in contexts
         )
+
+    @property
+    def _has_own_interval(self) -> bool:
+        """Tell whether the samples that the end repeats have an interval of their own."""
+        return self._configuration.number("TxEndedInterval") != AS_TOLD
 
     def outside(self, reading: MeterReading, now: Now) -> MeterValue | None:
         """Give what a reading without a transaction is told for: the clock alone."""
@@ -104,7 +124,7 @@ class Samples:
                 now.utc - timedelta(seconds=now.uptime - kept.uptime), self._only(key, kept.reading), kept.context
             )
             for kept in self._kept
-            if (key := _REPEATED.get(kept.context, "StopTxnSampledData")) in keys
+            if (key := _REPEATED[kept.context]) in keys
         ]
         first, last = (MeterValue(v.at, self._only(keys[0], v.reading), v.context) for v in (begin, end))
         return (first, *values, last)
@@ -116,7 +136,7 @@ class Samples:
             yield ReadingContext.CLOCK
 
     def _keep(self, uptime: float, reading: MeterReading, context: ReadingContext) -> None:
-        if not self._configuration.texts(_REPEATED.get(context, "StopTxnSampledData")):
+        if not self._configuration.texts(_REPEATED[context]):
             return
         self._kept.append(_Kept(uptime, reading, context))
         if len(self._kept) > self._configuration.number("StopTransactionMaxMeterValues"):

@@ -35,6 +35,7 @@ class Ocpp16:
 
     version = Version.V16
     token_length = ID_TAG_LENGTH
+    tells_states = False
 
     def boot(self, about: Identity, reason: BootReason) -> Message:  # noqa: ARG002  1.6 has no field for it
         """Encode BootNotification.req (§6.3)."""
@@ -66,6 +67,14 @@ class Ocpp16:
     def status_words(self, report: Report) -> str | None:
         """Give status and error; connector 0 is reported too (errata 3.22)."""
         return f"{report.status} {report.error_code}"
+
+    def problem(self, report: Report, number: int) -> Message | None:  # noqa: ARG002  as the seam has it
+        """Say nothing: the status has an error code."""
+        return None
+
+    def reservation_expired(self, number: int) -> Message | None:  # noqa: ARG002  as the seam has it
+        """Say nothing: the status tells that nobody has reserved any more."""
+        return None
 
     def list_conflict(self, report: Report) -> Message | None:
         """Report LocalListConflict beside the state, once (§7.6)."""

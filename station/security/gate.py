@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from shared.log import Log
+from station.core.routes import FILE_SLOT, Route
 from station.core.timekeeping import EARLIEST, TimeSource
 from station.csms_connection import Entrance
 from station.errors import AccessRefused, LinkLost, SecurityError
 from station.journal import Journal
-from station.security.access import Access, Outcome, Plan, Profile
+from station.security.access import Access, Outcome, Plan, Profile, profile_refusal
 from station.security.events import EventKind
 from station.security.files import RootUse, State
 from station.security.lifetime import Moment
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SURE_TIME = "security.sure_time"
 """Name in the journal of the latest time that was certain."""
 
+PROFILE = "SecurityProfile"
 CLIENT_CERTIFICATE = "charge point certificate"
 """What a rotation puts on trial."""
 
@@ -60,9 +62,10 @@ class Gate:
         journal: Journal,
     ) -> None:
         self.memory = memory
+        self.route: Callable[[], Route] = lambda: Route(FILE_SLOT)
         self.reconnect: Callable[[], None] = lambda: None
         self.profile_changed: Callable[[int], None] = lambda _profile: None
-        self._urls = tuple(f"{text.rstrip('/')}/{quote(user, safe='')}" for text in (url, tls_url or with_tls(url)))
+        self._urls = (url, tls_url or with_tls(url))
         self._user = user
         self._reporter = reporter
         self._timekeeper = timekeeper
@@ -102,19 +105,34 @@ class Gate:
         if access is None:
             access = self._used = self.memory.plan.next
         if access.profile < Profile.TLS:
-            return Entrance(self._urls[0], self._user, access.credentials, complain=self._complain)
+            return Entrance(self._url(access), self._user, access.credentials, complain=self._complain)
         try:
             context = self._context(access)
         except SecurityError as error:
             raise LinkLost(str(error)) from error
         return Entrance(
-            self._urls[1],
+            self._url(access),
             self._user,
             access.credentials,
             context,
             lambda tls: context.check(tls, self.moment()),
             self._complain,
         )
+
+    def _url(self, access: Access) -> str:
+        """Give where to: the way in use, unless the access that has its turn is for another security profile."""
+        route = self.route()
+        is_meant = route.url and route.profile in (None, access.profile)
+        url = route.url if is_meant else self._urls[access.profile >= Profile.TLS]
+        return f"{url.rstrip('/')}/{quote(self._user, safe='')}"
+
+    async def take_route(self) -> None:
+        """Try the security profile of the way in use, if it needs a higher one than that in force."""
+        wanted, access = self.route().profile, self.memory.plan.latest
+        if wanted is None or wanted <= access.profile or profile_refusal(access, wanted, self.memory.means()):
+            return
+        trial = access.with_profile(Profile(wanted))
+        await self.put_on_trial((trial, trial), PROFILE)
 
     async def _complain(self, about: str) -> None:
         await self._reporter.report_once(EventKind.INVALID_MESSAGES, about)

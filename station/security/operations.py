@@ -57,6 +57,11 @@ class SecurityOperations:
         """Change SecurityProfile or AuthorizationKey: the next connection is made with it, and kept if it works."""
         return await self._tried(name, self._change_profile(text) if name == PROFILE_KEY else self._change_key(text))
 
+    def objection_to_profile(self, wanted: int) -> str:
+        """Say why the station could not connect with a security profile now; empty if it could."""
+        access = self._memory.plan.latest
+        return "" if wanted == access.profile else profile_refusal(access, wanted, self._memory.means())
+
     async def change_password(self, text: str) -> ChangeStatus:
         """Change the password as OCPP 2.0.1 has it (BasicAuthPassword, a text), likewise."""
         return await self._tried(PASSWORD_KEY, self._change_password(text))

@@ -52,6 +52,7 @@ class Csms:
     tls: ssl.SSLContext | None = None
     admits: Callable[[str], Awaitable[bool]] | None = None
     """Judges the Authorization header; may wait."""
+    version: str = "1.6"
     clients: list[str] = field(default_factory=list)
     """Common name of each connection's client certificate, empty without one."""
     resumed: list[bool | None] = field(default_factory=list)
@@ -116,7 +117,9 @@ class Csms:
             case "Heartbeat":
                 return {"currentTime": NOW}
             case "Authorize":
-                return {"idTagInfo": {"status": "Accepted"}}
+                return {"idTagInfo" if self.version == "1.6" else "idTokenInfo": {"status": "Accepted"}}
+            case "DataTransfer" if self.version != "1.6":
+                return {"status": "UnknownVendorId"}
             case "StartTransaction":
                 number = self.transactions.setdefault(message_id, 100 + len(self.transactions))
                 return {"transactionId": number, "idTagInfo": {"status": "Accepted"}}
@@ -131,7 +134,7 @@ class Csms:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator["Csms"]:
         """Listen on `port`, or on a free one if that is 0."""
-        protocol = Subprotocol("ocpp1.6")
+        protocol = Subprotocol(f"ocpp{self.version}")
         async with serve(
             self.handle,
             "127.0.0.1",

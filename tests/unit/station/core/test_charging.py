@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
-from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from shared.transaction import ChargingState, Ended, Started, StopReason, TransactionEvent, Trigger, Updated
 from shared.units import Watt, Wh
 from station.core.board_health import OPENING_LOOKS
 from station.core.charging import IN_USE, Charging
@@ -48,6 +48,7 @@ from station.core.evse_events import (
     StopAuthorized,
     TagPresented,
     Tell,
+    TellExpired,
     Tick,
 )
 from station.core.presentation import meant_evse
@@ -131,7 +132,9 @@ def test_plug_then_card() -> None:
         TransactionKey("k1"),
         EvseId(1),
         CARD,
-        MeterValue(NOON, MeterReading(Wh(1005), Watt(11000)), ReadingContext.BEGIN),
+        MeterValue(NOON, MeterReading(Wh(1005)), ReadingContext.BEGIN),
+        trigger=Trigger.AUTHORIZED,
+        state=ChargingState.EV_CONNECTED,
     )
     assert allow == Allow(16)
     scene.do(board("C", 16, True))
@@ -197,9 +200,10 @@ def test_the_same_card_ends_and_the_end_register_is_read_with_the_contactor_open
         key,
         1,
         EvseId(1),
-        MeterValue(NOON + timedelta(seconds=3), MeterReading(Wh(1503), Watt(11000)), ReadingContext.END),
+        MeterValue(NOON + timedelta(seconds=3), MeterReading(Wh(1503)), ReadingContext.END),
         StopReason.LOCAL,
         CARD,
+        state=ChargingState.EV_CONNECTED,
     )
     assert scene.status() is Status.FINISHING
     scene.do(board("A"))
@@ -281,7 +285,7 @@ def test_a_reservation_expires() -> None:
     scene = Scene().idle()
     scene.do(Reserved(KEPT))
     scene.seconds = 601
-    assert scene.do(Tick()) == [KeepReservation(None)]
+    assert scene.do(Tick()) == [TellExpired(KEPT.number), KeepReservation(None)]
     assert scene.status() is Status.AVAILABLE
 
 
