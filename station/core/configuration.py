@@ -1,9 +1,9 @@
 """The configuration keys of OCPP 1.6 (§9, errata), as a table: exactly those that the agent obeys.
 
 These names are those of the station whatever version it speaks; other versions map their variables to them. What only a
-later version knows stands beside them, and is not told where 1.6 is spoken. A key that is in the table with access ro is
-told and can't be changed. What is not in the table is not supported: there is no LightIntensity or BlinkRepeat, because
-no board known so far lets them be set.
+later version knows stands beside them, and is not told where 1.6 is spoken. A key that is in the table with access ro
+is told and can't be changed. What is not in the table is not supported: there is no LightIntensity or BlinkRepeat,
+because no board known so far lets them be set.
 """
 
 import re
