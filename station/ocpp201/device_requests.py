@@ -5,6 +5,7 @@ from typing import cast
 
 from shared.ocpp.session import ErrorCode, Payload, dumps
 from shared.ocpp.v16 import timestamp
+from station.core.charging_profile import Criteria
 from station.core.configuration import ChangeStatus
 from station.core.delivery import Message
 from station.csms_connection import CallRefused
@@ -192,7 +193,7 @@ class _Requests:
             ("SignReadings", 0): _bool(any(evse.signs for evse in evses)),
             ("ProfilesAvailable", 0): _bool(configuration.number("MaxChargingProfilesInstalled") > 0),
             ("MostProfiles", 0): configuration.text("MaxChargingProfilesInstalled") or "",
-            ("ProfileEntries", 0): "0",
+            ("ProfileEntries", 0): str(len(self._operations.charging.profiles(Criteria()))),
             ("RateUnit", 0): ",".join(unit for unit, part in _PARTS.items() if part in units),
         }
         for evse in evses:

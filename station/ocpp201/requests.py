@@ -6,6 +6,7 @@ no display of its own and no network of stations.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import cast
 
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.log import Log
@@ -14,15 +15,17 @@ from shared.ocpp.session import ErrorCode, Payload
 from shared.ocpp.v16 import PayloadError, parse_timestamp
 from shared.ocpp.vendor import VENDOR_ID
 from shared.transaction import StopReason
+from station.charging_operations import WHOLE
 from station.core.authorize import TokenInfo
+from station.core.charging_profile import OCPP2_RULES
 from station.core.evse_condition import Phase
 from station.core.reservation import Reservation
 from station.csms_connection import CallRefused
 from station.csms_requests import Handler
-from station.ocpp201 import customer_requests, device_requests, network_requests, security_requests
+from station.ocpp201 import charging_requests, customer_requests, device_requests, network_requests, security_requests
 from station.ocpp201.dialect import CONNECTOR, token_info
 from station.ocpp201.fields import answer, evse_of, number, token
-from station.operations import WHOLE, ListOutcome, Operations, Topic
+from station.operations import ListOutcome, Operations, Topic
 
 _LOG = Log("station.csms")
 
@@ -33,6 +36,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
     """Give the table."""
     requests = _Requests(operations)
     return {
+        **charging_requests.handlers(operations),
         **customer_requests.handlers(operations),
         **device_requests.handlers(operations),
         **network_requests.handlers(operations),
@@ -60,12 +64,19 @@ class _Requests:
         self._station = operations.station
 
     async def request_start(self, payload: Payload) -> Payload:
-        """F01; where profiles are not supported one that comes along is passed over."""
+        """Start a transaction, with a TxProfile that may come along (F01, K05)."""
         who = token(payload["idToken"])
         if who is None:
             return answer("Rejected", "the idToken names nobody")
         evse_id = EvseId(number(payload, "evseId")) if "evseId" in payload else None
-        return answer(self._operations.start(who, evse_id, remote_start_id=number(payload, "remoteStartId")))
+        start_id, brought = number(payload, "remoteStartId"), None
+        if "chargingProfile" in payload:
+            profile = charging_requests.read_profile(cast(Payload, payload["chargingProfile"]))
+            if profile is None:
+                return answer("Rejected", "a profile has one schedule here")
+            brought = (profile, OCPP2_RULES)
+        outcome = await self._operations.start(who, evse_id, remote_start_id=start_id, profile=brought)
+        return answer(outcome)
 
     async def request_stop(self, payload: Payload) -> Payload:
         return answer(self._operations.stop(TransactionKey(str(payload["transactionId"]))))

@@ -442,3 +442,53 @@ def test_a_refused_card_is_refused_and_the_cache_has_a_life(tmp_path: Path) -> N
             assert not events(csms)
 
     run(work)
+
+
+PERIODS = [{"startPeriod": 0, "limit": 10.5}, {"startPeriod": 600, "limit": 6}]
+SCHEDULE = {"id": 9, "chargingRateUnit": "A", "duration": 3600, "chargingSchedulePeriod": PERIODS}
+LIMIT = {
+    "id": 4,
+    "stackLevel": 1,
+    "chargingProfilePurpose": "TxDefaultProfile",
+    "chargingProfileKind": "Relative",
+    "chargingSchedule": [SCHEDULE],
+}
+
+
+def test_charging_profiles(tmp_path: Path) -> None:
+    async def work() -> None:
+        site, csms = Site(), central()
+        async with csms.serve(), station(made(tmp_path, csms), site):
+            await booted(csms)
+            action = "SetChargingProfile"
+            assert await status(csms, action, {"evseId": 1, "chargingProfile": LIMIT}) == "Accepted"
+            assert await status(csms, action, {"evseId": 8, "chargingProfile": LIMIT}) == "Rejected"
+            many = {**LIMIT, "id": 5, "chargingSchedule": [SCHEDULE, SCHEDULE]}
+            assert await status(csms, action, {"evseId": 1, "chargingProfile": many}) == "Rejected"
+            get = {"requestId": 3, "chargingProfile": {"chargingProfileId": [4]}}
+            assert await status(csms, "GetChargingProfiles", get) == "Accepted"
+            await csms.until(lambda: csms.of("ReportChargingProfiles"))
+            told = csms.of("ReportChargingProfiles")[0][1]
+            assert told["chargingProfile"] == [LIMIT]
+            assert (told["evseId"], told["tbc"], told["chargingLimitSource"]) == (1, False, "CSO")
+            composite = await asked(csms, "GetCompositeSchedule", {"duration": 1200, "evseId": 1})
+            assert composite["status"] == "Accepted"
+            assert composite["schedule"]["chargingSchedulePeriod"][0]["limit"] == 10.5
+            assert await status(csms, "GetCompositeSchedule", {"duration": 1200, "evseId": 7}) == "Rejected"
+            entries = ("SmartChargingCtrlr", "Entries", "ChargingProfiles")
+            assert await get_variable(csms, {"name": entries[0]}, *entries[1:]) == ("Accepted", "1")
+            clear = {"chargingProfileCriteria": {"evseId": 1, "chargingProfilePurpose": "TxDefaultProfile"}}
+            assert await status(csms, "ClearChargingProfile", clear) == "Accepted"
+            assert await status(csms, "ClearChargingProfile", clear) == "Unknown"
+            assert await status(csms, "GetChargingProfiles", get) == "NoProfiles"
+            site.plug()
+            await csms.until(lambda: statuses(csms)[-1] == "Occupied")
+            own = {**LIMIT, "chargingProfilePurpose": "TxProfile"}
+            start: Json = {"idToken": CENTRAL, "remoteStartId": 1, "evseId": 1, "chargingProfile": own}
+            default = {**start, "chargingProfile": LIMIT}
+            assert await status(csms, "RequestStartTransaction", default) == "Rejected"
+            assert await status(csms, "RequestStartTransaction", start) == "Accepted"
+            await csms.until(lambda: events(csms))
+            all_valid(csms)
+
+    run(work)
