@@ -41,6 +41,7 @@ from station.core.delivery import Message
 from station.core.dialect import BootReason, Identity
 from station.core.evse_events import Deauthorized, EndRequested, Notify, OpenTransaction, TagPresented
 from station.core.presentation import meant_evse
+from station.core.protection import Protection
 from station.core.recent_cards import RecentCards
 from station.core.reservation import Reservation, decode_reservation
 from station.core.routes import Routes, routes_of
@@ -188,6 +189,13 @@ class App:
                 operative=operative.get(str(evse_id), True),
                 latched=frozenset(faults.get(str(evse_id), "").split()),
                 tests_rcd=evse.rcd_test == "charge",
+                protection=Protection(
+                    ventilated=evse.ventilated or evse.gpio.ventilated,
+                    derate_from_c=evse.derate_from_c,
+                    stop_from_c=evse.stop_from_c,
+                    wakes_vehicles=evse.wake_vehicles,
+                    locks=devices.board.capabilities.lock,
+                ),
                 reservation=reservations.get(evse_id),
                 tells_states=self._dialect.tells_states,
                 signing=Signing(
@@ -583,7 +591,7 @@ async def _open_contactors(hardware: Hardware) -> None:
     async def open_one(evse_id: EvseId, board: EvseBoard) -> None:
         try:
             async with asyncio.timeout(OPEN_CONTACTORS_S):
-                await board.stop()
+                await board.halt()
         except (HardwareError, TimeoutError) as error:
             _LOG.error("contactor_not_opened", evse=evse_id, reason=str(error) or "no answer in time")
 

@@ -44,10 +44,12 @@ from station.core.evse_events import (
     KeepFaults,
     KeepReservation,
     Lent,
+    LockPlug,
     MarkEnding,
     MeterRead,
     Notify,
     PlugHeld,
+    PlugLocked,
     RcdTested,
     Record,
     RecoverSigning,
@@ -340,12 +342,12 @@ class EvseTask:
         return "Unlocked"
 
     def clear_fault(self) -> frozenset[str]:
-        """Clear what was kept for a technician, such as a welded contactor, and give what that was.
+        """Clear what is kept for a technician or held until replug, and give what that was.
 
         Raises:
             ServiceError: nothing is kept, or the board still shows the fault.
         """
-        kept, cause = self.charging.latched, self.charging.fault_cause
+        kept, cause = self.charging.kept_faults, self.charging.fault_cause
         if not kept:
             raise ServiceError(f"EVSE {self.charging.evse_id} keeps no fault")
         if cause:
@@ -450,6 +452,8 @@ class EvseTask:
                 self._outlets.expired(number)
             case CheckRcd():
                 self.tell(await self._test_rcd())
+            case LockPlug():
+                self.tell(await self._lock_plug())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
                 self._group.create_task(self._sign(action, self._signatures))
             case KeepFaults(faults):
@@ -480,6 +484,14 @@ class EvseTask:
         except (HardwareError, TimeoutError) as error:
             return RcdTested(str(error) or "the test of the residual current device did not end", definite=False)
         return RcdTested()
+
+    async def _lock_plug(self) -> PlugLocked:
+        try:
+            async with asyncio.timeout(DEVICE_S):
+                await self._board.lock()
+        except (HardwareError, TimeoutError) as error:
+            return PlugLocked(str(error) or "the lock did not answer")
+        return PlugLocked()
 
     async def _sign(
         self, action: BeginSigning | EndSigning | RecoverSigning | ReleaseSigned, signatures: MeterSignatures

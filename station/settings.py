@@ -276,6 +276,16 @@ class EvseSettings:
         15.0, unit="s", minimum=1, maximum=60, help="time for one signature; the end is asked for again for a minute"
     )
     max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
+    ventilated: bool = setting(False, help="true if vehicles that ask for ventilation (state D) may charge here")
+    derate_from_c: float = setting(
+        70.0, unit="°C", minimum=30, maximum=100, help="temperature of a board that tells it from which less is offered"
+    )
+    stop_from_c: float = setting(
+        85.0, unit="°C", minimum=35, maximum=110, help="temperature from which nothing is offered, until it cools by 5"
+    )
+    wake_vehicles: bool = setting(
+        True, help="take the offer away for 3 s, twice at most, when a vehicle never asks for energy: it may sleep"
+    )
     poll_s: float = setting(1.0, unit="s", minimum=0.1, maximum=60, help="how often both are read, world time")
 
 

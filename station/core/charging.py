@@ -43,7 +43,6 @@ from station.core.evse_events import (
     Authorized,
     BoardLost,
     BoardSeen,
-    CheckRcd,
     CompareGroup,
     Deauthorized,
     Ending,
@@ -61,6 +60,7 @@ from station.core.evse_events import (
     OpenTransaction,
     OperativeChanged,
     PlugHeld,
+    PlugLocked,
     RcdTested,
     Record,
     RecoverSigning,
@@ -82,6 +82,8 @@ from station.core.evse_events import (
     Tick,
 )
 from station.core.evse_state import EvseState
+from station.core.preparation import Preparation
+from station.core.protection import Protection
 from station.core.reservation import Reservation
 from station.core.sampling import Samples, select
 from station.core.signing import Signing, SigningMode
@@ -107,6 +109,7 @@ class Charging(EvseState):
         signing: how its meter signs; None = it does not.
         reservation: for whom it is kept.
         tells_states: whether a change of the charging state is told as an event of its transaction.
+        protection: beyond what the board does.
     """
 
     def __init__(
@@ -123,13 +126,21 @@ class Charging(EvseState):
         signing: Signing | None = None,
         reservation: Reservation | None = None,
         tells_states: bool = False,
+        protection: Protection = Protection(),  # noqa: B008  frozen
     ) -> None:
-        super().__init__(evse_id, transaction, operative, latched, reservation)
+        super().__init__(
+            evse_id,
+            transaction,
+            operative=operative,
+            latched=latched,
+            reservation=reservation,
+            protection=protection,
+        )
         self._max_current_a = max_current_a
         self._configuration = configuration
         self._new_key = new_key
         self._connector = Connector()
-        self._tests_rcd, self._awaits_rcd_test = tests_rcd, False
+        self._preparation = Preparation(tests_rcd=tests_rcd, locks=protection.locks)
         self._signing = signing or Signing()
         self._notified: Notify | None = None
         self._deadline = 0.0
@@ -195,8 +206,10 @@ class Charging(EvseState):
                 self._do(Stop())
             case SelfTested(failed):
                 self._health.failed_tests = failed
-            case RcdTested(failure, definite) if self._awaits_rcd_test:
+            case RcdTested(failure, definite) if self._preparation.awaits_rcd:
                 self._take_rcd_test(failure, definite)
+            case PlugLocked(failure) if self._preparation.awaits_lock:
+                self._take_lock(failure)
             case SigningDone() if self._signing.take(event):
                 self._take_signature(event)
             case FaultCleared() if not self.fault_cause:
@@ -233,6 +246,8 @@ class Charging(EvseState):
                 self._keep_for(reservation)
             case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:
                 self._give_up("no vehicle was plugged in in time")
+            case Tick() if self.phase is Phase.STARTING and self._preparation.lacks_reading(now.uptime):
+                self._give_up("the meter gave no register in time")
             case Tick() if self.reservation and now.utc >= self.reservation.expires:
                 self._do(TellExpired(self.reservation.number))
                 self._keep_for(None)
@@ -256,11 +271,23 @@ class Charging(EvseState):
         self._match_board()
 
     def _watch_contactor(self, status: EvseStatus, now: Now) -> None:
-        may_be_closed = self.phase is Phase.RESUMING or (self.phase is Phase.RUNNING and not self._blocked)
+        held = self._health.held
+        may_be_closed = self.phase is Phase.RESUMING or (self.phase is Phase.RUNNING and self._may_offer)
         if self._health.see_board(status, now, may_be_closed=may_be_closed):
             self._do(KeepFaults(self.latched))
             why = "it did not open: a technician must check it and clear the fault"
             self._do(Tell("contactor_welded", why, is_danger=True))
+        for fault in sorted(self._health.held - held):
+            self._do(Tell("fault_held", f"{fault} is held until the vehicle has gone"))
+        if RCD_FAILED in self._health.held - held:
+            self._begin_ending(Ending(StopReason.GROUND_FAULT), now)
+        if self.phase is Phase.RUNNING:
+            self._wake_up.see(status, now.uptime)
+
+    @property
+    def _may_offer(self) -> bool:
+        """Whether a running charge may have energy."""
+        return not self._blocked and not self._health.must_stop
 
     def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
         self._finished = False
@@ -295,7 +322,7 @@ class Charging(EvseState):
         board = self._board
         if board is None or self.phase is Phase.RESUMING:
             return
-        if self.phase is Phase.RUNNING and not self._blocked and self.is_plugged:
+        if self.phase is Phase.RUNNING and self._may_offer and self.is_plugged and not self._wake_up.is_waking:
             wanted = self._current(board)
             # A board may be set to less than we want; what it must not do is offer nothing, or more.
             if not 0 < board.offered_current_a <= wanted and not self.faults:
@@ -304,7 +331,7 @@ class Charging(EvseState):
             self._do(Stop())
 
     def _current(self, board: EvseStatus) -> int:
-        return min(self._max_current_a, board.cable_current_a or self._max_current_a)
+        return self._health.heat.cap_a(min(self._max_current_a, board.cable_current_a or self._max_current_a))
 
     def _read_meter(self, reading: MeterReading | None, now: Now) -> None:
         if reading and self.transaction and reading.energy_import < self.transaction.register:
@@ -313,6 +340,7 @@ class Charging(EvseState):
         was_lost, self._meter_lost = self._meter_lost, reading is None
         if reading:
             self._reading = reading
+            self._health.see_reading(reading, now)
             if self.transaction:
                 self.transaction = replace(self.transaction, register=reading.energy_import)
         if was_lost != self._meter_lost and self.transaction:
@@ -390,16 +418,22 @@ class Charging(EvseState):
 
     def _prepare(self) -> None:
         self.phase = Phase.STARTING
-        self._awaits_rcd_test = self._tests_rcd
-        if self._tests_rcd:
-            self._do(CheckRcd())
+        for question in self._preparation.begin():
+            self._do(question)
 
     def _take_rcd_test(self, failure: str, definite: bool) -> None:
-        self._awaits_rcd_test = False
+        self._preparation.awaits_rcd = False
         if failure and definite:
             self._health.failed_tests |= {RCD_FAILED}
         if failure and self.phase is Phase.STARTING:
             self._give_up(failure)
+
+    def _take_lock(self, failure: str) -> None:
+        self._preparation.awaits_lock = False
+        if failure and self.phase is Phase.STARTING:
+            self._give_up(f"the plug can't be locked: {failure}")
+        elif self.phase is not Phase.STARTING:
+            self._do(ReleasePlug())
 
     def _take_signature(self, done: SigningDone) -> None:
         if not done.failure or done.is_end:
@@ -410,6 +444,8 @@ class Charging(EvseState):
             self._do(Tell("signed_begin_missing", done.failure))
 
     def _give_up(self, why: str) -> None:
+        if self.phase is Phase.STARTING and self._preparation.has_locked:
+            self._do(ReleasePlug())
         self.phase, self._token, self._remote_start_id = Phase.IDLE, None, None
         self._signing.clear()
         self._refuse(why)
@@ -419,7 +455,7 @@ class Charging(EvseState):
         self._do(Tell("charge_refused", why))
 
     def _start(self, reading: MeterReading | None, now: Now) -> None:
-        if self._awaits_rcd_test:
+        if not self._preparation.is_done:
             return
         if reading is None or self._token is None or self.blocked_by:
             self._give_up(self.blocked_by)
@@ -440,6 +476,7 @@ class Charging(EvseState):
         self.phase, self._token = Phase.RUNNING, None
         self._energy_until, self._remote_start_id = None, None
         self._samples.begin(now)
+        self._wake_up.begin()
         self._do(Record(started))
         if self.reservation:
             self._keep_for(None)
@@ -464,9 +501,9 @@ class Charging(EvseState):
 
     def _watch_current(self, reading: MeterReading, now: Now) -> None:
         offered_a = self._board.offered_current_a if self._board else 0
-        if self._health.see_reading(reading, offered_a, now):
+        if self._health.see_currents(reading, offered_a, now):
             self._do(Tell("vehicle_draws_too_much", f"more than the {offered_a} A that it is offered: cut off"))
-            self._begin_ending(Ending(StopReason.OTHER), now)
+            self._begin_ending(Ending(StopReason.OVERCURRENT_FAULT), now)
 
     def _deauthorize(self, now: Now) -> None:
         allowance = self._configuration.number("MaxEnergyOnInvalidId")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hardware.api import EvseStatus, PilotState
+from hardware.faults import WORDS, gravest
 from shared.transaction import ChargingState
 from station.core.board_health import RCD_FAILED, WELDED
 from station.core.connector import Status
@@ -34,7 +35,7 @@ class Condition:
     Args:
         phase: of the charge.
         board: what it said last, None if it is silent.
-        faults: all that are known, in the words of OCPP 1.6 ChargePointErrorCode (§7.6).
+        faults: all that are known, in the words of `hardware.faults`.
         latched: those of them that only a technician may clear.
         failed_tests: those that a test found.
         meter_lost: the meter has answered before, or should have, and does not now.
@@ -137,7 +138,9 @@ class Condition:
         if WELDED in self.latched:
             return WELDED, "the contactor did not open"
         if self.faults:
-            return min(self.faults), ""
+            gravest_fault = gravest(self.faults)
+            code = WORDS[gravest_fault].code
+            return code, "" if code == gravest_fault else gravest_fault
         if self.meter_lost:
             return METER_FAILURE, "the meter does not answer"
         return NO_ERROR, ""

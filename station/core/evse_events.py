@@ -185,6 +185,13 @@ class RcdTested:
 
 
 @dataclass(frozen=True, slots=True)
+class PlugLocked:
+    """The answer to LockPlug: `failure` is empty if the plug is locked."""
+
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SigningDone:
     """The answer to BeginSigning or EndSigning.
 
@@ -233,6 +240,7 @@ Event = (
     | StopAuthorized
     | SelfTested
     | RcdTested
+    | PlugLocked
     | SigningDone
     | FaultCleared
     | Tick
@@ -306,6 +314,11 @@ class TellExpired:
     """Say that a reservation came to its end unused."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlug:
+    """Lock the plug before a charge; its answer is PlugLocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +396,7 @@ Action = (
     | KeepReservation
     | TellExpired
     | CheckRcd
+    | LockPlug
     | BeginSigning
     | EndSigning
     | RecoverSigning

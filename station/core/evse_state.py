@@ -9,6 +9,7 @@ from shared.units import MilliAmp
 from station.core.board_health import BoardHealth
 from station.core.evse_condition import CONNECTED, Condition, Phase
 from station.core.evse_events import OpenTransaction
+from station.core.protection import Protection, WakeUp
 from station.core.reservation import Reservation
 
 
@@ -21,15 +22,18 @@ class EvseState:
         operative: False if the central system had put it out of service.
         latched: faults that were kept for a technician to clear.
         reservation: for whom it is kept.
+        protection: beyond what the board does.
     """
 
     def __init__(
         self,
         evse_id: EvseId,
         transaction: OpenTransaction | None,
+        *,
         operative: bool,
         latched: frozenset[str],
         reservation: Reservation | None,
+        protection: Protection,
     ) -> None:
         self.evse_id = evse_id
         self.transaction = transaction
@@ -41,7 +45,8 @@ class EvseState:
             self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
         self.refusal = ""
         """Why the last card or remote start came to nothing; empty after a start, or when its vehicle has gone."""
-        self._health = BoardHealth(latched)
+        self._health = BoardHealth(latched, protection)
+        self._wake_up = WakeUp(protection)
         self._board: EvseStatus | None = None
         self._board_lost = False
         self._reading: MeterReading | None = None
@@ -78,13 +83,18 @@ class EvseState:
         return self._health.latched
 
     @property
+    def kept_faults(self) -> frozenset[str]:
+        """Faults that a technician can clear: those that only one may, and those that a vehicle brought about."""
+        return self._health.latched | self._health.held
+
+    @property
     def fault_cause(self) -> str:
         """Say why these can't be cleared now; empty if they can."""
         return self._health.cause
 
     @property
     def faults(self) -> frozenset[str]:
-        """All faults that are known, in the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
+        """All faults that are known, in the words of `hardware.faults`."""
         if self._board is None:
             return self._health.faults
         if self._board.pilot in (PilotState.E, PilotState.F) and not self._board.faults:

@@ -292,7 +292,7 @@ def test_a_welded_contactor_is_told(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("fault", "told"), [(Fault.RCD, "GroundFailure"), (Fault.DIODE, "EVCommunicationError")])
+@pytest.mark.parametrize(("fault", "told"), [(Fault.RCD, "GroundFailure"), (Fault.DIODE, "DiodeFault")])
 def test_faults_of_the_board_are_told(tmp_path: Path, fault: Fault, told: str) -> None:
     async def scenario() -> None:
         async with open_bus(tmp_path) as bus:
