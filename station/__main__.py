@@ -91,10 +91,10 @@ def _json_too(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def _run_agent(_options: argparse.Namespace, settings: StationSettings) -> None:
+def _run_agent(options: argparse.Namespace, settings: StationSettings) -> None:
     from station import app
 
-    asyncio.run(app.main(settings))
+    asyncio.run(app.main(settings, options.config))
 
 
 def _check_config(options: argparse.Namespace, settings: StationSettings) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
+from pathlib import Path
 
 from hardware.api import EvseBoard, SigningMeter, TagReader
 from hardware.errors import HardwareError
@@ -31,6 +32,7 @@ from shared.ocpp.validation import Version
 from shared.transaction import StopReason
 from station.authorizer import Authorizer
 from station.backlog_report import BacklogReporter
+from station.bearer_turns import BearerTurns
 from station.charging_operations import ChargingOperations
 from station.charging_profiles import ChargingProfiles
 from station.core.authorize import ACCEPTED, TokenInfo
@@ -56,10 +58,13 @@ from station.devices import Hardware, build_hardware
 from station.dialects import make_dialect, make_handlers
 from station.errors import JournalError, JournalStalled, StationError
 from station.evse_task import FAULTS_PREFIX, METER_PREFIX, RESERVATION_PREFIX, EvseTask, Outlets
+from station.file_assembly import Files
+from station.firmware import FirmwareUpdates
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
 from station.log_ring import LogRing
+from station.log_upload import LogUploads
 from station.meter_signatures import MeterSignatures
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Operations, Station
 from station.report import status_of
@@ -106,8 +111,10 @@ class App:
         configuration: Configuration,
         *,
         log: LogRing,
+        config: Path | None = None,
     ) -> None:
         self._log = log
+        self._config = config
         self._settings = settings
         self._hardware = hardware
         self._journal = journal
@@ -137,7 +144,8 @@ class App:
             conflict=self._tell_conflict,
             told=self._show_driver,
         )
-        self._link = self._make_link(self._uplink or HostBearer())
+        self._bearer = BearerTurns(self._uplink or HostBearer())
+        self._link = self._make_link(self._bearer)
         path = settings.journal.path
         self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
 
@@ -256,6 +264,7 @@ class App:
         await self._find_routes()
         security, renewal = await self._security.start(self._link)
         self._fix_keys()
+        firmware, logs = await self._make_files()
         self._operations = Operations(
             Station(
                 evses=self._evses,
@@ -270,6 +279,9 @@ class App:
                 identity=self._settings.identity.charge_point_id,
                 routes=self._link.routes,
                 about=self._about,
+                firmware=firmware,
+                logs=logs,
+                transfer=self._settings.transfer,
                 boot=self._boot,
                 reset=self._reset,
                 reset_when_idle=self._idle_reset.set,
@@ -293,7 +305,7 @@ class App:
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             jobs += [self._upkeep.run(), self._backlog_reporter().run()]
-            jobs += [renewal.run(), self._reset_when_idle()]
+            jobs += [renewal.run(), self._reset_when_idle(), firmware.run(), logs.run()]
             if "NTP" in self._configuration.texts("TimeSource"):
                 jobs.append(self._watch_ntp())
             if self._uplink:
@@ -304,6 +316,28 @@ class App:
             await self._until_stopped(stop)
             for task in tasks:
                 task.cancel()
+
+    async def _make_files(self) -> tuple[FirmwareUpdates, LogUploads]:
+        files = Files(
+            self._settings,
+            self._config,
+            journal=self._journal,
+            timekeeper=self._timekeeper,
+            link=self._link,
+            dialect=self._dialect,
+            security=self._security,
+            bearer=self._bearer,
+            uplink=self._uplink,
+            evses=self._evses,
+            log=self._log,
+            state=self._state,
+        )
+        firmware, logs = files.firmware(lambda: self._reset(StopReason.REBOOT)), files.logs()
+        await firmware.load()
+        await logs.load()
+        if firmware.begins_new_version:
+            self._boot_reason = BootReason.FIRMWARE_UPDATE
+        return firmware, logs
 
     def _backlog_reporter(self) -> BacklogReporter:
         return BacklogReporter(self._journal, self._courier, self._link, self._dialect, self._timekeeper)
@@ -530,6 +564,7 @@ async def run_station(
     kernel_boot_id: str,
     stop: asyncio.Event,
     log: LogRing | None = None,
+    config: Path | None = None,
 ) -> None:
     """Run the agent until `stop` is set, or it is reset or restarted by request; then open every contactor.
 
@@ -549,7 +584,9 @@ async def run_station(
                 )
                 configuration = await _configuration(settings, journal)
                 await _fill_list(settings, journal)
-                await App(settings, hardware, journal, timekeeper, configuration, log=log or LogRing()).run(stop)
+                await App(
+                    settings, hardware, journal, timekeeper, configuration, log=log or LogRing(), config=config
+                ).run(stop)
         except BaseExceptionGroup as group:
             raise _plain(group) from group
         finally:
@@ -608,8 +645,12 @@ def _plain(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return leaf if isinstance(leaf, StationError) else group
 
 
-async def main(settings: StationSettings) -> None:
+async def main(settings: StationSettings, config: Path) -> None:
     """Run the agent as a program: SIGTERM and SIGINT end it.
+
+    Args:
+        settings: of the station.
+        config: the file they came from; a new version must accept it.
 
     Raises:
         ConfigError: a device or the clock can't be made from the settings.
@@ -622,7 +663,7 @@ async def main(settings: StationSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))
     clock = settings.clock.build()
     hardware = build_hardware(settings, clock)
-    await run_station(settings, hardware, clock=clock, kernel_boot_id=boot_id(), stop=stop, log=log)
+    await run_station(settings, hardware, clock=clock, kernel_boot_id=boot_id(), stop=stop, log=log, config=config)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:

@@ -7,6 +7,7 @@ StationError
  +-- FieldError       a tool of the technician can't do what was asked; nothing was changed unless the text says so
  +-- ServiceError     the agent does not run or refuses what was asked through its service socket; people decide
  +-- SecurityError    keys or certificates can't be read, written or used; what was asked fails, charging goes on
+ +-- TransferFailed   a file could not be fetched or sent; tried again as often as asked
  +-- LinkLost         the connection to the central system is gone or not to be had now; it is tried again
       +-- AccessRefused   we and the central system don't accept each other's certificate or password
 
@@ -49,6 +50,21 @@ class AccessRefused(LinkLost):
 
 class SecurityError(StationError):
     """Keys or certificates can't be read, written or used."""
+
+
+class TransferFailed(StationError):  # noqa: N818  it is an event of everyday life, not a mistake
+    """A file could not be fetched or sent.
+
+    Args:
+        reason: one line.
+        status: of the server's answer, 0 = it gave none.
+        for_good: trying again won't help.
+    """
+
+    def __init__(self, reason: str, *, status: int = 0, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.for_good = for_good
 
 
 class FieldError(StationError):

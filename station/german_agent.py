@@ -14,6 +14,9 @@ AGENT = {
     ),
     "the central system refused the driver's card": "die Zentrale hat die Karte des Fahrers abgelehnt",
     "the central system has put this EVSE out of service": "die Zentrale hat diesen Ladepunkt außer Betrieb gesetzt",
+    "the station's program is about to be updated: charging is possible again in a few minutes": (
+        "das Stationsprogramm wird gleich aktualisiert: in wenigen Minuten kann wieder geladen werden"
+    ),
     "the meter does not answer: no reading, no charge": (
         "der Zähler antwortet nicht: ohne Zählerstand wird nicht geladen"
     ),
@@ -49,6 +52,34 @@ AGENT = {
     "the board still reports its contactor as faulty": "die Ladesteuerung meldet ihr Schütz noch als defekt",
     "the test of the residual current device did not end": (
         "die Prüfung des RCD (Fehlerstromschutz) ging nicht zu Ende"
+    ),
+    # files that are fetched and sent (station.http_transfer)
+    "the file has {total} bytes, at most {most} are taken": "die Datei hat {total} Byte, erlaubt sind {most}",
+    "the disk has no room for {missing} bytes more": "auf dem Datenträger ist kein Platz für weitere {missing} Byte",
+    "the server sends more than it said, or than is taken": (
+        "der Server sendet mehr, als er sagte oder als erlaubt ist"
+    ),
+    "the connection broke after {count} bytes: {reason}": "die Verbindung brach nach {count} Byte ab: {reason}",
+    "the server ended after {count} of {all} bytes": "der Server hörte nach {count} von {all} Byte auf",
+    "the file server {host} does not answer: {reason}": "der Dateiserver {host} antwortet nicht: {reason}",
+    "the server answers {status} {reason}": "der Server antwortet {status} {reason}",
+    "the server redirects to something that is neither http nor https": (
+        "der Server verweist auf etwas, das weder http noch https ist"
+    ),
+    "the server redirects too often": "der Server verweist zu oft weiter",
+    "the file server {host} can't be reached: {reason}": "der Dateiserver {host} ist nicht zu erreichen: {reason}",
+    "no TLS with {host}: {reason}": "kein TLS mit {host}: {reason}",
+    "the server packs the file although it was asked not to": (
+        "der Server packt die Datei, obwohl er gebeten wurde, es nicht zu tun"
+    ),
+    "the server sends another range than it was asked for": (
+        "der Server sendet einen anderen Bereich als den verlangten"
+    ),
+    "the download breaks off again and again, and the server can't continue it": (
+        "der Abruf bricht immer wieder ab, und der Server kann ihn nicht fortsetzen"
+    ),
+    "can't write {root}: {reason}. Is it the agent's own?": (
+        "{root} lässt sich nicht beschreiben: {reason}. Gehört es dem Stationsprogramm?"
     ),
     # why a card was refused (station.core.authorize)
     "not in the local list, and the central system can't be asked": (

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from shared.transaction import TransactionEvent
 from station.core.timekeeping import from_ms
@@ -69,6 +70,23 @@ def read_ledger(path: Path, transaction: str = "", limit: int = 100) -> list[Led
             )
         )
     return rows[::-1]
+
+
+# Any: numbers and texts for JSON.
+def ledger_line(row: LedgerRow) -> dict[str, Any]:
+    """Give a line of the ledger without what names a driver: of its transaction only the begin of the key."""
+    return {
+        "row": row.row_id,
+        "transaction": row.transaction[:4],
+        "kind": row.kind,
+        "at": row.at.isoformat(),
+        "certain": row.certain,
+        "register_wh": row.register_wh,
+        "state": row.state,
+        "tries": row.tries,
+        "refusals": row.refusals,
+        "reason": row.reason,
+    }
 
 
 def _event(body: str, correction_ms: int) -> TransactionEvent | None:

@@ -30,8 +30,11 @@ from station.core.sampling import select
 from station.core.status_reports import StatusReports, timed
 from station.csms_link import HEARTBEAT, CsmsLink
 from station.evse_task import RESERVATION_PREFIX, EvseTask
+from station.firmware import FirmwareUpdates
 from station.journal import Journal
+from station.log_upload import LogUploads
 from station.security.operations import PASSWORD_KEY, PROFILE_KEY, SecurityOperations
+from station.settings import TransferSettings
 from station.timekeeper import Timekeeper
 
 KEY_PREFIX = "key."
@@ -69,6 +72,10 @@ class Topic(StrEnum):
     STATUS = "StatusNotification"
     METER_VALUES = "MeterValues"
     TRANSACTION = "TransactionEvent"
+    FIRMWARE_STATUS = "FirmwareStatusNotification"
+    SIGNED_FIRMWARE_STATUS = "SignedFirmwareStatusNotification"
+    DIAGNOSTICS_STATUS = "DiagnosticsStatusNotification"
+    LOG_STATUS = "LogStatusNotification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,9 @@ class Station:
         identity: of the station at the central system.
         routes: the ways to the central system.
         about: gives who the station is.
+        firmware: updates.
+        logs: uploads of logs.
+        transfer: how often such a file is tried, unless the request says it.
         boot: gives BootNotification.
         reset: ends the program after the transactions have ended.
         reset_when_idle: likewise, but waits until they have ended by themselves.
@@ -106,6 +116,9 @@ class Station:
     identity: str
     routes: Routes
     about: Callable[[], Identity]
+    firmware: FirmwareUpdates
+    logs: LogUploads
+    transfer: TransferSettings
     boot: Callable[[BootReason], Message]
     reset: Callable[[StopReason], None]
     reset_when_idle: Callable[[], None]
@@ -132,6 +145,21 @@ class Operations:
     def charging(self) -> ChargingOperations:
         """What may be asked of charging profiles."""
         return self._station.charging
+
+    @property
+    def firmware(self) -> FirmwareUpdates:
+        """What may be asked of the firmware."""
+        return self._station.firmware
+
+    @property
+    def logs(self) -> LogUploads:
+        """What may be asked of the logs."""
+        return self._station.logs
+
+    @property
+    def transfer(self) -> TransferSettings:
+        """How often a file is tried, unless the request says it."""
+        return self._station.transfer
 
     @property
     def configuration(self) -> Configuration:
@@ -299,6 +327,11 @@ class Operations:
                     report = self._station.statuses.present(number)
                     if report and self._station.dialect.status_words(report) is not None:
                         self.post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
+                        self.post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
+            case Topic.FIRMWARE_STATUS | Topic.SIGNED_FIRMWARE_STATUS:
+                self.post(self.firmware.report(numbered=topic is Topic.SIGNED_FIRMWARE_STATUS))
+            case Topic.DIAGNOSTICS_STATUS | Topic.LOG_STATUS:
+                self.post(self.logs.report(numbered=topic is Topic.LOG_STATUS))
             case Topic.METER_VALUES:
                 return await self._trigger_meter_values(chosen)
             case Topic.TRANSACTION:

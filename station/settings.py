@@ -376,6 +376,38 @@ class UpdateSettings:
     restart: tuple[str, ...] = setting(
         ("systemctl", "restart", "emops-station"), help="command that lets the new version run; empty = none"
     )
+    unsigned: str = setting(
+        "auto",
+        choices=("auto", "always", "never"),
+        help="whether the central system may order images without a certificate, which then need update.key's "
+        "signature beside them (.sig): auto = as long as no root certificate of the maker is installed",
+    )
+    max_mb: int = setting(256, unit="MB", minimum=1, maximum=4096, help="a larger image is refused")
+    trial_s: float = setting(
+        1800.0,
+        unit="s",
+        minimum=10,
+        maximum=86400,
+        help="a version that the central system ordered must be accepted by it in this time, else the one before "
+        "comes back",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """Firmware that is fetched and logs that are sent."""
+
+    rate_kb_s: int = setting(
+        100, unit="kB/s", minimum=0, maximum=100000, help="no faster, so that OCPP gets through; 0 = no limit"
+    )
+    piece_kb: int = setting(256, unit="kB", minimum=16, maximum=65536, help="of firmware in one request")
+    tries: int = setting(3, minimum=1, maximum=100, help="if the central system does not say how often to try")
+    interval_s: int = setting(
+        60, unit="s", minimum=0, maximum=86400, help="between two tries, if the central system does not say"
+    )
+    weakest_dbm: int = setting(
+        -105, unit="dBm", minimum=-140, maximum=-30, help="with a weaker signal downloads wait for a better one"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,6 +464,7 @@ class StationSettings:
     service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")
     console: ConsoleSettings = table(ConsoleSettings, help="the console for technicians")
     update: UpdateSettings = table(UpdateSettings, help="updates")
+    transfer: TransferSettings = table(TransferSettings, help="files")
     status_page: StatusPageSettings = table(StatusPageSettings, help="the page for a phone")
     ocpp: OcppSettings = table(OcppSettings, help="configuration keys until the central system changes them")
     bus: tuple[BusSettings, ...] = setting((), help="the Modbus lines")

@@ -80,6 +80,7 @@ from station.core.evse_events import (
     Tell,
     TellExpired,
     Tick,
+    Updating,
 )
 from station.core.evse_state import EvseState
 from station.core.preparation import Preparation
@@ -242,6 +243,8 @@ class Charging(EvseState):
                 self._samples.ask()
             case OperativeChanged(operative):
                 self.operative = operative
+            case Updating(yes):
+                self.is_updating = yes
             case Reserved(reservation):
                 self._keep_for(reservation)
             case Tick() if self.phase is Phase.AUTHORIZED and now.uptime >= self._deadline:

@@ -23,7 +23,7 @@ _YEAR_S = 366 * 86400
 _USUAL = ",".join(MEASURANDS[:2])
 _ROTATION = re.compile(r"(?:\d+\.)?(?:NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
 _MOST_ROTATIONS = 100
-_SPOKEN = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
+_SPOKEN = "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 _START_POINT = "PowerPathClosed"
 _STOP_POINTS = frozenset({"Authorized", "EVConnected", "PowerPathClosed"})
 _TIME_SOURCES = frozenset({"Heartbeat", "NTP", "RealTimeClock", "MobileNetwork"})
@@ -116,6 +116,7 @@ KEYS: tuple[Key, ...] = (
     Key("StopTxnAlignedDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("StopTxnSampledDataMaxLength", len(MEASURANDS), "entries of the key of that name", access="ro"),
     Key("SupportedFeatureProfiles", _SPOKEN, "feature profiles of OCPP 1.6 that are spoken", access="ro"),
+    Key("SupportedFileTransferProtocols", "HTTP,HTTPS", "for firmware and logs", access="ro"),
     Key("SupportedFeatureProfilesMaxLength", 6, "entries of SupportedFeatureProfiles", access="ro"),
     Key("AuthCacheLifeTime", 0, "what was said of a card holds so long, 0 = no end", "s", 0, _YEAR_S, is_newer=True),
     Key("Currency", "EUR", "of the cost that the central system tells", "", 0, 3, is_newer=True),

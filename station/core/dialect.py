@@ -120,11 +120,14 @@ class Dialect(Protocol):
         """Tell a security event; `kind` is a word of OCPP (white paper ed. 3, appendix)."""
         ...
 
-    def firmware_status(self, status: str, request_id: int | None = None) -> Message:
-        """Tell how an update stands; with `request_id` None it answers a request that bore no number."""
+    def firmware_status(self, status: str, request_id: int | None = None, *, numbered: bool = False) -> Message:
+        """Tell how an update stands; with `request_id` None it answers a request that bore no number.
+
+        With `numbered` nothing is under way, and that is told in the words for requests that bear one.
+        """
         ...
 
-    def log_status(self, status: str, request_id: int | None = None) -> Message:
+    def log_status(self, status: str, request_id: int | None = None, *, numbered: bool = False) -> Message:
         """Tell how an upload of logs stands; likewise."""
         ...
 

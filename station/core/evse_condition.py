@@ -43,6 +43,7 @@ class Condition:
         energy_refused: the transaction goes on without energy.
         plug_held: the plug stays locked for the driver of the last charge.
         operative: the central system has not put it out of service.
+        updating: the program is about to be exchanged.
         lent: a technician's tool has its lines.
         finished: a charge has ended and its vehicle is still there.
         reserved: it is kept for somebody.
@@ -58,6 +59,7 @@ class Condition:
     energy_refused: bool
     plug_held: bool
     operative: bool
+    updating: bool
     lent: bool
     finished: bool
     reserved: bool
@@ -86,6 +88,8 @@ class Condition:
             return "the plug stays locked until the card that began the last charge is shown"
         if not self.operative:
             return "the central system has put this EVSE out of service"
+        if self.updating:
+            return "the station's program is about to be updated: charging is possible again in a few minutes"
         if not self.meter_read:
             return "the meter does not answer: no reading, no charge"
         return ""
@@ -102,7 +106,7 @@ class Condition:
                 return Status.SUSPENDED_EVSE
             wants = self.board.pilot in _WANTS_ENERGY and self.board.contactor_closed
             return Status.CHARGING if wants else Status.SUSPENDED_EV
-        if not self.operative:
+        if not self.operative or self.updating:
             return Status.UNAVAILABLE
         if self.phase in (Phase.AUTHORIZED, Phase.STARTING):
             return Status.PREPARING

@@ -156,6 +156,13 @@ class OperativeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Updating:
+    """The program is about to be exchanged: nothing begins any more, what runs may end. False = no longer."""
+
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
     """The EVSE is kept for a driver from now on, None for nobody any more."""
 
@@ -235,6 +242,7 @@ Event = (
     | JournalSeen
     | StartNotStored
     | OperativeChanged
+    | Updating
     | Reserved
     | PlugHeld
     | StopAuthorized

@@ -39,7 +39,7 @@ class EvseState:
         self.transaction = transaction
         self.operative = operative
         self.reservation = reservation
-        self.is_lent = False
+        self.is_lent = self.is_updating = False
         self.phase = Phase.IDLE
         if transaction:
             self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
@@ -120,6 +120,7 @@ class EvseState:
             energy_refused=self._blocked,
             plug_held=self._plug_held_for is not None,
             operative=self.operative,
+            updating=self.is_updating,
             lent=self.is_lent,
             finished=self._finished,
             reserved=self.reservation is not None,

@@ -28,6 +28,8 @@ from station.core.status_reports import Report
 
 _INFO_LENGTH = 50
 _EVENT_DETAIL_LENGTH = 255
+_DIAGNOSTICS_STATUSES = frozenset({"Idle", "Uploading", "Uploaded"})
+"""DiagnosticsStatus (§7.24) beside its one word for all failures."""
 
 
 class Ocpp16:
@@ -106,17 +108,18 @@ class Ocpp16:
             payload["techInfo"] = info[:_EVENT_DETAIL_LENGTH]
         return Message("SecurityEventNotification", payload)
 
-    def firmware_status(self, status: str, request_id: int | None = None) -> Message:
+    def firmware_status(self, status: str, request_id: int | None = None, *, numbered: bool = False) -> Message:
         """Encode FirmwareStatusNotification.req (§6.25), or with a number that of the white paper."""
-        if request_id is None:
+        if request_id is None and not numbered:
             return Message("FirmwareStatusNotification", {"status": status})
-        return Message("SignedFirmwareStatusNotification", {"status": status, "requestId": request_id})
+        return Message("SignedFirmwareStatusNotification", _numbered(status, request_id))
 
-    def log_status(self, status: str, request_id: int | None = None) -> Message:
+    def log_status(self, status: str, request_id: int | None = None, *, numbered: bool = False) -> Message:
         """Encode DiagnosticsStatusNotification.req (§6.17), or with a number LogStatusNotification.req."""
-        if request_id is None:
-            return Message("DiagnosticsStatusNotification", {"status": status})
-        return Message("LogStatusNotification", {"status": status, "requestId": request_id})
+        if request_id is None and not numbered:
+            told = status if status in _DIAGNOSTICS_STATUSES else "UploadFailed"
+            return Message("DiagnosticsStatusNotification", {"status": told})
+        return Message("LogStatusNotification", _numbered(status, request_id))
 
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:  # noqa: ARG002  1.6 has one use
         """Encode SignCertificate.req (white paper ed. 3 §5)."""
@@ -155,6 +158,10 @@ class Ocpp16:
         """Judge a refusal; without its start a transaction has no number, and is parked as a whole."""
         whole = isinstance(entry.event, Started) and not rules.send_without_start
         return judge_refusal(entry, reason, rules, whole=whole)
+
+
+def _numbered(status: str, request_id: int | None) -> dict[str, object]:
+    return {"status": status} if request_id is None else {"status": status, "requestId": request_id}
 
 
 def token_info(info: object) -> TokenInfo | None:

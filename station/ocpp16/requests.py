@@ -16,6 +16,7 @@ from station.csms_requests import Handler
 from station.ocpp16.charging_requests import handlers as charging_handlers
 from station.ocpp16.charging_requests import read_profile
 from station.ocpp16.dialect import token_info
+from station.ocpp16.file_requests import handlers as file_handlers
 from station.ocpp16.security_requests import handlers as security_handlers
 from station.operations import Operations, Topic
 
@@ -28,6 +29,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
     requests = _Requests(operations)
     return {
         **charging_handlers(operations),
+        **file_handlers(operations),
         **security_handlers(operations),
         "CancelReservation": requests.cancel_reservation,
         "ChangeAvailability": requests.change_availability,

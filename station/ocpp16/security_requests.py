@@ -70,6 +70,8 @@ class _Requests:
         name, number = str(payload["requestedMessage"]), payload.get("connectorId")
         if name == "SignChargePointCertificate":
             return {"status": self._security.ask_for_certificate()}
+        if name == Topic.FIRMWARE_STATUS:
+            name = Topic.SIGNED_FIRMWARE_STATUS
         if name not in set(Topic):
             return {"status": "NotImplemented"}
         evse_id = EvseId(number) if isinstance(number, int) else None

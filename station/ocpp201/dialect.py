@@ -123,11 +123,23 @@ class Ocpp201:
             payload["techInfo"] = info[:_EVENT_DETAIL_LENGTH]
         return Message("SecurityEventNotification", payload)
 
-    def firmware_status(self, status: str, request_id: int | None = None) -> Message:
+    def firmware_status(
+        self,
+        status: str,
+        request_id: int | None = None,
+        *,
+        numbered: bool = False,  # noqa: ARG002  one message for all
+    ) -> Message:
         """Encode FirmwareStatusNotificationRequest (part 2, 1.24)."""
         return Message("FirmwareStatusNotification", _about(status, request_id))
 
-    def log_status(self, status: str, request_id: int | None = None) -> Message:
+    def log_status(
+        self,
+        status: str,
+        request_id: int | None = None,
+        *,
+        numbered: bool = False,  # noqa: ARG002  one message for all
+    ) -> Message:
         """Encode LogStatusNotificationRequest (part 2, 1.39)."""
         return Message("LogStatusNotification", _about(status, request_id))
 

@@ -22,7 +22,14 @@ from station.core.evse_condition import Phase
 from station.core.reservation import Reservation
 from station.csms_connection import CallRefused
 from station.csms_requests import Handler
-from station.ocpp201 import charging_requests, customer_requests, device_requests, network_requests, security_requests
+from station.ocpp201 import (
+    charging_requests,
+    customer_requests,
+    device_requests,
+    file_requests,
+    network_requests,
+    security_requests,
+)
 from station.ocpp201.dialect import CONNECTOR, token_info
 from station.ocpp201.fields import answer, evse_of, number, token
 from station.operations import ListOutcome, Operations, Topic
@@ -39,6 +46,7 @@ def handlers(operations: Operations) -> dict[str, Handler]:
         **charging_requests.handlers(operations),
         **customer_requests.handlers(operations),
         **device_requests.handlers(operations),
+        **file_requests.handlers(operations),
         **network_requests.handlers(operations),
         **security_requests.handlers(operations),
         "CancelReservation": requests.cancel_reservation,
@@ -121,15 +129,14 @@ class _Requests:
         name, (evse_id, exists) = str(payload["requestedMessage"]), evse_of(payload)
         if not exists:
             return answer("Rejected", "there is no such connector")
-        dialect = self._station.dialect
         match name:
             case "SignChargingStationCertificate":
                 return answer(self._operations.security.ask_for_certificate())
             case "FirmwareStatusNotification":
-                self._operations.post(dialect.firmware_status("Idle"))
+                self._operations.post(self._operations.firmware.report())
                 return answer("Accepted")
             case "LogStatusNotification":
-                self._operations.post(dialect.log_status("Idle"))
+                self._operations.post(self._operations.logs.report())
                 return answer("Accepted")
             case Topic.BOOT if self._station.link.is_accepted:
                 return answer("Rejected", "the station is accepted already")

@@ -3,15 +3,17 @@
 It is loaded only where there are certificates: a station of profile 0 or 1 saves the memory.
 """
 
+import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -98,6 +100,24 @@ class Certificate:
         least = _EC_BITS if isinstance(key, ec.EllipticCurvePublicKey) else _RSA_BITS
         if key.key_size < least:
             raise CertificateError(f"{self.name}: a key of {key.key_size} bit is too short, it takes {least}")
+
+    def has_signed(self, digest: bytes, signature: str) -> bool:
+        """Tell whether its key signed something: RSA-PSS or ECDSA, each with SHA-256 (white paper ed. 3, L01).
+
+        Args:
+            digest: SHA-256 of it.
+            signature: base64.
+        """
+        key, sha256 = self._key(), Prehashed(SHA256())
+        try:
+            raw = base64.b64decode("".join(signature.split()), validate=True)
+            if isinstance(key, rsa.RSAPublicKey):
+                key.verify(raw, digest, padding.PSS(padding.MGF1(SHA256()), padding.PSS.AUTO), sha256)
+            else:
+                key.verify(raw, digest, ec.ECDSA(sha256))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
 
     def is_issued_by(self, issuer: "Certificate") -> bool:
         """Tell whether another certificate's key signed this one, and its name stands in it."""
@@ -203,6 +223,35 @@ def check_client_chain(chain: Sequence[Certificate], public_key: bytes, common_n
         if not issuer.is_ca or not certificate.is_issued_by(issuer):
             raise CertificateError(f"the chain breaks: {issuer.name} did not issue {certificate.name}")
     for certificate in chain:
+        certificate.check_key()
+        if reason := invalidity(certificate.span, moment):
+            raise CertificateError(f"{certificate.name}: {reason}")
+
+
+def check_signer(pem: str, roots: Iterable[str], moment: Moment) -> None:
+    """Check the certificate of who signs firmware, up to one of the maker's roots.
+
+    Args:
+        pem: the certificate, and behind it those that issued it, up to below the root.
+        roots: PEM of the maker's roots.
+        moment: now.
+
+    Raises:
+        CertificateError: what is wrong.
+    """
+    chain = parse_chain(pem)
+    if not chain:
+        raise CertificateError("there is no certificate")
+    trusted = [root for text in roots for root in parse_chain(text)]
+    top = next((root for root in trusted if chain[-1].is_issued_by(root)), None)
+    if top is None:
+        raise CertificateError(f"{chain[-1].name} is not issued by any of the maker's {len(trusted)} roots")
+    if chain[0].is_ca:
+        raise CertificateError(f"{chain[0].name} is a CA's certificate, not a signer's")
+    for certificate, issuer in pairwise((*chain, top)):
+        if not issuer.is_ca or not certificate.is_issued_by(issuer):
+            raise CertificateError(f"the chain breaks: {issuer.name} did not issue {certificate.name}")
+    for certificate in (*chain, top):
         certificate.check_key()
         if reason := invalidity(certificate.span, moment):
             raise CertificateError(f"{certificate.name}: {reason}")

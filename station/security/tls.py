@@ -62,7 +62,7 @@ class Context(ssl.SSLContext):
         self.session = tls.session
         self.chain = verified_chain(tls) or self.chain
 
-    def check(self, tls: ssl.SSLObject, moment: Moment) -> None:
+    def check(self, tls: ssl.SSLObject | ssl.SSLSocket, moment: Moment) -> None:
         """Judge the times of the central system's certificates, after the handshake.
 
         Raises:
@@ -84,7 +84,7 @@ def make_context(roots: Iterable[str], client: tuple[Path, Path] | None) -> Cont
     """Make the context of a profile.
 
     Args:
-        roots: PEM of the trusted central system roots.
+        roots: PEM of the trusted central system roots; without any nobody is trusted.
         client: files of our own chain and key, for profile 3.
 
     Raises:
@@ -95,7 +95,8 @@ def make_context(roots: Iterable[str], client: tuple[Path, Path] | None) -> Cont
     context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
     try:
         context.set_ciphers(_CIPHERS)
-        context.load_verify_locations(cadata="\n".join(roots))
+        if trusted := "\n".join(roots):
+            context.load_verify_locations(cadata=trusted)
         if client:
             context.load_cert_chain(*client)
     except (ssl.SSLError, OSError, ValueError) as error:
@@ -103,7 +104,7 @@ def make_context(roots: Iterable[str], client: tuple[Path, Path] | None) -> Cont
     return context
 
 
-def verified_chain(tls: ssl.SSLObject) -> tuple[Certificate, ...]:
+def verified_chain(tls: ssl.SSLObject | ssl.SSLSocket) -> tuple[Certificate, ...]:
     """Give the chain that was verified, the server's own certificate first; empty for a resumed session.
 
     Raises:
@@ -113,7 +114,7 @@ def verified_chain(tls: ssl.SSLObject) -> tuple[Certificate, ...]:
     public: Callable[[], list[bytes]] | None = getattr(tls, "get_verified_chain", None)
     if public:
         return tuple(parse_der(der) for der in public() or ())
-    inner: Any = tls._sslobj  # type: ignore[attr-defined]  # see above
+    inner: Any = tls._sslobj  # type: ignore[union-attr]  # see above
     return tuple(parse_der(certificate.public_bytes(2)) for certificate in inner.get_verified_chain() or ())
 
 
