@@ -37,6 +37,7 @@ from station.charging_operations import ChargingOperations
 from station.charging_profiles import ChargingProfiles
 from station.core.authorize import ACCEPTED, TokenInfo
 from station.core.charging import Charging
+from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.delivery import Message
@@ -49,6 +50,7 @@ from station.core.reservation import Reservation, decode_reservation
 from station.core.routes import Routes, routes_of
 from station.core.signing import Signing, SigningMode
 from station.core.status_reports import Report, StatusReports, timed
+from station.core.telemetry import StationFacts
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
 from station.csms_connection import CallRefused
@@ -63,6 +65,7 @@ from station.firmware import FirmwareUpdates
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
+from station.limit_assembly import current_rules, evse_facts, make_limits
 from station.log_ring import LogRing
 from station.log_upload import LogUploads
 from station.meter_signatures import MeterSignatures
@@ -146,6 +149,7 @@ class App:
         )
         self._bearer = BearerTurns(self._uplink or HostBearer())
         self._link = self._make_link(self._bearer)
+        self._limits = make_limits(settings, self._evses, self._profiles, timekeeper, lambda: self._link.is_online)
         path = settings.journal.path
         self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
 
@@ -206,6 +210,7 @@ class App:
                 ),
                 reservation=reservations.get(evse_id),
                 tells_states=self._dialect.tells_states,
+                rules=current_rules(evse, self._settings.limits, devices.board.capabilities),
                 signing=Signing(
                     SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"
                 ),
@@ -223,6 +228,7 @@ class App:
                 phases=evse.phases,
                 signatures=await self._make_signatures(evse, devices.signing),
                 profiles=self._profiles,
+                caps=self._limits.caps,
             )
             self._evses[evse_id].meter_serial = serials.get(str(evse_id), "")
 
@@ -241,6 +247,8 @@ class App:
         """Hold the keys at what the hardware can do."""
         if not any(devices.board.capabilities.lock for devices in self._hardware.evses.values()):
             self._configuration.fix("UnlockConnectorOnEVSideDisconnect", True)
+        switches = any(evse.charging.rules.switches for evse in self._evses.values())
+        self._configuration.fix("ConnectorSwitch3to1PhaseSupported", switches)
 
     async def _make_signatures(self, evse: EvseSettings, meter: SigningMeter | None) -> MeterSignatures | None:
         if meter is None:
@@ -275,7 +283,7 @@ class App:
                 configuration=self._configuration,
                 statuses=self._statuses,
                 security=security,
-                charging=ChargingOperations(self._evses, self._profiles, self._timekeeper),
+                charging=ChargingOperations(self._evses, self._profiles, self._timekeeper, self._limits.ceiling),
                 identity=self._settings.identity.charge_point_id,
                 routes=self._link.routes,
                 about=self._about,
@@ -306,6 +314,7 @@ class App:
             jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
             jobs += [self._upkeep.run(), self._backlog_reporter().run()]
             jobs += [renewal.run(), self._reset_when_idle(), firmware.run(), logs.run()]
+            jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):
                 jobs.append(self._watch_ntp())
             if self._uplink:
@@ -338,6 +347,33 @@ class App:
         if firmware.begins_new_version:
             self._boot_reason = BootReason.FIRMWARE_UPDATE
         return firmware, logs
+
+    def _tell_limit(self, limit: Limit | None) -> None:
+        if message := self._dialect.charging_limit(limit):
+            self._link.post(message)
+
+    def _local_jobs(self) -> list[Coroutine[object, object, None]]:
+        """Give the jobs around the site's limit and the local broker."""
+        site, self._limits.on_news = self._limits.site, self._tell_limit
+        jobs: list[Coroutine[object, object, None]] = []
+        if site and self._settings.limits.source == "modbus":
+            from station.limit_register import LimitRegister
+
+            line = self._hardware.lines[self._settings.limits.bus]
+            register = LimitRegister(self._settings.limits, line, self._timekeeper.clock, self._limits, site.rules)
+            jobs.append(register.run())
+        if self._settings.mqtt.host:
+            from station.local_broker import LocalBroker
+
+            broker = LocalBroker(self._settings, self._limits, self._timekeeper.clock, self._tell_broker)
+            jobs.append(broker.run())
+        return jobs
+
+    async def _tell_broker(self) -> StationFacts:
+        backlog = await self._journal.backlog()
+        signal = self._uplink.network.signal_dbm if self._uplink else None
+        facts = [evse_facts(evse) for evse in self._evses.values()]
+        return StationFacts(tuple(facts), signal, backlog.pending, self._link.is_online)
 
     def _backlog_reporter(self) -> BacklogReporter:
         return BacklogReporter(self._journal, self._courier, self._link, self._dialect, self._timekeeper)
@@ -445,6 +481,7 @@ class App:
                     "id": evse_id,
                     "status": evse.charging.status,
                     "blocked_by": evse.charging.blocked_by,
+                    "limit": evse.charging.limit_text,
                     "refused": evse.charging.refusal,
                     "faults": sorted(evse.charging.faults),
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",

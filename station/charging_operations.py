@@ -1,6 +1,6 @@
 """What may be asked of charging profiles from afar, free of the version of OCPP that asks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from shared.ids import EvseId, IdToken
 from shared.log import Log
@@ -17,7 +17,7 @@ from station.core.charging_profile import (
     clear,
     install,
 )
-from station.core.charging_schedule import Charge, CompositeSchedule, compose, compose_station
+from station.core.charging_schedule import Charge, CompositeSchedule, Limit, compose, compose_station
 from station.core.evse_events import Tick
 from station.core.timekeeping import Now
 from station.evse_task import EvseTask
@@ -35,10 +35,25 @@ _LOG = Log("station.profiles")
 class ChargingOperations:
     """See the module. What comes back as done is stored and in force."""
 
-    def __init__(self, evses: Mapping[EvseId, EvseTask], profiles: ChargingProfiles, timekeeper: Timekeeper) -> None:
+    def __init__(
+        self,
+        evses: Mapping[EvseId, EvseTask],
+        profiles: ChargingProfiles,
+        timekeeper: Timekeeper,
+        ceiling: Callable[[], Limit],
+    ) -> None:
+        """Describe them.
+
+        Args:
+            evses: all.
+            profiles: that are kept.
+            timekeeper: the time.
+            ceiling: gives what the site leaves the whole station now.
+        """
         self._evses = evses
         self._profiles = profiles
         self._timekeeper = timekeeper
+        self._ceiling = ceiling
 
     async def set_profile(
         self, evse_id: EvseId, profile: ChargingProfile, rules: InstallRules
@@ -102,11 +117,11 @@ class ChargingOperations:
         kept = self._profiles.kept
         if evse_id == WHOLE:
             charges = [(_charge(evse, now), evse.charging.ceiling, evse.phases) for evse in self._evses.values()]
-            return compose_station(kept, charges, start, duration_s, unit)
+            return compose_station(kept, charges, start, duration_s, unit, ceiling=self._ceiling())
         evse = self._evses.get(evse_id)
         if evse is None:
             return None
-        ceiling = evse.charging.ceiling
+        ceiling = evse.charging.ceiling.both(self._ceiling())
         return compose(kept, _charge(evse, now), start, duration_s, unit, ceiling=ceiling, phases=evse.phases)
 
     def _now(self) -> Now:

@@ -24,6 +24,7 @@ from station.charging_profiles import ChargingProfiles
 from station.core.authorize import Accept, Refuse, Source
 from station.core.charging import IN_USE, Charging
 from station.core.connector import Status
+from station.core.current_limit import Cap
 from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
@@ -44,10 +45,12 @@ from station.core.evse_events import (
     KeepFaults,
     KeepReservation,
     Lent,
+    LimitsSeen,
     LockPlug,
     MarkEnding,
     MeterRead,
     Notify,
+    PhasesSwitched,
     PlugHeld,
     PlugLocked,
     RcdTested,
@@ -61,6 +64,7 @@ from station.core.evse_events import (
     StartNotStored,
     Stop,
     StopAuthorized,
+    SwitchPhases,
     Tell,
     TellExpired,
     Tick,
@@ -147,6 +151,7 @@ class EvseTask:
         phases: int = 3,
         signatures: MeterSignatures | None = None,
         profiles: ChargingProfiles,
+        caps: Callable[[EvseId], tuple[Cap, ...]],
     ) -> None:
         """Describe the task.
 
@@ -163,6 +168,7 @@ class EvseTask:
             phases: 1 or 3, for a board that can switch.
             signatures: of the meter, where it signs.
             profiles: charging profiles, which hear of begin and end.
+            caps: gives what limits an EVSE now, beside its own devices.
         """
         self.charging = charging
         self.idle = asyncio.Event()
@@ -181,7 +187,7 @@ class EvseTask:
         self.phases = phases
         """With which it charges."""
         self._tests_rcd = tests_rcd
-        self._profiles = profiles
+        self._profiles, self._caps = profiles, caps
         self._meter, self._signatures = meter, signatures
         self._journal = journal
         self._timekeeper = timekeeper
@@ -266,6 +272,7 @@ class EvseTask:
 
     async def _look(self) -> None:
         """Ask the board, then the meter: a reading after an open contactor is a final one."""
+        await self._feed(LimitsSeen(self._caps(self.charging.evse_id)))
         if not self._is_lent:
             await self._see_board()
             await self._read_meter()
@@ -300,6 +307,7 @@ class EvseTask:
                 result = await self_test(board, rcd=self._tests_rcd)
                 if board.capabilities.phase_switching:
                     await board.switch_phases(self.phases)
+                    self.tell(PhasesSwitched(self.phases))
         except (HardwareError, TimeoutError) as error:
             _LOG.warning("board_self_test_broken_off", evse=self.charging.evse_id, reason=error or "no answer in time")
             return self.self_test or SelfTest(())
@@ -435,6 +443,10 @@ class EvseTask:
                 await self._command("allow", self._board.allow(current_a))
             case Stop():
                 await self._command("stop", self._board.stop())
+            case SwitchPhases(phases):
+                await self._command("switch_phases", self._board.switch_phases(phases))
+                if not self._unheeded:
+                    self.tell(PhasesSwitched(phases))
             case Authorize(token):
                 self._group.create_task(self._authorize(token))
             case CompareGroup(token, owner):

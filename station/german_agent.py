@@ -81,6 +81,21 @@ AGENT = {
     "can't write {root}: {reason}. Is it the agent's own?": (
         "{root} lässt sich nicht beschreiben: {reason}. Gehört es dem Stationsprogramm?"
     ),
+    # what limits a charge (station.core.current_limit)
+    "limited to {current} A by {source}": "auf {current} A begrenzt durch {source}",
+    "paused by {source}": "Pause durch {source}",
+    "a pause lasts a while, to spare the contactor": "eine Pause dauert eine Weile, um das Schütz zu schonen",
+    "a pause to change between one and three phases": "Pause zum Wechsel zwischen einer und drei Phasen",
+    "the installation": "die Installation",
+    "the cable": "das Kabel",
+    "the heat in the station": "die Wärme in der Station",
+    "a charging profile of the central system": "ein Ladeprofil der Zentrale",
+    "the central system's limit for the whole station": "die Grenze der Zentrale für die ganze Station",
+    "the site limit": "die Grenze des Standorts",
+    "the fail-safe current, because the source of the site limit is silent": (
+        "den Rückfallstrom, weil die Quelle der Standortgrenze schweigt"
+    ),
+    "the fail-safe current, because the central system is away": "den Rückfallstrom, weil die Zentrale nicht da ist",
     # why a card was refused (station.core.authorize)
     "not in the local list, and the central system can't be asked": (
         "sie steht nicht in der örtlichen Liste, und die Zentrale ist nicht zu erreichen"

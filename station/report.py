@@ -61,6 +61,11 @@ def reasons(status: Status, language: str = "en") -> list[str]:
         for evse in status["evses"]
         if evse.get("refused") and not evse["blocked_by"]
     ]
+    lines += [
+        f"{evse_name(evse['id'], language)}: {said(evse['limit'], language)}."
+        for evse in status["evses"]
+        if evse.get("limit") and not evse["blocked_by"]
+    ]
     if status["csms"] != "connected":
         lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):

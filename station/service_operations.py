@@ -166,6 +166,7 @@ class ServiceOperations:
             "id": evse_id,
             "status": charging.status,
             "blocked_by": charging.blocked_by,
+            "limit": charging.limit_text,
             "faults": sorted(charging.faults),
             "transaction": transaction.started.key if transaction else "",
             "charged_wh": transaction.register - transaction.started.meter.reading.energy_import if transaction else 0,

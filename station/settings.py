@@ -18,6 +18,7 @@ from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
 from station.core.signing import SigningMode
 from station.core.timekeeping import TimeSource
+from station.limit_settings import LimitSettings, MqttSettings, TelemetrySettings, check_limits
 from station.security.access import Access, Profile
 
 SOCKET_LENGTH = 100
@@ -255,7 +256,11 @@ class EvseSettings:
         choices=("never", "start", "charge"),
         help="when the residual current device is tested, if the board can: at start, or also before each charge",
     )
-    phases: int = setting(3, minimum=1, maximum=3, help="phases to charge with, 1 or 3, for a board that can switch")
+    phases: int = setting(3, minimum=1, maximum=3, help="phases that charge, 1 or 3; a board that can switch is set so")
+    switches_phases: bool = setting(
+        False,
+        help="a limit of power below 3 x 6 A is met with one phase, if the board can; ask which vehicles bear it",
+    )
     meter: str = setting("SDM72DM-V2", help="model of the meter; `emops-station meter registers` lists them")
     meter_address: int = setting(2, minimum=0, maximum=255, help="Modbus address of the meter")
     meter_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the meter; 0 = that of its bus")
@@ -463,6 +468,9 @@ class StationSettings:
     modem: ModemSettings = table(ModemSettings, help="the modem")
     service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")
     console: ConsoleSettings = table(ConsoleSettings, help="the console for technicians")
+    limits: LimitSettings = table(LimitSettings, help="what limits the current beside charging profiles")
+    mqtt: MqttSettings = table(MqttSettings, help="the local MQTT broker, for limits.source = mqtt and for telemetry")
+    telemetry: TelemetrySettings = table(TelemetrySettings, help="what the station tells the local MQTT broker")
     update: UpdateSettings = table(UpdateSettings, help="updates")
     transfer: TransferSettings = table(TransferSettings, help="files")
     status_page: StatusPageSettings = table(StatusPageSettings, help="the page for a phone")
@@ -499,6 +507,7 @@ def check(settings: StationSettings) -> None:
     if not settings.evse:
         raise ConfigError("there is no [[evse]]: a station has at least one")
     _check_buses(settings)
+    check_limits(settings.limits, settings.mqtt, settings.telemetry, {bus.name for bus in settings.bus})
     if any(evse.signed != SigningMode.OFF for evse in settings.evse):
         time_zone(settings.time.zone)
     numbers = sorted(evse.id for evse in settings.evse)

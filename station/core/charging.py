@@ -23,7 +23,7 @@ Rules:
 - While a technician's tool has its lines nothing starts, and it is out of service.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hardware.api import EvseStatus, PilotState
@@ -35,10 +35,10 @@ from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED
 from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.connector import Connector, Status
+from station.core.current_limit import Cap, CurrentRules, LimitSource
 from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
-    Allow,
     Authorize,
     Authorized,
     BoardLost,
@@ -54,11 +54,13 @@ from station.core.evse_events import (
     KeepFaults,
     KeepReservation,
     Lent,
+    LimitsSeen,
     MarkEnding,
     MeterRead,
     Notify,
     OpenTransaction,
     OperativeChanged,
+    PhasesSwitched,
     PlugHeld,
     PlugLocked,
     RcdTested,
@@ -111,6 +113,7 @@ class Charging(EvseState):
         reservation: for whom it is kept.
         tells_states: whether a change of the charging state is told as an event of its transaction.
         protection: beyond what the board does.
+        rules: how it follows its limits.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class Charging(EvseState):
         reservation: Reservation | None = None,
         tells_states: bool = False,
         protection: Protection = Protection(),  # noqa: B008  frozen
+        rules: CurrentRules = CurrentRules(),  # noqa: B008  frozen
     ) -> None:
         super().__init__(
             evse_id,
@@ -136,6 +140,7 @@ class Charging(EvseState):
             latched=latched,
             reservation=reservation,
             protection=protection,
+            rules=rules,
         )
         self._max_current_a = max_current_a
         self._configuration = configuration
@@ -155,6 +160,7 @@ class Charging(EvseState):
         self._news: Trigger | None = None
         self._energy_until: Wh | None = None
         self._actions: list[Action] = []
+        self._caps: tuple[Cap, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -170,6 +176,11 @@ class Charging(EvseState):
     def must_sign(self) -> bool:
         """Tell whether no charge begins here without a signature."""
         return self._signing.mode is SigningMode.REQUIRED
+
+    @property
+    def rules(self) -> CurrentRules:
+        """How it follows its limits."""
+        return self._offering.rules
 
     @property
     def ceiling(self) -> Limit:
@@ -192,6 +203,7 @@ class Charging(EvseState):
                 self._see_board(status, now)
             case BoardLost():
                 self._board_lost = True
+                self._offering.lost()
             case MeterRead(reading):
                 self._read_meter(reading, now)
             case PlugHeld(token):
@@ -205,6 +217,11 @@ class Charging(EvseState):
                 self._finished = self.is_plugged
                 self._give_up(why)
                 self._do(Stop())
+            case LimitsSeen(caps):
+                self._caps = caps
+                self._match_board(now, is_fresh=False)
+            case PhasesSwitched(phases):
+                self._offering.switched(phases)
             case SelfTested(failed):
                 self._health.failed_tests = failed
             case RcdTested(failure, definite) if self._preparation.awaits_rcd:
@@ -271,11 +288,13 @@ class Charging(EvseState):
         elif self.is_plugged:
             self._see_plugged(now)
         self._watch_contactor(status, now)
-        self._match_board()
+        self._match_board(now)
 
     def _watch_contactor(self, status: EvseStatus, now: Now) -> None:
         held = self._health.held
-        may_be_closed = self.phase is Phase.RESUMING or (self.phase is Phase.RUNNING and self._may_offer)
+        may_be_closed = self.phase is Phase.RESUMING or (
+            self.phase is Phase.RUNNING and self._may_offer and not self._offering.paused_by
+        )
         if self._health.see_board(status, now, may_be_closed=may_be_closed):
             self._do(KeepFaults(self.latched))
             why = "it did not open: a technician must check it and clear the fault"
@@ -320,21 +339,26 @@ class Charging(EvseState):
             if self.transaction and self.transaction.deauthorized:
                 self._invalidate(now)
 
-    def _match_board(self) -> None:
-        """Make the board do what we want, should it do something else."""
+    def _match_board(self, now: Now, *, is_fresh: bool = True) -> None:
+        """Make the board do what we want, should it do something else; `is_fresh` if it has spoken just now."""
         board = self._board
         if board is None or self.phase is Phase.RESUMING:
             return
+        actions: Sequence[Action]
         if self.phase is Phase.RUNNING and self._may_offer and self.is_plugged and not self._wake_up.is_waking:
-            wanted = self._current(board)
-            # A board may be set to less than we want; what it must not do is offer nothing, or more.
-            if not 0 < board.offered_current_a <= wanted and not self.faults:
-                self._do(Allow(wanted))
-        elif board.offered_current_a or board.contactor_closed:
-            self._do(Stop())
+            caps, faulty = self._all_caps(board), bool(self.faults)
+            actions = self._offering.match(board, caps, now.uptime, is_fresh=is_fresh, is_faulty=faulty)
+        else:
+            actions = self._offering.stop(board)
+        self._actions += actions
 
-    def _current(self, board: EvseStatus) -> int:
-        return self._health.heat.cap_a(min(self._max_current_a, board.cable_current_a or self._max_current_a))
+    def _all_caps(self, board: EvseStatus) -> tuple[Cap, ...]:
+        most_a = min(self._max_current_a, board.cable_current_a or self._max_current_a)
+        own = [Cap(LimitSource.INSTALLATION, Limit(current_ma=1000 * self._max_current_a))]
+        if board.cable_current_a:
+            own.append(Cap(LimitSource.CABLE, Limit(current_ma=1000 * board.cable_current_a)))
+        own.append(Cap(LimitSource.HEAT, Limit(current_ma=1000 * self._health.heat.cap_a(most_a))))
+        return (*own, *self._caps)
 
     def _read_meter(self, reading: MeterReading | None, now: Now) -> None:
         if reading and self.transaction and reading.energy_import < self.transaction.register:
@@ -480,10 +504,11 @@ class Charging(EvseState):
         self._energy_until, self._remote_start_id = None, None
         self._samples.begin(now)
         self._wake_up.begin()
+        self._offering.begin()
         self._do(Record(started))
         if self.reservation:
             self._keep_for(None)
-        self._match_board()
+        self._match_board(now)
 
     def _sample(self, reading: MeterReading, now: Now) -> None:
         complete = self.with_offer(reading)

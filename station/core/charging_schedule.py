@@ -245,7 +245,13 @@ def compose(
 
 
 def compose_station(
-    kept: Profiles, charges: Sequence[tuple[Charge, Limit, int]], start: datetime, duration_s: int, unit: RateUnit
+    kept: Profiles,
+    charges: Sequence[tuple[Charge, Limit, int]],
+    start: datetime,
+    duration_s: int,
+    unit: RateUnit,
+    *,
+    ceiling: Limit,
 ) -> CompositeSchedule:
     """Give what the grid connection may be asked for: all EVSEs together, within the limits of the whole.
 
@@ -255,16 +261,17 @@ def compose_station(
         start: from when.
         duration_s: how long.
         unit: of the limits that come out.
+        ceiling: what the site leaves the whole station.
     """
     periods: list[CompositePeriod] = []
     for second in sorted({second for charge, _, _ in charges for second in changes(kept, charge, start, duration_s)}):
         at = start + timedelta(seconds=second)
         told = Decimal(0)
-        for charge, ceiling, used in charges:
-            limit = charge_limit(kept, charge, at).both(ceiling)
+        for charge, most_of_it, used in charges:
+            limit = charge_limit(kept, charge, at).both(most_of_it)
             told += _told(limit, min(used, limit.phases or used), unit)
         phases = max(used for _, _, used in charges)
-        whole = station_limit(kept, at)
+        whole = station_limit(kept, at).both(ceiling)
         most = whole.power_with(phases) if unit is RateUnit.WATT else whole.current_with(phases)
         if most is not None:
             told = min(told, _cut(most, unit))

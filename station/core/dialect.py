@@ -17,6 +17,7 @@ from shared.metering import MeterValue
 from shared.ocpp.session import Payload
 from shared.ocpp.validation import Version
 from station.core.authorize import TokenInfo
+from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules
 from station.core.status_reports import Report
@@ -133,6 +134,10 @@ class Dialect(Protocol):
 
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:
         """Ask for a certificate (PEM, PKCS #10)."""
+        ...
+
+    def charging_limit(self, limit: Limit | None) -> Message | None:
+        """Tell what the site leaves the station, None = more than it can take; None comes back where no word is."""
         ...
 
     def data_transfer(self, vendor: str, name: str, data: str) -> Message:

@@ -47,6 +47,8 @@ class Condition:
         lent: a technician's tool has its lines.
         finished: a charge has ended and its vehicle is still there.
         reserved: it is kept for somebody.
+        paused: why a limit leaves the running charge nothing now; empty if it leaves something.
+        limited: in a few words, what holds its current down or pauses it.
     """
 
     phase: Phase
@@ -63,6 +65,8 @@ class Condition:
     lent: bool
     finished: bool
     reserved: bool
+    paused: str = ""
+    limited: str = ""
 
     @property
     def is_plugged(self) -> bool:
@@ -102,7 +106,7 @@ class Condition:
         if self.board is None or self.faults:
             return Status.FAULTED
         if self.phase in (Phase.RUNNING, Phase.RESUMING, Phase.ENDING):
-            if self.energy_refused or self.phase is not Phase.RUNNING:
+            if self.energy_refused or self.paused or self.phase is not Phase.RUNNING:
                 return Status.SUSPENDED_EVSE
             wants = self.board.pilot in _WANTS_ENERGY and self.board.contactor_closed
             return Status.CHARGING if wants else Status.SUSPENDED_EV
@@ -147,4 +151,4 @@ class Condition:
             return code, "" if code == gravest_fault else gravest_fault
         if self.meter_lost:
             return METER_FAILURE, "the meter does not answer"
-        return NO_ERROR, ""
+        return NO_ERROR, self.limited

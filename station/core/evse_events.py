@@ -9,6 +9,7 @@ from shared.metering import MeterReading, MeterValue, SignedData
 from shared.transaction import Started, StopReason, TransactionEvent
 from shared.units import Wh
 from station.core.connector import Status
+from station.core.current_limit import Cap
 from station.core.reservation import Reservation
 
 
@@ -218,6 +219,20 @@ class SigningDone:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsSeen:
+    """What limits the EVSE beside its installation, its board and the cable."""
+
+    caps: tuple[Cap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhasesSwitched:
+    """The board charges with so many phases from now on."""
+
+    phases: int
+
+
+@dataclass(frozen=True, slots=True)
 class FaultCleared:
     """A technician has seen to a fault that is kept until then."""
 
@@ -250,6 +265,8 @@ Event = (
     | RcdTested
     | PlugLocked
     | SigningDone
+    | LimitsSeen
+    | PhasesSwitched
     | FaultCleared
     | Tick
 )
@@ -281,6 +298,13 @@ class Allow:
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Offer nothing, open the contactor."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPhases:
+    """Charge with so many phases from now on; the contactor is open. Answer with PhasesSwitched if that went well."""
+
+    phases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +421,7 @@ Action = (
     | MarkEnding
     | Allow
     | Stop
+    | SwitchPhases
     | Authorize
     | CompareGroup
     | HoldPlug

@@ -7,6 +7,8 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading
 from shared.units import MilliAmp
 from station.core.board_health import BoardHealth
+from station.core.board_offer import BoardOffer
+from station.core.current_limit import CurrentRules
 from station.core.evse_condition import CONNECTED, Condition, Phase
 from station.core.evse_events import OpenTransaction
 from station.core.protection import Protection, WakeUp
@@ -23,6 +25,7 @@ class EvseState:
         latched: faults that were kept for a technician to clear.
         reservation: for whom it is kept.
         protection: beyond what the board does.
+        rules: how it follows its limits.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class EvseState:
         latched: frozenset[str],
         reservation: Reservation | None,
         protection: Protection,
+        rules: CurrentRules,
     ) -> None:
         self.evse_id = evse_id
         self.transaction = transaction
@@ -56,6 +60,7 @@ class EvseState:
         self._finished = False
         self._blocked = False
         self._plug_held_for: IdToken | None = None
+        self._offering = BoardOffer(rules)
 
     @property
     def board(self) -> EvseStatus | None:
@@ -107,6 +112,16 @@ class EvseState:
         return self.condition.blocked_by or self._journal_trouble
 
     @property
+    def limit_text(self) -> str:
+        """Say what limits or pauses the running charge; empty if nothing but cable and installation does."""
+        return self._offering.limited_by if self.phase is Phase.RUNNING else ""
+
+    @property
+    def paused_by(self) -> str:
+        """Say why the running charge gets nothing now; empty if it gets something or none runs."""
+        return self._offering.paused_by if self.phase is Phase.RUNNING else ""
+
+    @property
     def condition(self) -> Condition:
         """All that decides what the EVSE shows."""
         return Condition(
@@ -124,6 +139,8 @@ class EvseState:
             lent=self.is_lent,
             finished=self._finished,
             reserved=self.reservation is not None,
+            paused=self.paused_by,
+            limited=self._offering.notice if self.phase is Phase.RUNNING else "",
         )
 
     def may_begin(self, token: IdToken) -> bool:

@@ -21,6 +21,7 @@ from shared.ocpp.v16 import (
 from shared.ocpp.validation import Version
 from shared.transaction import Ended, Started, Updated
 from station.core.authorize import TokenInfo
+from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, judge_refusal
 from station.core.dialect import BootReason, CertificateUse, Identity
@@ -67,8 +68,8 @@ class Ocpp16:
         return Message("StatusNotification", payload)
 
     def status_words(self, report: Report) -> str | None:
-        """Give status and error; connector 0 is reported too (errata 3.22)."""
-        return f"{report.status} {report.error_code}"
+        """Give status, error and info; connector 0 is reported too (errata 3.22)."""
+        return f"{report.status} {report.error_code} {report.info}"
 
     def problem(self, report: Report, number: int) -> Message | None:  # noqa: ARG002  as the seam has it
         """Say nothing: the status has an error code."""
@@ -124,6 +125,10 @@ class Ocpp16:
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:  # noqa: ARG002  1.6 has one use
         """Encode SignCertificate.req (white paper ed. 3 §5)."""
         return Message("SignCertificate", {"csr": csr})
+
+    def charging_limit(self, limit: Limit | None) -> None:  # noqa: ARG002  1.6 has no word for it
+        """Tell nothing: a connector's status says what limits it."""
+        return
 
     def data_transfer(self, vendor: str, name: str, data: str) -> Message:
         """Encode DataTransfer.req (§6.13)."""

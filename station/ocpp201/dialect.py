@@ -12,6 +12,7 @@ from shared.ocpp.v201 import id_token, transaction_event
 from shared.ocpp.validation import Version
 from shared.transaction import Ended, Started, Updated
 from station.core.authorize import TokenInfo
+from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, judge_refusal
 from station.core.dialect import BootReason, CertificateUse, Identity
@@ -24,6 +25,7 @@ CONNECTOR = 1
 """Each EVSE has one connector."""
 
 _EVENT_DETAIL_LENGTH = 255
+_LIMIT_SOURCE = "EMS"
 _TECH_INFO_LENGTH = 500
 _STATUSES = {"Available": "Available", "Reserved": "Reserved", "Unavailable": "Unavailable", "Faulted": "Faulted"}
 """ConnectorStatusEnumType; all other states of a connector are Occupied."""
@@ -146,6 +148,20 @@ class Ocpp201:
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:
         """Encode SignCertificateRequest (part 2, 1.57)."""
         return Message("SignCertificate", {"csr": csr, "certificateType": use})
+
+    def charging_limit(self, limit: Limit | None) -> Message:
+        """Encode NotifyChargingLimitRequest (K12), or ClearedChargingLimitRequest (K13); an energy manager limits."""
+        if limit is None:
+            return Message("ClearedChargingLimit", {"chargingLimitSource": _LIMIT_SOURCE})
+        in_watts = limit.power_w is not None
+        value = float(limit.power_w or 0) if in_watts else (limit.current_ma or 0) / 1000
+        schedule = {
+            "id": 0,
+            "chargingRateUnit": "W" if in_watts else "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": value}],
+        }
+        about = {"chargingLimitSource": _LIMIT_SOURCE, "isGridCritical": False}
+        return Message("NotifyChargingLimit", {"chargingLimit": about, "chargingSchedule": [schedule]})
 
     def data_transfer(self, vendor: str, name: str, data: str) -> Message:
         """Encode DataTransferRequest (part 2, 1.19)."""

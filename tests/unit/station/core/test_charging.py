@@ -16,6 +16,7 @@ from station.core.board_health import OPENING_S
 from station.core.charging import IN_USE, Charging
 from station.core.configuration import Configuration
 from station.core.connector import Status
+from station.core.current_limit import CurrentRules
 from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
@@ -70,6 +71,7 @@ class Scene:
     keys: dict[str, str] = field(default_factory=dict)
     transaction: OpenTransaction | None = None
     operative: bool = True
+    rules: CurrentRules = CurrentRules()
     seconds: float = 0.0
     statuses: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Scene:
             lambda: TransactionKey(f"k{next(numbers)}"),
             transaction=self.transaction,
             operative=self.operative,
+            rules=self.rules,
         )
 
     def do(self, *events: Event) -> list[Action]:

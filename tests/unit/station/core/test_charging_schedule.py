@@ -148,7 +148,7 @@ def test_without_profiles_the_installation_is_told() -> None:
 def test_the_station_s_schedule_is_the_sum_within_the_limit_of_the_whole() -> None:
     profiles = (kept({0: 10, 60: 6}), kept({0: 20, 90: 40}, Purpose.STATION_MAX, evse=0))
     charges = [(CHARGE, SIXTEEN, 3), (Charge(EvseId(2), None, T0), SIXTEEN, 3)]
-    composite = compose_station(profiles, charges, T0, 120, RateUnit.AMPERE)
+    composite = compose_station(profiles, charges, T0, 120, RateUnit.AMPERE, ceiling=UNLIMITED)
     assert [(p.start_s, str(p.limit)) for p in composite.periods] == [(0, "20.0"), (90, "22.0")]
 
 
