@@ -482,6 +482,7 @@ class App:
                     "status": evse.charging.status,
                     "blocked_by": evse.charging.blocked_by,
                     "limit": evse.charging.limit_text,
+                    "why": evse.charging.why,
                     "refused": evse.charging.refusal,
                     "faults": sorted(evse.charging.faults),
                     "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",

@@ -1,6 +1,73 @@
 """The German of what agent and tools say, by its English; see station.german. Pure."""
 
 AGENT = {
+    # why it is not charging now (station.core.explain)
+    "the card is being checked: wait for the central system's answer": (
+        "die Karte wird geprüft: auf die Antwort der Zentrale warten"
+    ),
+    "the card is good: plug the vehicle in before the time for that is over": (
+        "die Karte ist gültig: jetzt das Fahrzeug anstecken, bevor die Zeit dafür abläuft"
+    ),
+    "the residual current device is being tested before the charge: wait": (
+        "der RCD (Fehlerstromschutz) wird vor dem Laden geprüft: warten"
+    ),
+    "the plug is being locked before the charge: wait": "der Stecker wird vor dem Laden verriegelt: warten",
+    "the meter is signing the begin of the charge: wait": "der Zähler signiert den Beginn: warten",
+    "the first register is being read: wait": "der erste Zählerstand wird gelesen: warten",
+    "the program has just started and asks board and meter: wait": (
+        "das Stationsprogramm ist gerade gestartet und fragt Ladesteuerung und Zähler: warten"
+    ),
+    "the plug stays locked until the card that began the last charge is shown": (
+        "der Stecker bleibt verriegelt, bis die Karte gezeigt wird, die den letzten Ladevorgang begann"
+    ),
+    "the vehicle does not ask for energy: the offer is taken away for a moment to wake it": (
+        "das Fahrzeug fordert keinen Strom an: das Angebot wird kurz weggenommen, um es zu wecken"
+    ),
+    (
+        "the vehicle is offered {offered} A and has not asked for energy: look for a timer or an error in the vehicle, "
+        "or plug it in anew"
+    ): (
+        "dem Fahrzeug werden {offered} A angeboten, es hat noch keinen Strom angefordert: im Fahrzeug nach Timer oder "
+        "Fehler sehen, oder neu anstecken"
+    ),
+    "the vehicle is full or pauses the charge: it takes energy again when it wants": (
+        "das Fahrzeug ist voll oder macht Pause: es nimmt wieder Strom, wenn es will"
+    ),
+    "the board does not offer the current that it was told to: look at its own settings": (
+        "die Ladesteuerung bietet den Strom nicht an, den sie soll: ihre eigenen Einstellungen prüfen"
+    ),
+    "the vehicle asks for energy and the contactor is about to close: wait": (
+        "das Fahrzeug fordert Strom an, das Schütz schließt gleich: warten"
+    ),
+    "the charge is ending: the contactor opens, then the last register is read": (
+        "der Ladevorgang endet: das Schütz öffnet, dann wird der letzte Zählerstand gelesen"
+    ),
+    "the last charge has ended ({reason}): unplug the vehicle, or show a card to charge again": (
+        "der letzte Ladevorgang ist beendet ({reason}): Fahrzeug abstecken, oder zum Weiterladen Karte zeigen"
+    ),
+    "it is reserved until {until}: only the card of that driver is taken": (
+        "reserviert bis {until}: nur die Karte dieses Fahrers gilt"
+    ),
+    "the last card was refused: {refusal}": "die letzte Karte wurde abgelehnt: {refusal}",
+    "a vehicle is plugged in: show a card, or let the central system start the charge": (
+        "ein Fahrzeug ist angesteckt: Karte zeigen, oder von der Zentrale starten lassen"
+    ),
+    "nobody charges here: plug a vehicle in and show a card": "hier lädt niemand: Fahrzeug anstecken und Karte zeigen",
+    "the card was shown": "die Karte wurde gezeigt",
+    "the central system ended it": "die Zentrale hat ihn beendet",
+    "there was a power cut, and the vehicle had gone when it was over": (
+        "es gab einen Stromausfall, und danach war das Fahrzeug weg"
+    ),
+    "the residual current device has tripped": "der RCD (Fehlerstromschutz) hat ausgelöst",
+    "the vehicle drew more than it was offered": "das Fahrzeug zog mehr Strom als angeboten",
+    "the central system had the plug unlocked": "die Zentrale hat den Stecker entriegeln lassen",
+    "the central system had the station restarted": "die Zentrale hat die Station neu gestartet",
+    "a master card was shown": "eine Generalkarte wurde gezeigt",
+    "the meter gave no register in time": "der Zähler hat nicht rechtzeitig einen Stand geliefert",
+    "the plug can't be locked: {failure}": "der Stecker lässt sich nicht verriegeln: {failure}",
+    "this EVSE is reserved for another driver": "dieser Ladepunkt ist für einen anderen Fahrer reserviert",
+    "the board still reports the fault": "die Ladesteuerung meldet die Störung noch",
+    "the lock did not answer": "die Verriegelung hat nicht geantwortet",
     # what stands in the way of charging (station.core.charging)
     "the EVSE controller board does not answer: check its power, port, address and wiring": (
         "die Ladesteuerung antwortet nicht: Versorgung, Schnittstelle, Adresse und Verdrahtung prüfen"

@@ -37,35 +37,40 @@ def status_of(settings: StationSettings) -> Status:
 
 
 def reasons(status: Status, language: str = "en") -> list[str]:
-    """Say what keeps the station from charging or delivering, one sentence per line.
+    """Say of each EVSE why it is not charging, and what keeps the station from it or from delivering, line by line.
 
     Args:
         status: as `status_of` gives it.
         language: `de` or `en`.
     """
+    if not status["running"]:
+        return [_sentence(AGENT_DOWN, language)]
+    evses = [
+        f"{evse_name(evse['id'], language)}: {blocked(sentence, evse.get('faults', ()), language)}."
+        for evse in status["evses"]
+        if (sentence := evse.get("why") or evse["blocked_by"])
+    ]
+    evses += [
+        f"{evse_name(evse['id'], language)}: {said(evse['limit'], language)}."
+        for evse in status["evses"]
+        if evse.get("limit") not in (None, "", evse.get("why")) and not evse["blocked_by"]
+    ]
+    lines = _of_station(status, language)
+    is_good = not lines and not any(evse["blocked_by"] for evse in status["evses"])
+    good = Text(
+        "Nothing stands in the way: it can charge, and everything is delivered.",
+        "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
+    )
+    return [*evses, *lines, *([good.of(language)] if is_good else [])]
+
+
+def _of_station(status: Status, language: str) -> list[str]:
+    """Say what keeps the whole station from charging or delivering."""
 
     def say(en: str, de: str) -> str:
         return Text(en, de).of(language)
 
-    if not status["running"]:
-        return [_sentence(AGENT_DOWN, language)]
-    lines = [
-        f"{evse_name(evse['id'], language)}: {blocked(evse['blocked_by'], evse.get('faults', ()), language)}."
-        for evse in status["evses"]
-        if evse["blocked_by"]
-    ]
-    lines += [
-        f"{evse_name(evse['id'], language)}: "
-        + say("the last card was refused", "die letzte Karte wurde abgelehnt")
-        + f": {said(evse['refused'], language)}."
-        for evse in status["evses"]
-        if evse.get("refused") and not evse["blocked_by"]
-    ]
-    lines += [
-        f"{evse_name(evse['id'], language)}: {said(evse['limit'], language)}."
-        for evse in status["evses"]
-        if evse.get("limit") and not evse["blocked_by"]
-    ]
+    lines = []
     if status["csms"] != "connected":
         lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):
@@ -109,11 +114,7 @@ def reasons(status: Status, language: str = "en") -> list[str]:
                 f"Alarm: {alarm}. Wenn sie gesichert ist: `ledger clear-alarm`.",
             )
         )
-    good = say(
-        "Nothing stands in the way: it can charge, and everything is delivered.",
-        "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
-    )
-    return lines or [good]
+    return lines
 
 
 def _sentence(text: str, language: str) -> str:

@@ -141,13 +141,13 @@ class Charging(EvseState):
             reservation=reservation,
             protection=protection,
             rules=rules,
+            preparation=Preparation(tests_rcd=tests_rcd, locks=protection.locks),
+            signing=signing or Signing(),
         )
         self._max_current_a = max_current_a
         self._configuration = configuration
         self._new_key = new_key
         self._connector = Connector()
-        self._preparation = Preparation(tests_rcd=tests_rcd, locks=protection.locks)
-        self._signing = signing or Signing()
         self._notified: Notify | None = None
         self._deadline = 0.0
         self._ending_since: float | None = None
@@ -307,12 +307,18 @@ class Charging(EvseState):
             self._wake_up.see(status, now.uptime)
 
     @property
+    def _has_energy(self) -> bool:
+        """Whether the open transaction has had energy."""
+        running = self.transaction
+        return running is not None and running.register > running.started.meter.reading.energy_import
+
+    @property
     def _may_offer(self) -> bool:
         """Whether a running charge may have energy."""
         return not self._blocked and not self._health.must_stop
 
     def _see_unplugged(self, was_plugged: bool, now: Now) -> None:
-        self._finished = False
+        self._finished, self._ended = False, None
         self._health.see_unplugged()
         if was_plugged:
             self.refusal = ""
@@ -333,6 +339,7 @@ class Charging(EvseState):
         elif self.phase is Phase.RESUMING:
             self.phase = Phase.RUNNING
             self._samples.begin(now, self.transaction.told if self.transaction else ())
+            self._wake_up.begin(has_asked=self._has_energy)
             self._do(Tell("transaction_resumed"))
             if self.transaction and self._signing.is_on:
                 self._do(RecoverSigning(self._signing.session(self.transaction)))
@@ -586,7 +593,7 @@ class Charging(EvseState):
         ended = Ended(key, transaction.next_seq, self.evse_id, meter, ending.reason, ending.id_token, repeated, state)
         self._record(ended, past)
         self._finish_signing()
-        self.phase, self.transaction, self._blocked = Phase.IDLE, None, False
+        self.phase, self.transaction, self._blocked, self._ended = Phase.IDLE, None, False, ending.reason
         self._finished = self.is_plugged
 
     def _finish_signing(self) -> None:

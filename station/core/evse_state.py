@@ -5,14 +5,18 @@ from dataclasses import replace
 from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading
+from shared.transaction import StopReason
 from shared.units import MilliAmp
 from station.core.board_health import BoardHealth
 from station.core.board_offer import BoardOffer
 from station.core.current_limit import CurrentRules
 from station.core.evse_condition import CONNECTED, Condition, Phase
 from station.core.evse_events import OpenTransaction
+from station.core.explain import Situation, explain
+from station.core.preparation import Preparation
 from station.core.protection import Protection, WakeUp
 from station.core.reservation import Reservation
+from station.core.signing import Signing
 
 
 class EvseState:
@@ -26,6 +30,8 @@ class EvseState:
         reservation: for whom it is kept.
         protection: beyond what the board does.
         rules: how it follows its limits.
+        preparation: what must be known before a charge.
+        signing: how its meter signs.
     """
 
     def __init__(
@@ -38,6 +44,8 @@ class EvseState:
         reservation: Reservation | None,
         protection: Protection,
         rules: CurrentRules,
+        preparation: Preparation,
+        signing: Signing,
     ) -> None:
         self.evse_id = evse_id
         self.transaction = transaction
@@ -59,6 +67,9 @@ class EvseState:
         self._token: IdToken | None = None
         self._finished = False
         self._blocked = False
+        self._ended: StopReason | None = None
+        self._preparation = preparation
+        self._signing = signing
         self._plug_held_for: IdToken | None = None
         self._offering = BoardOffer(rules)
 
@@ -141,6 +152,25 @@ class EvseState:
             reserved=self.reservation is not None,
             paused=self.paused_by,
             limited=self._offering.notice if self.phase is Phase.RUNNING else "",
+        )
+
+    @property
+    def why(self) -> str:
+        """Say in a sentence why it is not charging now and what to do; empty while energy flows."""
+        return explain(
+            Situation(
+                condition=self.condition,
+                is_new=self._board is None and not self._board_lost,
+                trouble=self._journal_trouble,
+                refusal=self.refusal,
+                reserved_until=self.reservation.expires if self.reservation else None,
+                ended=self._ended,
+                awaits_rcd=self._preparation.awaits_rcd,
+                awaits_lock=self._preparation.awaits_lock,
+                awaits_signature=self._signing.awaits_begin,
+                is_waking=self._wake_up.is_waking,
+                has_asked=self._wake_up.has_asked,
+            )
         )
 
     def may_begin(self, token: IdToken) -> bool:

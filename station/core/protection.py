@@ -136,9 +136,9 @@ class WakeUp:
         """Tell whether the offer is away now to wake it."""
         return self._until is not None
 
-    def begin(self) -> None:
-        """A charge begins."""
-        self._tries, self._has_asked, self._until = 0, False, None
+    def begin(self, *, has_asked: bool = False) -> None:
+        """Take note that a charge begins, or goes on after a restart with a vehicle that has asked before or not."""
+        self._tries, self._has_asked, self._until = 0, has_asked, None
         self._sleeping = Lasting(SLEEPS_S)
 
     def see(self, status: EvseStatus, uptime: float) -> None:
