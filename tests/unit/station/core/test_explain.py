@@ -12,7 +12,9 @@ from hardware.faults import Fault
 from shared.ids import EvseId, TransactionKey
 from shared.transaction import StopReason
 from station.core.charging import IN_USE, Charging
+from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
+from station.core.current_limit import Cap, LimitSource
 from station.core.evse_condition import Condition
 from station.core.evse_events import (
     Authorized,
@@ -22,6 +24,7 @@ from station.core.evse_events import (
     Event,
     JournalSeen,
     Lent,
+    LimitsSeen,
     MeterRead,
     OperativeChanged,
     PlugHeld,
@@ -29,6 +32,7 @@ from station.core.evse_events import (
     Reserved,
     SelfTested,
     TagPresented,
+    Updating,
 )
 from station.core.explain import ENDINGS, Why
 from station.core.protection import SLEEPS_S, Protection
@@ -64,6 +68,12 @@ def starting(made: Scene) -> Scene:
 
 def running(pilot: str = "B", offered: int = 16, closed: bool = False) -> Scene:
     return then(starting(evse()), read(1000), board(pilot, offered, closed))
+
+
+def paused() -> Scene:
+    """A charge that a limit of the site leaves nothing."""
+    none_left = Cap(LimitSource.SITE, Limit(current_ma=5000))
+    return then(running("C", 16, closed=True), LimitsSeen((none_left,)), board("C", 0))
 
 
 def then(made: Scene, *events: Event) -> Scene:
@@ -113,6 +123,7 @@ BLOCKED: dict[str, Callable[[], Scene]] = {
     "the central system refused the driver's card": lambda: then(running(), Deauthorized(TransactionKey("k1"))),
     "the plug stays locked": lambda: then(evse(), PlugHeld(CARD)),
     "the central system has put this EVSE out": lambda: then(evse(), OperativeChanged(False)),
+    "the station's program is about to be updated": lambda: then(evse(), Updating(True)),
     "the meter does not answer": lambda: then(evse(), MeterRead(None)),
 }
 
@@ -153,6 +164,12 @@ def test_every_fault_is_told_with_what_to_do(fault: Fault) -> None:
     made = then(evse(), board("A", faults=frozenset({fault})))
     assert made.evse.why
     assert blocked(made.evse.why, made.evse.faults, "de") != made.evse.why
+
+
+def test_a_limit_below_6_a_is_told_with_whose_it_is() -> None:
+    said = paused().evse.why
+    assert said == "paused by the site limit"
+    assert german(said) == "Pause durch die Grenze des Standorts"
 
 
 def test_while_energy_flows_there_is_nothing_to_explain() -> None:
