@@ -58,6 +58,32 @@ class CutSite(Site):
 
 def strict(csms: Csms) -> list[tuple[int, int]]:
     """Give the charges as the central system knows them, by meaning: begin and end register."""
+    return strict_16(csms) if csms.version == "1.6" else strict_201(csms)
+
+
+def strict_201(csms: Csms) -> list[tuple[int, int]]:
+    """Likewise; a repeat may tell that it was offline by now, and nothing else that is new (2.0.1 E11.FR.07)."""
+    told: dict[str, dict[int, Json]] = {}
+    ids: dict[str, tuple[str, int]] = {}
+    for message_id, payload in csms.of("TransactionEvent"):
+        event = {name: value for name, value in payload.items() if name != "offline"}
+        key, seq_no = payload["transactionInfo"]["transactionId"], payload["seqNo"]
+        assert ids.setdefault(message_id, (key, seq_no)) == (key, seq_no), "one message is told of two events"
+        events = told.setdefault(key, {})
+        assert seq_no in events or seq_no == len(events), "out of order"
+        assert events.setdefault(seq_no, event) == event, "a repeat differs"
+    charges = []
+    for events in told.values():
+        kinds = [event["eventType"] for event in events.values()]
+        assert kinds == ["Started", *["Updated"] * (len(kinds) - 2), "Ended"]
+        registers = [event["meterValue"][-1]["sampledValue"][0]["value"] for event in events.values()]
+        assert registers == sorted(registers)
+        charges.append((registers[0], registers[-1]))
+    assert all(payload["connectorStatus"] for _, payload in csms.of("StatusNotification"))
+    return charges
+
+
+def strict_16(csms: Csms) -> list[tuple[int, int]]:
     begins: dict[str, Json] = {}
     for message_id, payload in csms.of("StartTransaction"):
         assert begins.setdefault(message_id, payload) == payload, "a repeat differs"
@@ -72,7 +98,7 @@ def strict(csms: Csms) -> list[tuple[int, int]]:
 
 async def first_life(folder: Path, csms: Csms, site: CutSite, power: Power, *, online: bool) -> None:
     port = csms.port if online else 9
-    async with station(settings(folder, port, sample_s=1), site, "boot-a") as task:
+    async with station(settings(folder, port, sample_s=1, version=csms.version), site, "boot-a") as task:
 
         async def session() -> None:
             async def until(*, closed: bool) -> None:
@@ -101,7 +127,7 @@ async def first_life(folder: Path, csms: Csms, site: CutSite, power: Power, *, o
 
 async def second_life(folder: Path, csms: Csms, site: CutSite, boot: str) -> None:
     site.pilot = PilotState.A
-    async with station(settings(folder, csms.port, sample_s=1), site, boot):
+    async with station(settings(folder, csms.port, sample_s=1, version=csms.version), site, boot):
 
         async def settled() -> bool:
             with sqlite3.connect(folder / "journal.sqlite") as connection:
@@ -114,11 +140,11 @@ async def second_life(folder: Path, csms: Csms, site: CutSite, boot: str) -> Non
         await eventually(settled, 10)
 
 
-def run(folder: Path, last: int | None, patch: pytest.MonkeyPatch, *, online: bool, boot: str) -> int:
+def run(folder: Path, last: int | None, patch: pytest.MonkeyPatch, *, online: bool, boot: str, version: str) -> int:
     """Cut at a step, boot, compare; gives how many steps there were before."""
 
     async def work() -> int:
-        power, site, csms = Power(last), CutSite(), Csms()
+        power, site, csms = Power(last), CutSite(), Csms(version=version)
         transact = Database._transact
 
         def cut(database: Database, unit: Callable[[sqlite3.Connection], T]) -> T:
@@ -154,13 +180,14 @@ def run(folder: Path, last: int | None, patch: pytest.MonkeyPatch, *, online: bo
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("boot", ["boot-a", "boot-b"])
 @pytest.mark.parametrize("online", [True, False])
-def test_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, online: bool, boot: str) -> None:
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, online: bool, boot: str) -> None:
     def fresh(name: str) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         return folder
 
-    steps = run(fresh("whole"), None, monkeypatch, online=online, boot=boot)
+    steps = run(fresh("whole"), None, monkeypatch, online=online, boot=boot, version=version)
     assert steps > 15
     for step in range(8, steps):
-        run(fresh(f"step{step}"), step, monkeypatch, online=online, boot=boot)
+        run(fresh(f"step{step}"), step, monkeypatch, online=online, boot=boot, version=version)

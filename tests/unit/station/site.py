@@ -50,8 +50,9 @@ id_token = "04a1b2c3d4"
 """
 
 
-def settings(folder: Path, port: int, sample_s: int = 0) -> StationSettings:
-    made = parse(SETTINGS.format(folder=folder, port=port, sample_s=sample_s), StationSettings)
+def settings(folder: Path, port: int, sample_s: int = 0, version: str = "1.6") -> StationSettings:
+    text = SETTINGS.format(folder=folder, port=port, sample_s=sample_s)
+    made = parse(text.replace("[csms]\n", f'[csms]\nversion = "{version}"\n'), StationSettings)
     check(made)
     return made
 
