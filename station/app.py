@@ -41,7 +41,7 @@ from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.connector import Status
 from station.core.delivery import Message
-from station.core.dialect import BootReason, Identity
+from station.core.dialect import BootReason, Identity, Problem
 from station.core.evse_events import Deauthorized, EndRequested, Notify, OpenTransaction, TagPresented
 from station.core.presentation import meant_evse
 from station.core.protection import Protection
@@ -129,7 +129,7 @@ class App:
         self._stop, self._idle_reset = asyncio.Event(), asyncio.Event()
         self._reset_reason: StopReason | None = None
         self._boot_reason = BootReason.POWER_UP
-        self._problems: dict[EvseId, str] = {}
+        self._problems: dict[EvseId, frozenset[str]] = {}
         self._event_number = 0
         self._evses: dict[EvseId, EvseTask] = {}
         self._profiles = ChargingProfiles(journal)
@@ -538,15 +538,22 @@ class App:
 
     def _notify(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
         uptime = self._timekeeper.clock.uptime()
-        report = Report(evse_id, notice.status, notice.error_code, notice.info, at, uptime)
+        report = Report(evse_id, notice.status, notice.error_code, notice.info, at, uptime, notice.is_plugged)
         self._statuses.set(report, asyncio.get_running_loop().time())
         _LOG.info("status", evse=evse_id, status=notice.status, error=notice.error_code)
-        if notice.error_code != self._problems.get(evse_id, "NoError"):
-            self._event_number += 1
-            if message := self._dialect.problem(timed(report, self._timekeeper.boot), self._event_number):
-                self._link.post(message)
-        self._problems[evse_id] = notice.error_code
+        self._tell_problems(timed(report, self._timekeeper.boot))
         self._link.wake()
+
+    def _tell_problems(self, report: Report) -> None:
+        """Tell which faults came and went; what is no fault of the board is told by its code."""
+        evse_id = EvseId(report.evse_id)
+        there = self._evses[evse_id].charging.faults or frozenset({report.error_code} - {"NoError"})
+        before, self._problems[evse_id] = self._problems.get(evse_id, frozenset()), there
+        for fault in sorted(there ^ before):
+            self._event_number += 1
+            problem = Problem(evse_id, fault, fault in there, report.info, report.at)
+            if message := self._dialect.problem(problem, self._event_number):
+                self._link.post(message)
 
     def _tell_expired(self, number: int) -> None:
         if message := self._dialect.reservation_expired(number):

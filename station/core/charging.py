@@ -620,7 +620,9 @@ class Charging(EvseState):
         if self.status is Status.FINISHING and shown.status in _IN_USE:
             self._connector.become(Status.PREPARING)
         self._connector.become(shown.status)
-        notice = Notify(shown.status, *shown.error)
+        # Only where a card waits for its vehicle does the plug say more than the state.
+        is_plugged = self.is_plugged or shown.status is not Status.PREPARING
+        notice = Notify(shown.status, *shown.error, is_plugged=is_plugged)
         if notice != self._notified:
             self._notified = notice
             self._do(notice)

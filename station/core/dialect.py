@@ -49,6 +49,25 @@ class Identity:
     imsi: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A fault that came or went.
+
+    Args:
+        evse_id: where.
+        fault: in the words of `hardware.faults`.
+        is_there: whether it came.
+        info: for people, empty = nothing more.
+        at: when.
+    """
+
+    evse_id: EvseId
+    fault: str
+    is_there: bool
+    info: str
+    at: datetime
+
+
 class CertificateUse(StrEnum):
     """What a certificate of the station is for (OCPP 2.0.1 CertificateSigningUseEnumType). 1.6 has the first only."""
 
@@ -86,7 +105,7 @@ class Dialect(Protocol):
         """Give what a report says without its time: only a change of that is news. None = it can't be said."""
         ...
 
-    def problem(self, report: Report, number: int) -> Message | None:
+    def problem(self, problem: Problem, number: int) -> Message | None:
         """Tell that a fault came or went, as event `number`; None = the status says it."""
         ...
 

@@ -398,6 +398,7 @@ class Notify:
     status: Status
     error_code: str
     info: str = ""
+    is_plugged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

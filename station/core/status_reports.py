@@ -16,7 +16,14 @@ from station.core.timekeeping import BootTime
 class Report:
     """The state of an EVSE, 0 being the whole charge point, in the words of OCPP 1.6.
 
-    `at` says since when. `uptime`, s, tells that anew when the clock was set meanwhile; None = `at` is right.
+    Args:
+        evse_id: its number.
+        status: ChargePointStatus.
+        error_code: ChargePointErrorCode.
+        info: for people, empty = nothing more.
+        at: since when.
+        uptime: tells that anew when the clock was set meanwhile, s; None = `at` is right.
+        is_plugged: whether a vehicle is connected.
     """
 
     evse_id: int
@@ -25,6 +32,7 @@ class Report:
     info: str
     at: datetime
     uptime: float | None = None
+    is_plugged: bool = True
 
 
 def timed(report: Report, boot: BootTime) -> Report:

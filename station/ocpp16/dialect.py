@@ -24,7 +24,7 @@ from station.core.authorize import TokenInfo
 from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, judge_refusal
-from station.core.dialect import BootReason, CertificateUse, Identity
+from station.core.dialect import BootReason, CertificateUse, Identity, Problem
 from station.core.status_reports import Report
 
 _INFO_LENGTH = 50
@@ -71,7 +71,7 @@ class Ocpp16:
         """Give status, error and info; connector 0 is reported too (errata 3.22)."""
         return f"{report.status} {report.error_code} {report.info}"
 
-    def problem(self, report: Report, number: int) -> Message | None:  # noqa: ARG002  as the seam has it
+    def problem(self, problem: Problem, number: int) -> Message | None:  # noqa: ARG002  as the seam has it
         """Say nothing: the status has an error code."""
         return None
 

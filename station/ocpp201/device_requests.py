@@ -176,7 +176,7 @@ class _Requests:
         units = configuration.texts("ChargingScheduleAllowedChargingRateUnit")
         whole = self._station.statuses.present(0)
         facts = {
-            ("AvailabilityState", 0): connector_status(whole.status) if whole else "Unavailable",
+            ("AvailabilityState", 0): connector_status(whole.status, is_plugged=True) if whole else "Unavailable",
             ("Problem", 0): _bool(any(evse.charging.faults for evse in evses)),
             ("DateTime", 0): timestamp(self._station.timekeeper.now().utc),
             ("Model", 0): about.model,
@@ -204,7 +204,7 @@ class _Requests:
         charging = evse.charging
         reading, phases = charging.reading, evse.phases
         return {
-            "AvailabilityState": connector_status(charging.status),
+            "AvailabilityState": connector_status(charging.status, is_plugged=charging.is_plugged),
             "Problem": _bool(bool(charging.faults)),
             "ConnectorType": connector_type(evse),
             "SupplyPhases": str(phases),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from hardware.faults import WORDS, Fault, Words
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload
@@ -15,7 +16,8 @@ from station.core.authorize import TokenInfo
 from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.delivery import Acknowledge, Entry, Message, Park, Retry, Rules, judge_refusal
-from station.core.dialect import BootReason, CertificateUse, Identity
+from station.core.dialect import BootReason, CertificateUse, Identity, Problem
+from station.core.evse_condition import METER_FAILURE
 from station.core.status_reports import Report
 
 TOKEN_LENGTH = 36
@@ -26,7 +28,10 @@ CONNECTOR = 1
 
 _EVENT_DETAIL_LENGTH = 255
 _LIMIT_SOURCE = "EMS"
-_TECH_INFO_LENGTH = 500
+_TECH_CODE_LENGTH = 50
+_OTHER_WORDS = {METER_FAILURE: Words(METER_FAILURE, "FiscalMetering")}
+"""What is no fault of the board."""
+
 _STATUSES = {"Available": "Available", "Reserved": "Reserved", "Unavailable": "Unavailable", "Faulted": "Faulted"}
 """ConnectorStatusEnumType; all other states of a connector are Occupied."""
 
@@ -65,7 +70,7 @@ class Ocpp201:
             "StatusNotification",
             {
                 "timestamp": timestamp(report.at),
-                "connectorStatus": connector_status(report.status),
+                "connectorStatus": connector_status(report.status, is_plugged=report.is_plugged),
                 "evseId": report.evse_id,
                 "connectorId": CONNECTOR,
             },
@@ -73,25 +78,29 @@ class Ocpp201:
 
     def status_words(self, report: Report) -> str | None:
         """Give the state; that of the whole station is no connector's."""
-        return connector_status(report.status) if report.evse_id else None
+        return connector_status(report.status, is_plugged=report.is_plugged) if report.evse_id else None
 
-    def problem(self, report: Report, number: int) -> Message | None:
+    def problem(self, problem: Problem, number: int) -> Message | None:
         """Encode NotifyEventRequest about a fault that came or went (part 2, 1.44; G05)."""
-        is_fault = report.error_code != "NoError"
+        words = WORDS.get(Fault(problem.fault)) if problem.fault in set(Fault) else _OTHER_WORDS.get(problem.fault)
+        component, variable = (words.component, words.variable) if words else ("EVSE", "Problem")
+        evse: dict[str, object] = {"id": problem.evse_id}
+        if component == "Connector":
+            evse["connectorId"] = CONNECTOR
         event: dict[str, object] = {
             "eventId": number,
-            "timestamp": timestamp(report.at),
+            "timestamp": timestamp(problem.at),
             "trigger": "Alerting",
-            "actualValue": "true" if is_fault else "false",
+            "actualValue": "true" if problem.is_there else "false",
             "eventNotificationType": "HardWiredNotification",
-            "component": {"name": "Connector", "evse": {"id": report.evse_id, "connectorId": CONNECTOR}},
-            "variable": {"name": "Problem"},
+            "component": {"name": component, "evse": evse},
+            "variable": {"name": variable},
         }
-        if is_fault:
-            event |= {"techCode": report.error_code, "techInfo": (report.info or report.error_code)[:_TECH_INFO_LENGTH]}
+        if problem.is_there:
+            event |= {"techCode": problem.fault[:_TECH_CODE_LENGTH], "techInfo": problem.info or problem.fault}
         else:
             event["cleared"] = True
-        return Message("NotifyEvent", {"generatedAt": timestamp(report.at), "seqNo": 0, "eventData": [event]})
+        return Message("NotifyEvent", {"generatedAt": timestamp(problem.at), "seqNo": 0, "eventData": [event]})
 
     def list_conflict(self, report: Report) -> Message | None:  # noqa: ARG002  as the seam has it
         """Say nothing: 2.0.1 has no word for it, the central system reads it from its own answer."""
@@ -182,8 +191,10 @@ class Ocpp201:
         return judge_refusal(entry, reason, rules)
 
 
-def connector_status(status: str) -> str:
-    """Give ConnectorStatusEnumType for a state in the words of OCPP 1.6."""
+def connector_status(status: str, *, is_plugged: bool) -> str:
+    """Give ConnectorStatusEnumType for a state in the words of OCPP 1.6: a card alone occupies no connector."""
+    if status == "Preparing" and not is_plugged:
+        return "Available"
     return _STATUSES.get(status, "Occupied")
 
 

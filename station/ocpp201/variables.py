@@ -76,7 +76,7 @@ VARIABLES: tuple[Variable, ...] = (
     _count("LocalAuthListCtrlr", "BytesPerMessage", fixed=str(BYTES_PER_MESSAGE)),
     _there("MonitoringCtrlr", yes=False),
     _count("OCPPCommCtrlr", "ActiveNetworkProfile", fact="ActiveNetworkProfile"),
-    Variable("OCPPCommCtrlr", "FileTransferProtocols", kind=_LIST, fact="FileTransferProtocols"),
+    Variable("OCPPCommCtrlr", "FileTransferProtocols", kind=_LIST, fixed="HTTP,HTTPS", values=("HTTP", "HTTPS")),
     _seconds("OCPPCommCtrlr", "HeartbeatInterval", key="HeartbeatInterval"),
     _seconds("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent", key="TransactionMessageRetryInterval"),
     _count("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent", key="TransactionMessageAttempts"),

@@ -383,7 +383,26 @@ def test_faults_come_as_events(tmp_path: Path) -> None:
             )
             assert (end["actualValue"], end["cleared"], end["eventId"]) == ("false", True, begin["eventId"] + 1)
             assert "Faulted" in statuses(csms)
+            site.meter_is_dead = True
+            await csms.until(lambda: len(csms.of("NotifyEvent")) == 3)
+            [meter] = csms.of("NotifyEvent")[2][1]["eventData"]
+            assert (meter["component"]["name"], meter["actualValue"]) == ("FiscalMetering", "true")
             all_valid(csms)
+
+
+def test_a_card_alone_occupies_no_connector(tmp_path: Path) -> None:
+    async def work() -> None:
+        site, csms = Site(), central()
+        async with csms.serve(), station(made(tmp_path, csms), site):
+            await booted(csms)
+            site.tap()
+            await csms.until(lambda: csms.of("Authorize"))
+            await asyncio.sleep(0.4)
+            assert statuses(csms)[-1] == "Available"
+            site.plug()
+            await csms.until(lambda: statuses(csms)[-1] == "Occupied")
+
+    run(work)
 
     run(work)
 
