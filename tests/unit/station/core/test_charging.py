@@ -150,7 +150,7 @@ def test_card_then_plug() -> None:
     assert scene.do(read(1000)) == [], "nothing starts before the vehicle is there"
     actions = scene.do(board("B"), read(1000))
     assert [type(action) for action in actions] == [Record, Allow]
-    assert scene.statuses == ["Available", "Preparing", "SuspendedEV"]
+    assert scene.statuses == ["Available", "Preparing", "Preparing", "SuspendedEV"], "told again: it is plugged in now"
 
 
 def test_the_cable_limits_the_current() -> None:
