@@ -316,7 +316,7 @@ def test_the_cost_so_far_is_shown_to_the_driver(tmp_path: Path, port: int) -> No
         ("TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": 0}, "Accepted"),
         ("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1}, "Accepted"),
         ("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 9}, "Rejected"),
-        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, "NotImplemented"),
+        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, "Accepted"),
     ],
 )
 def test_what_the_central_system_may_ask(tmp_path: Path, port: int, action: str, payload: Json, answer: str) -> None:
