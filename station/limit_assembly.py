@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from hardware.api import BoardCapabilities
 from shared.ids import EvseId
+from shared.metering import MeterReading
 from station.charging_profiles import ChargingProfiles
 from station.core.charging_profile import RateUnit
 from station.core.current_limit import CurrentRules
@@ -46,6 +47,12 @@ def current_rules(evse: EvseSettings, limits: LimitSettings, board: BoardCapabil
     )
 
 
+def _currents(reading: MeterReading | None, phases: int) -> tuple[float | None, ...]:
+    """Give the current of each phase, A; None where the meter does not tell it."""
+    told = [current / 1000 for current in reading.currents] if reading else []
+    return (*told, *([None] * phases))[:phases]
+
+
 def evse_facts(evse: EvseTask) -> EvseFacts:
     """Give what is told of an EVSE."""
     charging = evse.charging
@@ -55,7 +62,7 @@ def evse_facts(evse: EvseTask) -> EvseFacts:
         state=charging.status,
         energy_wh=reading.energy_import if reading else None,
         power_w=reading.power if reading else None,
-        currents_a=tuple(current / 1000 for current in reading.currents) if reading else (),
+        currents_a=_currents(reading, evse.phases),
         offered_a=board.offered_current_a if board else 0,
         limit=charging.limit_text,
         faults=tuple(sorted(charging.faults)),

@@ -33,7 +33,7 @@ class EvseFacts:
     state: str
     energy_wh: int | None
     power_w: int | None
-    currents_a: tuple[float, ...]
+    currents_a: tuple[float | None, ...]
     offered_a: int
     limit: str
     faults: tuple[str, ...]

@@ -27,7 +27,9 @@ class Broker:
     def __init__(self, folder: Path, *lines: str) -> None:
         self.port = free_port()
         self._config = folder / "mosquitto.conf"
-        self._config.write_text("\n".join((f"listener {self.port} 127.0.0.1", *(lines or ("allow_anonymous true",)))))
+        self._config.write_text(
+            "\n".join(("user root", f"listener {self.port} 127.0.0.1", *(lines or ("allow_anonymous true",))))
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -75,7 +77,11 @@ class Peer:
         self._client.publish(topic, text, qos=1, retain=retain)
 
     @contextmanager
-    def there(self) -> Iterator["Peer"]:
+    def there(self, *, tls: str = "", user: str = "", password: str = "") -> Iterator["Peer"]:
+        if tls:
+            self._client.tls_set(tls)
+        if user:
+            self._client.username_pw_set(user, password)
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
         try:

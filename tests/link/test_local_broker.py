@@ -65,6 +65,7 @@ def say_of(made: StationSettings) -> list[str]:
     return reasons(status_of(made))
 
 
+@pytest.mark.slow
 def test_a_limit_is_on_the_board_within_a_second_and_silence_falls_to_the_fail_safe_current(tmp_path: Path) -> None:
     async def work() -> None:
         site, csms, broker = Site(), Csms(), Broker(tmp_path)
@@ -114,6 +115,7 @@ def test_a_limit_below_six_amperes_pauses_the_charge_and_it_comes_back(tmp_path:
     run(work)
 
 
+@pytest.mark.slow
 def test_nonsense_is_refused_and_what_the_broker_kept_is_only_believed_with_its_age(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,6 +140,7 @@ def test_nonsense_is_refused_and_what_the_broker_kept_is_only_believed_with_its_
     assert "refused=10" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_killed_disturbs_nothing_and_is_found_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
