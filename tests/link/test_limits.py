@@ -52,7 +52,7 @@ def test_profiles_hold_the_current_down_pause_the_charge_and_let_it_go_on(tmp_pa
             async with station(settings, site):
                 await csms.until(lambda: csms.actions().count("BootNotification") == 2)
                 await asyncio.sleep(0.5)
-                assert not site.offered
+                await until(lambda: not site.offered, 1)
                 await csms.ask("ClearChargingProfile", {"id": 2})
                 await until(lambda: site.offered == 10, 2)
 
