@@ -139,9 +139,10 @@ class FirmwareUpdates:
     async def _refuse_location(self, order: FirmwareOrder) -> UpdateOutcome:
         """Refuse what is neither http nor https; an order whose answer has no word for that ends at once."""
         _LOG.warning("update_refused", reason="the location is neither http nor https")
-        if order.number is None and (self.update is None or self.update.is_over):
-            await self._store(Update(order, FirmwareStatus.DOWNLOAD_FAILED, (FirmwareStatus.DOWNLOAD_FAILED,)))
-            self._teller.wake()
+        async with self._lock:
+            if order.number is None and (self.update is None or self.update.is_over):
+                await self._store(Update(order, FirmwareStatus.DOWNLOAD_FAILED, (FirmwareStatus.DOWNLOAD_FAILED,)))
+        self._teller.wake()
         return UpdateOutcome.REJECTED
 
     def report(self, *, numbered: bool = False) -> Message:
@@ -337,7 +338,7 @@ class FirmwareUpdates:
         """Say the last words, and let the service manager start the version that is next."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SAY_S):
-                await _met(lambda: self._oldest_untold() is None, _IDLE_LOOK_S)
+                await _met(lambda: self._oldest_untold() is None or not self._around.link.is_online, _IDLE_LOOK_S)
         self._around.restart()
         await asyncio.Event().wait()
 

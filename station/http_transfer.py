@@ -253,11 +253,14 @@ class HttpTransfer:
                 sock.close()
 
     def _wrap(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
+        wrapped = None
         try:
             context, judge = self._tls()
             wrapped = context.wrap_socket(sock, server_hostname=host)
             judge(wrapped)
         except (OSError, StationError) as error:
+            if wrapped:
+                wrapped.close()
             raise TransferFailed(f"no TLS with {host}: {_reason(error)}") from error
         return wrapped
 
