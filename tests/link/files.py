@@ -49,6 +49,7 @@ class FileServer:
     sent: int = 0
     port: int = 0
     tls: ssl.SSLContext | None = None
+    handlers: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     def url(self, path: str) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}{path}"
@@ -57,11 +58,21 @@ class FileServer:
     async def serve(self) -> AsyncIterator["FileServer"]:
         server = await asyncio.start_server(self._handle, "127.0.0.1", self.port, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
-        async with server:
-            yield self
+        try:
+            async with server:
+                yield self
+        finally:
+            for handler in self.handlers:
+                handler.cancel()
+            if self.handlers:
+                await asyncio.wait(self.handlers)
+            await asyncio.sleep(0)  # for the transports to close
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task
+        self.handlers.add(task)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             method, path, _ = head[0].split(" ")
             pairs = [line.split(": ", 1) for line in head[1:] if ": " in line]
@@ -73,7 +84,10 @@ class FileServer:
             lines = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
             writer.write(f"HTTP/1.1 {status} Said\r\n{lines}\r\n".encode())
             await self._give(writer, b"" if method == "HEAD" else body)
-        writer.close()
+            writer.close()
+            await writer.wait_closed()
+        writer.transport.abort()
+        self.handlers.discard(task)
 
     async def _take(self, reader: asyncio.StreamReader, length: int) -> bytes:
         taken = b""
