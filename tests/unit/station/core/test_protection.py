@@ -10,6 +10,7 @@ from shared.units import MilliVolt, Wh
 from station.core.charging import Charging
 from station.core.configuration import Configuration
 from station.core.connector import Status
+from station.core.current_limit import RAISE_S
 from station.core.evse_events import (
     Allow,
     Authorized,
@@ -90,6 +91,7 @@ def test_a_warm_board_is_told_to_offer_less_and_a_hot_one_nothing() -> None:
     assert made.do(board("C", 11, True, temperature_c=86.0)) == [Stop()]
     assert made.status() is Status.FAULTED
     assert made.do(board("B", 0, temperature_c=82.0)) == []
+    made.seconds = RAISE_S
     assert made.do(board("B", 0, temperature_c=60.0)) == [Allow(16)]
     assert made.evse.transaction
 
