@@ -18,6 +18,9 @@ MessageId = NewType("MessageId", str)
 MAX_ID_TOKEN_LENGTH = 36
 """OCPP 2.0.1 IdTokenType.idToken. OCPP 1.6 idTag holds 20: the 1.6 edge checks that itself."""
 
+NO_AUTHORIZATION = "NoAuthorization"
+"""Kind of the token of a charge that nobody had to be known for (OCPP 2.0.1 IdTokenEnumType)."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdToken:

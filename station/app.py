@@ -23,7 +23,7 @@ from pathlib import Path
 from hardware.api import EvseBoard, SigningMeter, TagReader
 from hardware.errors import HardwareError
 from shared.clock import Clock, boot_id
-from shared.ids import EvseId, IdToken, TransactionKey
+from shared.ids import NO_AUTHORIZATION, EvseId, IdToken, TransactionKey
 from shared.log import Log, start_logging
 from shared.metering import MeterValue
 from shared.money import Money
@@ -201,6 +201,7 @@ class App:
                 operative=operative.get(str(evse_id), True),
                 latched=frozenset(faults.get(str(evse_id), "").split()),
                 tests_rcd=evse.rcd_test == "charge",
+                free_vend=IdToken.parse(evse.free_vend_token, kind=NO_AUTHORIZATION) if evse.free_vend else None,
                 protection=Protection(
                     ventilated=evse.ventilated or evse.gpio.ventilated,
                     derate_from_c=evse.derate_from_c,

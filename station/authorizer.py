@@ -8,6 +8,7 @@ from shared.ids import EvseId, IdToken
 from shared.log import Log
 from station.core.authorize import Accept, Ask, Known, Refuse, Rules, Source, conflicts, decide, decide_answer
 from station.core.configuration import Configuration
+from station.core.contract_id import same_driver
 from station.core.dialect import Dialect
 from station.csms_connection import Reply
 from station.csms_link import CsmsLink
@@ -54,9 +55,14 @@ class Authorizer:
         self._timeout_s = timeout_s
         self._groups: dict[IdToken, str] = {}
 
-    async def authorize(self, token: IdToken, evse_id: EvseId) -> Accept | Refuse:
-        """Decide, at the latest after the time-out. Cancelling is safe."""
+    async def authorize(self, token: IdToken, evse_id: EvseId, *, begins: bool = True) -> Accept | Refuse:
+        """Decide, at the latest after the time-out. Cancelling is safe.
+
+        `begins` if a charge is to begin: a master card may not (OCPP 2.0.1 C16).
+        """
         decision = await self._decide(token, evse_id)
+        if begins and isinstance(decision, Accept) and self._is_master(decision.group):
+            decision = Refuse(decision.source, "a master card only ends charges")
         if isinstance(decision, Accept):
             self._remember(token, decision.group)
             _LOG.info("authorized", source=decision.source, token=token)
@@ -64,14 +70,34 @@ class Authorizer:
             _LOG.info("not_authorized", source=decision.source, token=token, reason=decision.reason)
         return decision
 
-    async def is_same_group(self, token: IdToken, owner: IdToken, evse_id: EvseId) -> bool:
-        """Tell whether a card may end what another began: both are good and have one parent (OCPP 1.6 §4.8)."""
+    async def may_end(self, token: IdToken, owner: IdToken, evse_id: EvseId) -> Accept | Refuse:
+        """Decide whether a card may end what another began.
+
+        It may if it names the same contract, if both have one parent (OCPP 1.6 §4.8), or if it is a master card
+        (OCPP 2.0.1 C16), which `is_master_card` then tells of the answer.
+        """
         known = await self._known(owner)
         group = next((info.parent for info in (known.in_list, known.in_cache) if info), "") or self._groups.get(owner)
-        if not group:
-            return False
-        decision = await self.authorize(token, evse_id)
-        return isinstance(decision, Accept) and decision.group.upper() == group.upper()
+        is_same = same_driver(token.value, owner.value)
+        if not group and not is_same and not self._master_group:
+            return Refuse(Source.OFFLINE_RULE, "the card is of no group")
+        decision = await self.authorize(token, evse_id, begins=False)
+        if isinstance(decision, Refuse) or is_same or self.is_master_card(decision):
+            return decision
+        if group and decision.group.upper() == group.upper():
+            return decision
+        return Refuse(decision.source, "the card is of another group")
+
+    def is_master_card(self, decision: Accept) -> bool:
+        """Tell whether a card that was accepted is a master card."""
+        return self._is_master(decision.group)
+
+    @property
+    def _master_group(self) -> str:
+        return (self._configuration.text("MasterPassGroupId") or "").upper()
+
+    def _is_master(self, group: str) -> bool:
+        return bool(self._master_group) and group.upper() == self._master_group
 
     def _remember(self, token: IdToken, group: str) -> None:
         """Keep the groups of the last cards: without a cache the owner's would be forgotten."""

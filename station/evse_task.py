@@ -572,9 +572,10 @@ class EvseTask:
 
     async def _compare(self, token: IdToken, owner: IdToken) -> None:
         evse_id = self.charging.evse_id
-        if await self._authorizer.is_same_group(token, owner, evse_id):
+        decision = await self._authorizer.may_end(token, owner, evse_id)
+        if isinstance(decision, Accept):
             self._outlets.decided(token, True, "group")
-            self.tell(StopAuthorized(token, owner))
+            self.tell(StopAuthorized(token, owner, self._authorizer.is_master_card(decision)))
         else:
             self._outlets.decided(token, False, IN_USE)
             self.tell(Refused(token, IN_USE))

@@ -53,6 +53,7 @@ AGENT = {
         "ein Fahrzeug ist angesteckt: Karte zeigen, oder von der Zentrale starten lassen"
     ),
     "nobody charges here: plug a vehicle in and show a card": "hier lädt niemand: Fahrzeug anstecken und Karte zeigen",
+    "a master card only ends charges": "eine Generalkarte beendet nur Ladevorgänge",
     "the card was shown": "die Karte wurde gezeigt",
     "the central system ended it": "die Zentrale hat ihn beendet",
     "there was a power cut, and the vehicle had gone when it was over": (

@@ -281,6 +281,10 @@ class EvseSettings:
         15.0, unit="s", minimum=1, maximum=60, help="time for one signature; the end is asked for again for a minute"
     )
     max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
+    free_vend: bool = setting(False, help="true if whoever plugs in charges, without a card")
+    free_vend_token: str = setting(
+        "FREEVEND", help="idTag under which such charges are told (OCPP 1.6); 2.0.1 tells NoAuthorization"
+    )
     ventilated: bool = setting(False, help="true if vehicles that ask for ventilation (state D) may charge here")
     derate_from_c: float = setting(
         70.0, unit="°C", minimum=30, maximum=100, help="temperature of a board that tells it from which less is offered"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from shared.ids import IdToken
 from shared.sqlite import Database
 from station.core.authorize import ACCEPTED, Known, TokenInfo
+from station.core.contract_id import spellings
 from station.core.timekeeping import from_ms, to_ms
 
 CACHE_LENGTH = 1000
@@ -19,9 +20,13 @@ class TokenStore:
         self._database = database
 
     async def known(self, token: IdToken) -> Known:
-        """Look a token up in the local list and the cache."""
+        """Look a token up in the local list and the cache; a contract id in any of its spellings, its own first."""
+        ways = spellings(token.value)
         rows = await self._database.read(
-            "SELECT kind, status, expires_ms, parent FROM token WHERE id_token = ?", token.value
+            f"SELECT kind, status, expires_ms, parent FROM token WHERE id_token IN ({','.join('?' * len(ways))}) "  # noqa: S608  only marks
+            "ORDER BY id_token = ?",
+            *ways,
+            token.value,
         )
         found = {row[0]: TokenInfo(row[1], from_ms(row[2]) if row[2] else None, row[3]) for row in rows}
         return Known(found.get("list"), found.get("cache"))

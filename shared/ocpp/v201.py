@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from shared.ids import EvseId, IdToken, TransactionKey
+from shared.ids import NO_AUTHORIZATION, EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData, SignedReading
 from shared.ocpp.sampled import ENERGY, PHASES, Sample, make_sample, reading_of
 from shared.ocpp.session import Payload
@@ -100,6 +100,8 @@ class TransactionMessage:
 def id_token(token: IdToken) -> Payload:
     """Encode IdTokenType. Where nobody told the type, what looks like the UID of a card is ISO14443, else Central."""
     value = token.value
+    if token.kind == NO_AUTHORIZATION:
+        return {"idToken": "", "type": NO_AUTHORIZATION}
     if token.kind:
         return {"idToken": value, "type": token.kind}
     is_uid = len(value) in _RFID_DIGITS and all(digit in "0123456789ABCDEF" for digit in value)
@@ -112,7 +114,7 @@ def decode_id_token(told: object) -> IdToken | None:
     Raises:
         PayloadError: its text can't be a token.
     """
-    if not isinstance(told, dict) or told.get("type") == "NoAuthorization" or not str(told.get("idToken", "")).strip():
+    if not isinstance(told, dict) or told.get("type") == NO_AUTHORIZATION or not str(told.get("idToken", "")).strip():
         return None
     try:
         return IdToken.parse(str(told["idToken"]), LONGEST_TOKEN, str(told.get("type", "")))

@@ -113,6 +113,7 @@ class Charging(EvseState):
         reservation: for whom it is kept.
         tells_states: whether a change of the charging state is told as an event of its transaction.
         protection: beyond what the board does.
+        free_vend: in whose name whoever plugs in charges without a card; None = a card is needed.
         rules: how it follows its limits.
     """
 
@@ -131,6 +132,7 @@ class Charging(EvseState):
         reservation: Reservation | None = None,
         tells_states: bool = False,
         protection: Protection = Protection(),  # noqa: B008  frozen
+        free_vend: IdToken | None = None,
         rules: CurrentRules = CurrentRules(),  # noqa: B008  frozen
     ) -> None:
         super().__init__(
@@ -147,6 +149,7 @@ class Charging(EvseState):
         self._max_current_a = max_current_a
         self._configuration = configuration
         self._new_key = new_key
+        self._free_vend = free_vend
         self._connector = Connector()
         self._notified: Notify | None = None
         self._deadline = 0.0
@@ -248,8 +251,8 @@ class Charging(EvseState):
                 self._give_up(reason)
             case Refused(_, reason) if self.transaction:
                 self._refuse(reason)
-            case StopAuthorized(token, owner):
-                self._stop_by_group(token, owner, now)
+            case StopAuthorized():
+                self._stop_for(event, now)
             case RemoteStart() if self.phase in (Phase.IDLE, Phase.ASKING) and self.may_begin(event.id_token):
                 self._start_remotely(event, now)
             case Deauthorized(key) if self.is_running(key):
@@ -333,6 +336,10 @@ class Charging(EvseState):
             self._give_up("the vehicle was unplugged")
 
     def _see_plugged(self, now: Now) -> None:
+        free = self._free_vend
+        if free and self.phase is Phase.IDLE and not self._finished and not self.refusal and self.may_begin(free):
+            self._authorize(free, now)
+            return
         if self.phase is Phase.AUTHORIZED:
             self._start_trigger = Trigger.CABLE_PLUGGED_IN
             self._prepare()
@@ -418,11 +425,12 @@ class Charging(EvseState):
         is_known = self.reservation is None or self.reservation.id_token == event.id_token
         self._authorize(event.id_token, now) if is_known and not event.ask else self._ask(event.id_token)
 
-    def _stop_by_group(self, token: IdToken, owner: IdToken, now: Now) -> None:
-        if self._plug_held_for == owner:
+    def _stop_for(self, event: StopAuthorized, now: Now) -> None:
+        if self._plug_held_for == event.owner:
             self._release_plug()
-        elif self.transaction and self.transaction.started.id_token == owner:
-            self._begin_ending(Ending(StopReason.LOCAL, token), now)
+        elif self.transaction and self.transaction.started.id_token == event.owner:
+            reason = StopReason.MASTER_PASS if event.by_master_pass else StopReason.LOCAL
+            self._begin_ending(Ending(reason, event.id_token), now)
 
     def _ask_for_plug(self, token: IdToken) -> None:
         if token == self._plug_held_for:

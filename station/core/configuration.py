@@ -79,6 +79,7 @@ KEYS: tuple[Key, ...] = (
     Key("LocalAuthListEnabled", True, "use the local list"),
     Key("LocalAuthorizeOffline", True, "offline, let the list and the cache authorize"),
     Key("LocalPreAuthorize", False, "online, start at once on a card of the list or the cache"),
+    Key("MasterPassGroupId", "", "group of the cards that may end any charge and begin none; empty = none", "", 0, 36),
     Key("MaxEnergyOnInvalidId", 0, "energy that a card refused later still gets, 0 = none", "Wh", 0, 1_000_000),
     Key("MessageTimeout", 0, "an answer must come in this time", "s", 1, 600, is_set_elsewhere=True),
     Key("MeterValueSampleInterval", 300, "meter values within a transaction, 0 = none", "s", 0, 86400),

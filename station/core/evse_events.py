@@ -83,10 +83,14 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True)
 class StopAuthorized:
-    """The answer to CompareGroup: a driver of the owner's group may end what the owner began."""
+    """The answer to CompareGroup: this driver may end what the owner began.
+
+    `by_master_pass` if not as one of the owner's group, but with a card that may end everything.
+    """
 
     id_token: IdToken
     owner: IdToken
+    by_master_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)

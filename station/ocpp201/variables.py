@@ -52,6 +52,7 @@ VARIABLES: tuple[Variable, ...] = (
     _flag("AuthCtrlr", "Enabled", fixed="true"),
     _flag("AuthCtrlr", "LocalAuthorizeOffline", key="LocalAuthorizeOffline"),
     _flag("AuthCtrlr", "LocalPreAuthorize", key="LocalPreAuthorize"),
+    Variable("AuthCtrlr", "MasterPassGroupId", kind=DataType.STRING, key="MasterPassGroupId"),
     _flag("AuthCtrlr", "OfflineTxForUnknownIdEnabled", key="AllowOfflineTxForUnknownId"),
     Variable("ClockCtrlr", "DateTime", kind=DataType.DATE_TIME, fact="DateTime"),
     Variable(

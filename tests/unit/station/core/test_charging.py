@@ -252,6 +252,43 @@ def test_a_card_of_the_same_group_ends_it() -> None:
 KEPT = Reservation(7, CARD, NOON + timedelta(minutes=10), "GROUP")
 
 
+def test_a_master_card_ends_it_and_the_record_says_so() -> None:
+    scene = Scene().charging()
+    assert scene.do(TagPresented(OTHER)) == [CompareGroup(OTHER, CARD)]
+    actions = scene.do(StopAuthorized(OTHER, CARD, by_master_pass=True), board("B"), read(1500))
+    (end,) = recorded(actions)
+    assert isinstance(end, Ended)
+    assert (end.reason, end.id_token) == (StopReason.MASTER_PASS, OTHER)
+
+
+def free_vend() -> Scene:
+    scene = Scene()
+    scene.evse = Charging(
+        EvseId(1), 16, Configuration({}), lambda: TransactionKey("k1"), free_vend=IdToken("FREEVEND", "NoAuthorization")
+    )
+    return scene.idle()
+
+
+def test_free_vend_charges_whoever_plugs_in_once() -> None:
+    scene = free_vend()
+    (start,) = recorded(scene.do(board("B"), read(1000)))
+    assert isinstance(start, Started)
+    assert (start.id_token.value, start.id_token.kind) == ("FREEVEND", "NoAuthorization")
+    scene.do(board("C", 16, True), EndRequested(StopReason.REMOTE), board("B"), read(1500))
+    assert recorded(scene.do(board("B"), read(1500))) == []
+    assert recorded(scene.do(board("A"), board("B"), read(1500)))
+
+
+def test_free_vend_waits_until_nothing_stands_in_its_way_and_gives_up_once() -> None:
+    scene = free_vend()
+    scene.do(OperativeChanged(False), board("B"), read(1000))
+    assert scene.status() is Status.UNAVAILABLE
+    scene.do(OperativeChanged(True), board("B"), MeterRead(None))
+    assert scene.evse.refusal or scene.evse.phase is Phase.IDLE
+    scene.do(board("A"))
+    assert recorded(scene.do(read(1000), board("B"), read(1000)))
+
+
 def test_a_reserved_evse_serves_its_driver_and_the_reservation_is_used_up() -> None:
     scene = Scene().idle()
     assert scene.do(Reserved(KEPT)) == [KeepReservation(KEPT)]
