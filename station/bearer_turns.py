@@ -11,6 +11,9 @@ from contextlib import asynccontextmanager
 
 from station.csms_link import Bearer
 
+_LEAVE_S = 0.5
+"""Link time for what was just said to get through, before its connection ends."""
+
 
 class BearerTurns:
     """Fulfils Bearer for the link; `piece` is for transfers.
@@ -45,5 +48,6 @@ class BearerTurns:
         if self.carries_two:
             yield self._bearer
             return
+        await asyncio.sleep(_LEAVE_S)
         async with self._turn:
             yield self._bearer

@@ -103,6 +103,7 @@ class Files:
             self._link,
             self._dialect,
             transfer=self._transfer,
+            may_send=self._may_fetch,
             make_file=self._make_file,
             charge_point=self._settings.identity.charge_point_id,
         )
@@ -126,7 +127,7 @@ class Files:
         return context, lambda tls: context.check(tls, gate.moment())
 
     async def _may_fetch(self) -> str:
-        """Say why a download should wait: a weak link, a backlog, or on a bearer for one connection a driver."""
+        """Say why a transfer should wait: a weak link, a backlog, or on a bearer for one connection a driver."""
         uplink, weakest = self._uplink, self._settings.transfer.weakest_dbm
         if uplink and (not uplink.network.is_registered or (uplink.network.signal_dbm or 0) < weakest):
             return "the signal is weak"

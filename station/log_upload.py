@@ -5,6 +5,7 @@ what was not told of it is told. Nothing secret is in it (station.log_files).
 """
 
 import asyncio
+import contextlib
 import http
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 VALUE = "log_upload"
 """Name of the order in the journal."""
 
+PATIENCE_S = 600.0
+"""So long, link time, an upload waits for a good link before it begins all the same."""
+
 _STALLED_S = 5.0
+_LOOK_S = 2.0
 _STATUSES: dict[int, LogStatus] = {
     http.HTTPStatus.BAD_REQUEST: LogStatus.BAD_MESSAGE,
     http.HTTPStatus.UNAUTHORIZED: LogStatus.PERMISSION_DENIED,
@@ -49,6 +54,7 @@ class LogUploads:
         link: to the central system.
         dialect: the version that it speaks.
         transfer: made when the first file is to be sent.
+        may_send: says why the link is better left alone now; empty = it is good.
         make_file: see MakeFile.
         charge_point: its identity, for the name of the file.
     """
@@ -61,6 +67,7 @@ class LogUploads:
         dialect: Dialect,
         *,
         transfer: "Callable[[], HttpTransfer]",
+        may_send: Callable[[], Awaitable[str]],
         make_file: MakeFile,
         charge_point: str,
     ) -> None:
@@ -69,6 +76,7 @@ class LogUploads:
         self._timekeeper = timekeeper
         self._dialect = dialect
         self._transfer = transfer
+        self._may_send = may_send
         self._make_file = make_file
         self._charge_point = charge_point
         self._teller = StatusTeller(link, self._oldest_untold, self._take_told)
@@ -156,6 +164,7 @@ class LogUploads:
                 raise
             _LOG.error("log_not_made", reason=error)
             return LogStatus.UPLOAD_FAILURE
+        await self._until_good()
         failures = 0
         while True:
             try:
@@ -171,6 +180,12 @@ class LogUploads:
                 _LOG.info("uploaded", name=upload.name, size=len(data))
                 return LogStatus.UPLOADED
             await asyncio.sleep(order.interval_s)
+
+    async def _until_good(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while await self._may_send():  # noqa: ASYNC110  nobody tells when
+                    await asyncio.sleep(_LOOK_S)
 
     async def _send(self, upload: Upload, data: bytes, *, is_repeated: bool) -> None:
         transfer, location = self._transfer(), upload.order.location
