@@ -31,6 +31,7 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
 from shared.transaction import ChargingState, Ended, Started, StopReason, TransactionEvent, Trigger, Updated
 from shared.units import Wh
+from station.core.arrival import RESERVED, Arrival
 from station.core.board_health import OPENING_LOOKS, OPENING_S, RCD_FAILED
 from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
@@ -39,7 +40,6 @@ from station.core.current_limit import Cap, CurrentRules, LimitSource
 from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
-    Authorize,
     Authorized,
     BoardLost,
     BoardSeen,
@@ -52,7 +52,6 @@ from station.core.evse_events import (
     HoldPlug,
     JournalSeen,
     KeepFaults,
-    KeepReservation,
     Lent,
     LimitsSeen,
     MarkEnding,
@@ -67,7 +66,6 @@ from station.core.evse_events import (
     Record,
     RecoverSigning,
     Refused,
-    ReleasePlug,
     ReleaseSigned,
     RemoteStart,
     Reserved,
@@ -84,7 +82,6 @@ from station.core.evse_events import (
     Tick,
     Updating,
 )
-from station.core.evse_state import EvseState
 from station.core.preparation import Preparation
 from station.core.protection import Protection
 from station.core.reservation import Reservation
@@ -93,11 +90,10 @@ from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import Now
 
 _IN_USE = (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE)
-_RESERVED = "this EVSE is reserved for another driver"
 IN_USE = "another transaction is running here"
 
 
-class Charging(EvseState):
+class Charging(Arrival):
     """The state machine of one EVSE. `handle` is the only way in.
 
     Args:
@@ -137,6 +133,7 @@ class Charging(EvseState):
     ) -> None:
         super().__init__(
             evse_id,
+            configuration,
             transaction,
             operative=operative,
             latched=latched,
@@ -147,22 +144,17 @@ class Charging(EvseState):
             signing=signing or Signing(),
         )
         self._max_current_a = max_current_a
-        self._configuration = configuration
         self._new_key = new_key
         self._free_vend = free_vend
         self._connector = Connector()
         self._notified: Notify | None = None
-        self._deadline = 0.0
         self._ending_since: float | None = None
         self._ending_looks = 0
         self._samples = Samples(configuration)
-        self._remote_start_id: int | None = None
-        self._start_trigger = Trigger.AUTHORIZED
         self._tells_states = tells_states
         self._state: ChargingState | None = None
         self._news: Trigger | None = None
         self._energy_until: Wh | None = None
-        self._actions: list[Action] = []
         self._caps: tuple[Cap, ...] = ()
 
     @property
@@ -277,12 +269,6 @@ class Charging(EvseState):
                 self._do(Tell("reservation_expired"))
             case _:
                 pass
-
-    def _admit(self, token: IdToken, group: str, now: Now) -> None:
-        if self.reservation and not self.reservation.admits(token, group):
-            self._give_up(_RESERVED)
-        else:
-            self._authorize(token, now)
 
     def _see_board(self, status: EvseStatus, now: Now) -> None:
         was_plugged, self._board, self._board_lost = self.is_plugged, status, False
@@ -416,14 +402,9 @@ class Charging(EvseState):
             case Phase.ASKING if token == self._token:
                 pass
             case _ if not self.may_begin(token):
-                self._refuse(self.blocked_by or _RESERVED)
+                self._refuse(self.blocked_by or RESERVED)
             case _:
                 self._ask(token)
-
-    def _start_remotely(self, event: RemoteStart, now: Now) -> None:
-        self._remote_start_id = event.remote_start_id
-        is_known = self.reservation is None or self.reservation.id_token == event.id_token
-        self._authorize(event.id_token, now) if is_known and not event.ask else self._ask(event.id_token)
 
     def _stop_for(self, event: StopAuthorized, now: Now) -> None:
         if self._plug_held_for == event.owner:
@@ -431,70 +412,6 @@ class Charging(EvseState):
         elif self.transaction and self.transaction.started.id_token == event.owner:
             reason = StopReason.MASTER_PASS if event.by_master_pass else StopReason.LOCAL
             self._begin_ending(Ending(reason, event.id_token), now)
-
-    def _ask_for_plug(self, token: IdToken) -> None:
-        if token == self._plug_held_for:
-            self._release_plug()
-        elif self._plug_held_for:
-            self._do(CompareGroup(token, self._plug_held_for))
-
-    def _release_plug(self) -> None:
-        self._plug_held_for = None
-        self._do(ReleasePlug())
-
-    def _keep_for(self, reservation: Reservation | None) -> None:
-        self.reservation = reservation
-        self._do(KeepReservation(reservation))
-
-    def _ask(self, token: IdToken) -> None:
-        self.phase, self._token = Phase.ASKING, token
-        self._do(Authorize(token))
-
-    def _authorize(self, token: IdToken, now: Now) -> None:
-        self._token, self._finished = token, False
-        self._deadline = now.uptime + self._configuration.number("ConnectionTimeOut")
-        self.phase = Phase.AUTHORIZED
-        self._start_trigger = Trigger.AUTHORIZED if self._remote_start_id is None else Trigger.REMOTE_START
-        if self.is_plugged:
-            self._prepare()
-
-    def _prepare(self) -> None:
-        self.phase = Phase.STARTING
-        for question in self._preparation.begin():
-            self._do(question)
-
-    def _take_rcd_test(self, failure: str, definite: bool) -> None:
-        self._preparation.awaits_rcd = False
-        if failure and definite:
-            self._health.failed_tests |= {RCD_FAILED}
-        if failure and self.phase is Phase.STARTING:
-            self._give_up(failure)
-
-    def _take_lock(self, failure: str) -> None:
-        self._preparation.awaits_lock = False
-        if failure and self.phase is Phase.STARTING:
-            self._give_up(f"the plug can't be locked: {failure}")
-        elif self.phase is not Phase.STARTING:
-            self._do(ReleasePlug())
-
-    def _take_signature(self, done: SigningDone) -> None:
-        if not done.failure or done.is_end:
-            return
-        if self._signing.mode is SigningMode.REQUIRED:
-            self._give_up(f"the meter does not sign the begin: {done.failure}")
-        else:
-            self._do(Tell("signed_begin_missing", done.failure))
-
-    def _give_up(self, why: str) -> None:
-        if self.phase is Phase.STARTING and self._preparation.has_locked:
-            self._do(ReleasePlug())
-        self.phase, self._token, self._remote_start_id = Phase.IDLE, None, None
-        self._signing.clear()
-        self._refuse(why)
-
-    def _refuse(self, why: str) -> None:
-        self.refusal = why
-        self._do(Tell("charge_refused", why))
 
     def _start(self, reading: MeterReading | None, now: Now) -> None:
         if not self._preparation.is_done:
@@ -615,9 +532,6 @@ class Charging(EvseState):
         assert self.transaction is not None  # noqa: S101  only a running transaction has events
         self.transaction = replace(self.transaction, next_seq=event.seq_no + 1, last_at=event.at, same_boot=True)
         self._do(Record(event, past))
-
-    def _do(self, action: Action) -> None:
-        self._actions.append(action)
 
     def _show_status(self) -> None:
         if self._board is None and not self._board_lost:

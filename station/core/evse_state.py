@@ -5,13 +5,14 @@ from dataclasses import replace
 from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading
-from shared.transaction import StopReason
+from shared.transaction import StopReason, Trigger
 from shared.units import MilliAmp
 from station.core.board_health import BoardHealth
 from station.core.board_offer import BoardOffer
+from station.core.configuration import Configuration
 from station.core.current_limit import CurrentRules
 from station.core.evse_condition import CONNECTED, Condition, Phase
-from station.core.evse_events import OpenTransaction
+from station.core.evse_events import Action, OpenTransaction
 from station.core.explain import Situation, explain
 from station.core.preparation import Preparation
 from station.core.protection import Protection, WakeUp
@@ -24,6 +25,7 @@ class EvseState:
 
     Args:
         evse_id: its number.
+        configuration: the keys in force.
         transaction: what the journal found open.
         operative: False if the central system had put it out of service.
         latched: faults that were kept for a technician to clear.
@@ -37,6 +39,7 @@ class EvseState:
     def __init__(
         self,
         evse_id: EvseId,
+        configuration: Configuration,
         transaction: OpenTransaction | None,
         *,
         operative: bool,
@@ -72,6 +75,11 @@ class EvseState:
         self._signing = signing
         self._plug_held_for: IdToken | None = None
         self._offering = BoardOffer(rules)
+        self._configuration = configuration
+        self._deadline = 0.0
+        self._remote_start_id: int | None = None
+        self._start_trigger = Trigger.AUTHORIZED
+        self._actions: list[Action] = []
 
     @property
     def board(self) -> EvseStatus | None:
