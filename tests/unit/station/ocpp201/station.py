@@ -23,10 +23,10 @@ def central() -> Csms:
     return Csms(version="2.0.1")
 
 
-def made(folder: Path, csms: Csms, **keys: object) -> StationSettings:
+def made(folder: Path, csms: Csms, *, password: str = "", **keys: object) -> StationSettings:
     lines = "".join(f"{name} = {value!r}\n".replace("'", '"') for name, value in keys.items())
     text = SETTINGS.format(folder=folder, port=csms.port, sample_s=0).replace("[[bus]]", lines + "[[bus]]", 1)
-    text = text.replace("[csms]\n", '[csms]\nversion = "2.0.1"\n')
+    text = text.replace("[csms]\n", f'[csms]\nversion = "2.0.1"\npassword = "{password}"\n')
     settings = parse(text.replace("= True", "= true").replace("= False", "= false"), StationSettings)
     check(settings)
     return settings

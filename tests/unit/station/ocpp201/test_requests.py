@@ -1,11 +1,13 @@
 """What the central system may ask in OCPP 2.0.1, with the whole agent."""
 
 import asyncio
+import base64
 from pathlib import Path
 
 import pytest
 
 from shared.ids import IdToken
+from station.status_file import status_path
 from tests.link.csms import Csms, Json
 from tests.unit.station.ocpp201.station import (
     all_valid,
@@ -509,5 +511,27 @@ def test_charging_profiles(tmp_path: Path) -> None:
             assert await status(csms, "RequestStartTransaction", start) == "Accepted"
             await csms.until(lambda: events(csms))
             all_valid(csms)
+
+    run(work)
+
+
+def test_a_new_password_is_tried_at_once_and_the_cost_is_shown(tmp_path: Path) -> None:
+    async def work() -> None:
+        site, csms = Site(), central()
+        csms.behave = lambda action, _: {"totalCost": 1.25} if action == "TransactionEvent" else None
+        async with csms.serve():
+            settings = made(tmp_path, csms, password="the first password", SecurityProfile=1)
+            async with station(settings, site):
+                await booted(csms)
+                assert await set_variable(csms, "SecurityCtrlr", "BasicAuthPassword", "The-second:password=1") == (
+                    "Accepted"
+                )
+                await csms.until(lambda: csms.connections == 2, 20)
+                told = [base64.b64decode(header["Authorization"].split()[1]).decode() for header in csms.headers]
+                assert told == ["CP1:the first password", "CP1:The-second:password=1"]
+                site.plug()
+                site.tap()
+                path = status_path(settings.journal.path, settings.journal.status_path)
+                await until(lambda: path.exists() and '"1.25 EUR"' in path.read_text())
 
     run(work)
