@@ -224,7 +224,7 @@ def test_refused_events_are_tried_again_parked_and_others_pass(tmp_path: Path) -
             return None
 
         csms.behave = refuse
-        keys = {"TransactionMessageAttempts": 2, "TransactionMessageRetryInterval": 0}
+        keys: Json = {"TransactionMessageAttempts": 2, "TransactionMessageRetryInterval": 0}
         async with csms.serve(), station(made(tmp_path, csms, **keys), site):
             await booted(csms)
             site.plug()
