@@ -116,7 +116,7 @@ def test_the_program_runs_tells_why_and_ends_on_sigterm(config: Path, capsys: py
         while time.monotonic() < deadline:
             main(["why", "--config", str(config)])
             text = capsys.readouterr().out
-            if "EVSE 1" in text and "can't be reached" in text:
+            if "board does not answer" in text and "can't be reached" in text:
                 break
             time.sleep(0.1)
         assert "EVSE 1: the EVSE controller board does not answer" in text
