@@ -1,20 +1,25 @@
 """What limits the current, put together from the settings; and what an EVSE tells of itself to a local broker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING
 
 from hardware.api import BoardCapabilities
+from shared.clock import Clock
 from shared.ids import EvseId
 from shared.metering import MeterReading
 from station.charging_profiles import ChargingProfiles
 from station.core.charging_profile import RateUnit
 from station.core.current_limit import CurrentRules
 from station.core.site_limit import AwayWatch, SiteLimit, SiteRules
-from station.core.telemetry import EvseFacts
+from station.core.telemetry import EvseFacts, StationFacts
 from station.evse_task import EvseTask
 from station.limit_settings import LimitSettings
 from station.limits import Limits
 from station.settings import EvseSettings, StationSettings
 from station.timekeeper import Timekeeper
+
+if TYPE_CHECKING:
+    from hardware.modbus import ModbusLine
 
 
 def make_limits(
@@ -33,6 +38,27 @@ def make_limits(
 
 def _site_rules(limits: LimitSettings) -> SiteRules:
     return SiteRules(RateUnit(limits.unit), limits.maximum, limits.silent_after_s, limits.fail_safe_a)
+
+
+def local_jobs(
+    settings: StationSettings,
+    lines: "Mapping[str, ModbusLine]",
+    limits: Limits,
+    clock: Clock,
+    facts: Callable[[], Awaitable[StationFacts]],
+) -> list[Coroutine[object, object, None]]:
+    """Give the jobs around the site's limit and the local broker; `facts` gives what the broker is told."""
+    jobs: list[Coroutine[object, object, None]] = []
+    if limits.site and settings.limits.source == "modbus":
+        from station.limit_register import LimitRegister
+
+        line = lines[settings.limits.bus]
+        jobs.append(LimitRegister(settings.limits, line, clock, limits, limits.site.rules).run())
+    if settings.mqtt.host:
+        from station.local_broker import LocalBroker
+
+        jobs.append(LocalBroker(settings, limits, clock, facts).run())
+    return jobs
 
 
 def current_rules(evse: EvseSettings, limits: LimitSettings, board: BoardCapabilities) -> CurrentRules:

@@ -101,7 +101,7 @@ class Station:
         boot: gives BootNotification.
         reset: ends the program after the transactions have ended.
         reset_when_idle: likewise, but waits until they have ended by themselves.
-        availability_changed: hears that the availability of the whole station may have changed.
+        availability_changed: hears whether the whole station is in service now.
     """
 
     evses: Mapping[EvseId, EvseTask]
@@ -122,7 +122,7 @@ class Station:
     boot: Callable[[BootReason], Message]
     reset: Callable[[StopReason], None]
     reset_when_idle: Callable[[], None]
-    availability_changed: Callable[[], None]
+    availability_changed: Callable[[bool], None]
 
 
 class Operations:
@@ -234,7 +234,7 @@ class Operations:
             evse.tell(OperativeChanged(operative))
         if evse_id == WHOLE:
             await self._station.journal.set_value(f"{OPERATIVE_PREFIX}0", str(operative))
-            self._station.availability_changed()
+            self._station.availability_changed(operative)
         busy = any(evse.charging.transaction for evse in chosen.values())
         return Outcome.SCHEDULED if busy and not operative else Outcome.ACCEPTED
 
@@ -326,7 +326,6 @@ class Operations:
                 for number in chosen:
                     report = self._station.statuses.present(number)
                     if report and self._station.dialect.status_words(report) is not None:
-                        self.post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
                         self.post(self._station.dialect.status(timed(report, self._station.timekeeper.boot)))
             case Topic.FIRMWARE_STATUS | Topic.SIGNED_FIRMWARE_STATUS:
                 self.post(self.firmware.report(numbered=topic is Topic.SIGNED_FIRMWARE_STATUS))

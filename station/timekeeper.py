@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import NoReturn
 
 from shared.clock import Clock
 from shared.log import Log
@@ -12,6 +13,12 @@ from station.journal import Journal
 
 MOST_DOUBTS = 10
 """After so many words that were not believed nobody waits any more for one that is."""
+
+KEEP_TIME_S = 900.0
+"""How often the journal notes how late it is, world time."""
+
+NTP_S = 64.0
+"""How often the kernel's clock is looked at, world time: the usual poll of NTP."""
 
 _LOG = Log("station.time")
 
@@ -130,3 +137,24 @@ async def start_time(
     keeper = Timekeeper(clock, journal, boot, floor, judge)
     await keeper.keep()
     return keeper
+
+
+async def keep_time(timekeeper: Timekeeper) -> NoReturn:
+    """Note in the journal, again and again, how late it is."""
+    while True:
+        await timekeeper.clock.sleep(KEEP_TIME_S)
+        try:
+            await timekeeper.keep()
+        except JournalStalled as error:
+            _LOG.warning("clock_not_stored", reason=error)
+
+
+async def watch_ntp(timekeeper: Timekeeper) -> NoReturn:
+    """Take the kernel's time while it is synchronised."""
+    from station.kernel_clock import is_synchronised
+
+    clock = timekeeper.clock
+    while True:
+        if is_synchronised():
+            await timekeeper.learn(TimeSource.NTP, clock.utc(), clock.uptime())
+        await clock.sleep(NTP_S)

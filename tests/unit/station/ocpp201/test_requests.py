@@ -287,6 +287,9 @@ def test_triggers(tmp_path: Path) -> None:
             told = len(statuses(csms))
             assert await status(csms, "TriggerMessage", where) == "Accepted"
             await csms.until(lambda: len(statuses(csms)) > told)
+            assert await status(csms, "TriggerMessage", {"requestedMessage": "Heartbeat"}) == "Accepted"
+            await csms.until(lambda: csms.actions().count("Heartbeat") > 1)
+            assert len(statuses(csms)) == told + 1
             wanted = {"Heartbeat", "MeterValues", "FirmwareStatusNotification", "LogStatusNotification"}
             await csms.until(lambda: wanted <= set(csms.actions()))
             assert csms.of("MeterValues")[0][1]["evseId"] == 1
