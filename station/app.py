@@ -62,6 +62,7 @@ from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Opera
 from station.report import status_of
 from station.restart import Restart
 from station.security.assembly import Security
+from station.security.events import EventKind
 from station.service import Service, socket_path
 from station.service_operations import Inside, ServiceOperations
 from station.settings import StationSettings, listen_address
@@ -123,6 +124,7 @@ class App:
             send_without_start=settings.csms.send_without_start,
             deauthorized=self._news.deauthorize,
             conflict=self._news.tell_conflict,
+            parked=functools.partial(self._security.reporter.report, EventKind.TRANSACTION_PARKED),
             told=self._news.show_driver,
         )
         self._bearer = BearerTurns(self._uplink or HostBearer())

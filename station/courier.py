@@ -26,6 +26,11 @@ STALLED_S = 10.0
 
 _LOG = Log("station.delivery")
 
+
+async def _nobody(_sentence: str) -> None:
+    pass
+
+
 Call = Callable[[MessageId, Message], Awaitable[Reply | Refusal]]
 
 
@@ -41,6 +46,7 @@ class Courier:
         send_without_start: see delivery.Rules.
         conflict: hears that the central system contradicts its own local list, and where.
         deauthorized: is told when the central system refuses the card of a transaction.
+        parked: is told in a sentence that a whole transaction was refused for good: somebody must know.
         told: hears what the central system says to the driver: the cost so far, and a message.
     """
 
@@ -55,6 +61,7 @@ class Courier:
         send_without_start: bool,
         deauthorized: Callable[[EvseId, TransactionKey], None],
         conflict: Callable[[EvseId], None],
+        parked: Callable[[str], Awaitable[None]] = _nobody,
         told: Callable[[EvseId, TransactionKey, Decimal | None, str], None] = lambda *_told: None,
     ) -> None:
         self._journal = journal
@@ -63,7 +70,7 @@ class Courier:
         self._dialect = dialect
         self._send_without_start = send_without_start
         self._deauthorized = deauthorized
-        self._told = told
+        self._parked, self._told = parked, told
         self._boundaries_first = boundaries_first(settings.order, dialect.version)
         self._pace = Pace(settings.per_minute)
         self._round_trip_s = 1.0
@@ -127,7 +134,10 @@ class Courier:
                 _LOG.warning("refused", message_id=entry.message_id, reason=reason, again_in_s=after_s)
             case Park(reason, transaction):
                 await self._journal.park(entry, self._now(), reason, transaction=transaction)
-                _LOG.error("parked", transaction=entry.event.key, message_id=entry.message_id, reason=reason)
+                key = entry.event.key
+                _LOG.error("parked", transaction=key, message_id=entry.message_id, whole=transaction, reason=reason)
+                if transaction:
+                    await self._parked(f"transaction {key}: {reason}")
             case None:
                 self._delivered += 1
         return 0.0

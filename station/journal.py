@@ -157,8 +157,8 @@ class Journal:
             message_id = MessageId(f"{self.journal_id}-{row_id}")
             connection.execute(
                 "INSERT INTO ledger (event_id, message_id, created_ms, state, reason) "
-                "SELECT ?, ?, ?, CASE start_parked WHEN 1 THEN 'parked' ELSE 'pending' END, "
-                "CASE start_parked WHEN 1 THEN 'the start of its transaction is parked' ELSE '' END "
+                "SELECT ?, ?, ?, CASE is_parked WHEN 1 THEN 'parked' ELSE 'pending' END, "
+                "CASE is_parked WHEN 1 THEN 'waits with its transaction, which is parked' ELSE '' END "
                 "FROM txn WHERE key = ?",
                 (row_id, message_id, to_ms(floor.at), event.key),
             )
@@ -296,10 +296,11 @@ class Journal:
         def park(connection: sqlite3.Connection) -> None:
             _settle(connection, entry, "parked", at, reason)
             if transaction:
-                connection.execute("UPDATE txn SET start_parked = 1 WHERE key = ?", (entry.event.key,))
+                connection.execute("UPDATE txn SET is_parked = 1 WHERE key = ?", (entry.event.key,))
                 connection.execute(
-                    "UPDATE ledger SET state = 'parked', settled_ms = ?, reason = 'the start of its transaction is "
-                    "parked' WHERE state = 'pending' AND event_id IN (SELECT id FROM event WHERE transaction_key = ?)",
+                    "UPDATE ledger SET state = 'parked', settled_ms = ?, reason = 'waits with its transaction, "
+                    "which is parked' WHERE state = 'pending' "
+                    "AND event_id IN (SELECT id FROM event WHERE transaction_key = ?)",
                     (to_ms(at), entry.event.key),
                 )
 

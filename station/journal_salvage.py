@@ -199,7 +199,7 @@ def _transaction(key: str, events: list[Row], ledger: dict[object, Row]) -> Row:
                 "state": "parked",
                 "reason": "the number of its transaction was damaged",
             }
-    return {"key": key, "evse_id": decoded[0].evse_id if decoded else 1, "is_open": 0, "start_parked": is_numbered}
+    return {"key": key, "evse_id": decoded[0].evse_id if decoded else 1, "is_open": 0, "is_parked": is_numbered}
 
 
 def _journal_id(tables: dict[str, list[Row]]) -> str:

@@ -74,7 +74,10 @@ WHEN NEW.body != '' OR OLD.seq_no = 0
 BEGIN SELECT RAISE(ABORT, 'events are not rewritten'); END;
 """
 
-MIGRATIONS = (_FIRST, event_store.SCHEMA, _THINNING)
+# Any message that is refused for good parks its transaction, not the start alone.
+_PARKING = "ALTER TABLE txn RENAME COLUMN start_parked TO is_parked;"
+
+MIGRATIONS = (_FIRST, event_store.SCHEMA, _THINNING, _PARKING)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -113,15 +113,17 @@ def read_rows(path: Path, sql: str, *parameters: object) -> list[sqlite3.Row]:
 
 
 def parked(path: Path, limit: int = 100) -> list[tuple[str, int, str]]:
-    """List what was refused for good, the newest first: transaction, how many of its messages, why.
+    """List what was refused for good, the newest first: transaction, how many of its messages, why the first.
 
     Raises:
         JournalError: there is no journal, or it can't be read.
     """
     rows = read_rows(
         path,
-        "SELECT e.transaction_key, count(*), max(l.reason) FROM ledger l JOIN event e ON e.id = l.event_id "
-        "WHERE l.state = 'parked' GROUP BY e.transaction_key ORDER BY max(e.id) DESC LIMIT ?",
+        "SELECT p.key, p.messages, l.reason FROM (SELECT e.transaction_key AS key, count(*) AS messages, "
+        "min(e.id) AS first, max(e.id) AS last FROM ledger l JOIN event e ON e.id = l.event_id "
+        "WHERE l.state = 'parked' GROUP BY e.transaction_key) p JOIN ledger l ON l.event_id = p.first "
+        "ORDER BY p.last DESC LIMIT ?",
         limit,
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -144,7 +146,7 @@ def release(path: Path, transaction: str) -> int:
                     f"the rest of transaction {transaction} was delivered without its begin: sent now, that would "
                     "begin another one that never ends. Let the operator enter it by hand"
                 )
-            connection.execute("UPDATE txn SET start_parked = 0 WHERE key = ?", (transaction,))
+            connection.execute("UPDATE txn SET is_parked = 0 WHERE key = ?", (transaction,))
             return connection.execute(
                 "UPDATE ledger SET state = 'pending', refusals = 0, settled_ms = NULL WHERE state = 'parked' "
                 "AND event_id IN (SELECT id FROM event WHERE transaction_key = ?)",

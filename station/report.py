@@ -93,8 +93,10 @@ def _of_station(status: Status, language: str) -> list[str]:
     if status["parked"]:
         lines.append(
             say(
-                f"{status['parked']} messages about charges were refused for good: `ledger` tells why.",
-                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `meldungen` sagt, warum.",
+                f"{status['parked']} messages about charges were refused for good: `ledger replay` tells why, and "
+                "sends them again once that is mended.",
+                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `wiederholen` sagt, "
+                "warum, und sendet sie erneut, wenn das behoben ist.",
             )
         )
     if status.get("uncertain"):

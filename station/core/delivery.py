@@ -4,9 +4,11 @@ The journal is the queue; its oldest pending entry is the only one that may be s
 entry keeps its message id over retries, reconnects and reboots, so that a repeat can be recognised.
 
 An attempt is spent by a refusal (CALLERROR) only (OCPP-J errata 3.3): a lost link or an answer that did not come costs
-nothing. When the attempts are used up the entry is parked, never thrown away. Where the central system numbers the
-transactions (OCPP 1.6), a start that is refused for good parks its whole transaction, because the end of a transaction
-that the central system doesn't know can't be billed; others pass.
+nothing. When the attempts are used up the entry is parked, never thrown away, and all that follows of its transaction
+is parked with it: a person gives them back together (`ledger replay`), so they arrive in their order. Others pass.
+
+One exception: a sample of OCPP 1.6 is parked alone. There the registers of start and stop are what is billed, and a
+transaction that never stops, because of one reading that nobody bills, would harm driver and operator.
 """
 
 from dataclasses import dataclass
@@ -91,7 +93,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Refused for good: keep it, pass on. With `transaction` all that is pending of the transaction is kept with it."""
+    """Refused for good: keep it, pass on. With `transaction` all that follows of the transaction is kept with it."""
 
     reason: str
     transaction: bool
@@ -110,10 +112,10 @@ def boundaries_first(order: str, version: Version) -> bool:
     return order == "boundaries" or (order == "auto" and version is not Version.V16)
 
 
-def judge_refusal(entry: Entry, reason: str, rules: Rules, *, whole: bool = False) -> Retry | Park:
+def judge_refusal(entry: Entry, reason: str, rules: Rules, *, whole: bool = True) -> Retry | Park:
     """Tell what a CALLERROR, or an answer that can't be used, means. The wait grows with the attempts (§3.7.1).
 
-    With `whole` the rest of the transaction is worth nothing without this entry.
+    Without `whole` the rest of the transaction goes on without this entry.
     """
     attempts = entry.refusals + 1
     if attempts < rules.attempts:

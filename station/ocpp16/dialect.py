@@ -160,8 +160,9 @@ class Ocpp16:
         return Acknowledge()
 
     def judge_refusal(self, entry: Entry, reason: str, rules: Rules) -> Retry | Park:
-        """Judge a refusal; without its start a transaction has no number, and is parked as a whole."""
-        whole = isinstance(entry.event, Started) and not rules.send_without_start
+        """Judge a refusal; the end goes out without a sample, and without the start if that is wanted."""
+        event = entry.event
+        whole = not (isinstance(event, Updated) or (isinstance(event, Started) and rules.send_without_start))
         return judge_refusal(entry, reason, rules, whole=whole)
 
 

@@ -187,7 +187,7 @@ class Ocpp201:
         return Acknowledge(None, token, info, _cost(payload), _message(payload))
 
     def judge_refusal(self, entry: Entry, reason: str, rules: Rules) -> Retry | Park:
-        """Judge a refusal; other events of the transaction may pass (E13)."""
+        """Judge a refusal (E13); numbered events without one between them would leave a gap."""
         return judge_refusal(entry, reason, rules)
 
 

@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     INVALID_CIPHER_SUITE = "InvalidTLSCipherSuite"
     CERTIFICATE_EXPIRES = "CertificateExpiresSoon"
     """Ours: the white paper has no event that speaks before the site goes silent."""
+    TRANSACTION_PARKED = "TransactionParked"
+    """Ours: what is refused for good waits for a person, so one must hear of it."""
 
 
 ONLY_LOGGED = frozenset({EventKind.INVALID_MESSAGES})

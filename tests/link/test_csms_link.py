@@ -26,6 +26,7 @@ from station.csms_connection import CallRefused, Refusal, Reply
 from station.csms_link import HEARTBEAT, CsmsLink
 from station.journal import Backlog, Journal
 from station.journal_file import open_journal
+from station.ledger_view import release
 from station.ocpp16.dialect import Ocpp16
 from station.security.access import Access, Profile
 from station.security.event_courier import EventCourier
@@ -327,6 +328,39 @@ def test_a_server_that_refuses_everything_parks_the_transaction_and_others_pass(
             backlog = await b.journal.backlog()
             assert (backlog.pending, backlog.parked) == (0, 3)
             assert await csms.ask("ClearCache", {}) == [3, {"status": "Accepted"}], "the connection lives on"
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    ("refused", "told", "parked"),
+    [("MeterValues", ["StartTransaction", "MeterValues", "StopTransaction"], 1), ("StopTransaction", [], 1)],
+)
+def test_a_sample_is_parked_alone_an_end_waits_for_a_person(
+    tmp_path: Path, refused: str, told: list[str], parked: int
+) -> None:
+    async def work() -> None:
+        csms = Csms()
+
+        def behave(action: str, _payload: Json) -> None:
+            if action == refused:
+                raise CallError
+
+        csms.behave = behave
+        keys = {"TransactionMessageAttempts": "1", "TransactionMessageRetryInterval": "0"}
+        async with bench(tmp_path, csms, keys=keys) as b:
+            await b.append(*charge("k1"))
+            await b.drained()
+            assert (await b.journal.backlog()).parked == parked
+            if told:
+                assert [action for action in csms.actions() if "Transaction" in action or action == refused] == told
+            csms.behave = lambda action, payload: None
+            csms.calls.clear()
+            assert release(tmp_path / "journal", "k1") == parked
+            b.link.wake()
+            await b.drained()
+            assert csms.actions() == [refused]
+            assert csms.calls[0][2]["transactionId"] == 100
 
     run(work)
 

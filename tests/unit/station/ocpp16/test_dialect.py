@@ -43,7 +43,12 @@ def test_the_rest_of_a_refused_start_is_parked_with_it_unless_told_otherwise() -
 def test_three_attempts_with_growing_waits() -> None:
     assert SPOKEN.judge_refusal(Entry(1, ID, STOP, refusals=0), "no", RULES) == Retry(60, "no")
     assert SPOKEN.judge_refusal(Entry(1, ID, STOP, refusals=1), "no", RULES) == Retry(120, "no")
-    assert SPOKEN.judge_refusal(Entry(1, ID, STOP, refusals=2), "no", RULES) == Park("refused 3 times, last: no", False)
+    assert SPOKEN.judge_refusal(Entry(1, ID, STOP, refusals=2), "no", RULES) == Park("refused 3 times, last: no", True)
+
+
+def test_a_sample_is_parked_alone_so_that_the_end_goes_out() -> None:
+    parked = SPOKEN.judge_refusal(Entry(1, ID, SAMPLE, refusals=2), "no", RULES)
+    assert parked == Park("refused 3 times, last: no", transaction=False)
 
 
 def test_a_start_refused_for_good_parks_its_whole_transaction() -> None:

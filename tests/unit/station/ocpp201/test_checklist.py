@@ -38,9 +38,9 @@ COVERED = {
         TRANSACTIONS,
         "test_what_waits_when_the_link_drops_is_offline_too",
     ),
-    "E13: retries wait longer each time, then the event is parked and others pass": (
+    "E13: retries wait longer each time, then the transaction is parked and others pass": (
         TRANSACTIONS,
-        "test_refused_events_are_tried_again_parked_and_others_pass",
+        "test_a_refused_event_parks_its_transaction_and_others_pass",
     ),
     "low memory thins Updated only, every other one first": (UPKEEP, "test_thinning_ends_with_begin_and_end"),
     "E14: GetTransactionStatus": (TRANSACTIONS, "test_offline_events_say_so_and_queue_over_a_restart"),

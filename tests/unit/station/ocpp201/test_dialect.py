@@ -76,9 +76,9 @@ def test_an_answer_may_tell_of_the_card_the_cost_and_the_driver() -> None:
     assert SPOKEN.judge_result(entry(), strange, RULES) == Acknowledge()
 
 
-def test_refusals_wait_longer_each_time_and_park_the_event_alone() -> None:
+def test_refusals_wait_longer_each_time_and_park_the_transaction() -> None:
     assert SPOKEN.judge_refusal(entry(), "x", RULES) == Retry(30, "x")
-    assert SPOKEN.judge_refusal(entry(refusals=1), "x", RULES) == Park("refused 2 times, last: x", transaction=False)
+    assert SPOKEN.judge_refusal(entry(refusals=1), "x", RULES) == Park("refused 2 times, last: x", transaction=True)
 
 
 def test_everything_else_fits_its_schema() -> None:

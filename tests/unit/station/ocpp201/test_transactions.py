@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from shared.ids import IdToken
+from station.ledger_view import parked, release
 from tests.link.csms import CallError, Csms, Json
 from tests.unit.station.ocpp201.station import (
     all_valid,
@@ -178,6 +179,9 @@ def test_a_card_refused_in_any_answer_ends_the_charge(tmp_path: Path) -> None:
     async def work() -> None:
         site, csms = Site(), central()
 
+        def seen() -> set[str]:
+            return {event["transactionInfo"]["transactionId"] for event in events(csms)}
+
         def refuse(action: str, payload: Json) -> Json | None:
             if action == "TransactionEvent" and payload["eventType"] == "Updated":
                 return {"idTokenInfo": {"status": "Blocked"}}
@@ -214,12 +218,15 @@ def test_or_takes_the_energy_only(tmp_path: Path) -> None:
     run(work)
 
 
-def test_refused_events_are_tried_again_parked_and_others_pass(tmp_path: Path) -> None:
+def test_a_refused_event_parks_its_transaction_and_others_pass(tmp_path: Path) -> None:
     async def work() -> None:
         site, csms = Site(), central()
 
+        def seen() -> set[str]:
+            return {event["transactionInfo"]["transactionId"] for event in events(csms)}
+
         def refuse(action: str, payload: Json) -> Json | None:
-            if action == "TransactionEvent" and payload["seqNo"] == 1:
+            if action == "TransactionEvent" and payload["seqNo"] == 1 and len(seen()) == 1:
                 raise CallError
             return None
 
@@ -230,9 +237,28 @@ def test_refused_events_are_tried_again_parked_and_others_pass(tmp_path: Path) -
             site.plug()
             site.tap()
             await csms.until(lambda: [e["seqNo"] for e in events(csms)] == [0, 1, 1])
+            key = events(csms)[0]["transactionInfo"]["transactionId"]
+            await csms.until(
+                lambda: any(p["type"] == "TransactionParked" for _, p in csms.of("SecurityEventNotification"))
+            )
+            site.tap()
+            site.unplug()
+            await asyncio.sleep(0.3)
+            site.plug()
+            site.tap()
+            await csms.until(lambda: len(seen()) == 2)
             site.tap()
             await csms.until(lambda: gist(csms)[-1][0] == "Ended")
-            assert [e["seqNo"] for e in events(csms)] == [0, 1, 1, 2]
+            assert [e["seqNo"] for e in events(csms) if e["transactionInfo"]["transactionId"] == key] == [0, 1, 1]
+            csms.behave = lambda action, payload: None
+            [(_, _, why)] = parked(tmp_path / "journal.sqlite")
+            assert why.startswith("refused 2 times")
+            release(tmp_path / "journal.sqlite", key)
+            await csms.until(
+                lambda: events(csms)[-1]["transactionInfo"]["transactionId"] == key and gist(csms)[-1][0] == "Ended"
+            )
+            numbers = [e["seqNo"] for e in events(csms) if e["transactionInfo"]["transactionId"] == key][3:]
+            assert numbers == list(range(1, numbers[-1] + 1)), "the rest, in order"
 
     run(work)
 
