@@ -284,9 +284,10 @@ class CsmsLink:
         """Log the loss once, and give the wait that the central system asked for."""
         first = _first(lost)
         if not self._is_proven:
-            self.routes.failed(self._configuration.number("NetworkProfileConnectionAttempts"))
-        if not self._is_proven and self._is_reached:
-            await self._gate.failed(first)
+            if self._is_reached:
+                await self._gate.failed(first)
+            if self.routes.failed(self._configuration.number("NetworkProfileConnectionAttempts")):
+                await self._gate.take_route()
         if str(first) != self._complaint:
             _LOG.warning("csms_lost" if self._is_proven else "csms_unreachable", reason=first)
         self._complaint, self._is_proven = str(first), False

@@ -40,10 +40,15 @@ def decode_route(slot: int, text: str) -> Route:
 
 
 def routes_of(slots: Iterable[str], stored: Mapping[str, str], least_profile: int) -> tuple[Route, ...]:
-    """Give the ways in their order; those of a lower security profile than the one in force are out (A05.FR.06)."""
+    """Give the ways in their order; those of a lower security profile than the one in force are out (A05.FR.06).
+
+    If each of them needs a higher one, that of the file is the last: what has never worked must not lock us out.
+    """
     known = {FILE_SLOT: Route(FILE_SLOT)} | {int(slot): decode_route(int(slot), text) for slot, text in stored.items()}
     found = [known[int(slot)] for slot in slots if int(slot) in known]
-    return tuple(route for route in found if route.profile is None or route.profile >= least_profile)
+    good = [route for route in found if route.profile is None or route.profile >= least_profile]
+    needs_more = all(route.profile is not None and route.profile > least_profile for route in good)
+    return (*good, Route(FILE_SLOT)) if needs_more else tuple(good)
 
 
 class Routes:
@@ -58,11 +63,13 @@ class Routes:
         """The way of the next connection."""
         return self._routes[self._place]
 
-    def failed(self, attempts: int) -> None:
-        """Take note that a connection came to nothing."""
+    def failed(self, attempts: int) -> bool:
+        """Take note that a connection came to nothing; tell whether another way has its turn now."""
         self._failures += 1
-        if self._failures >= attempts:
-            self._failures, self._place = 0, (self._place + 1) % len(self._routes)
+        if self._failures < attempts:
+            return False
+        self._failures, self._place = 0, (self._place + 1) % len(self._routes)
+        return len(self._routes) > 1
 
     def proven(self) -> None:
         """Take note that the central system has answered."""

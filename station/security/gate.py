@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 SURE_TIME = "security.sure_time"
 """Name in the journal of the latest time that was certain."""
 
-PROFILE = "SecurityProfile"
+ROUTE = "network profile"
+"""What a way that needs a higher security profile puts on trial; it is tried so often as the way itself is."""
 CLIENT_CERTIFICATE = "charge point certificate"
 """What a rotation puts on trial."""
 
@@ -127,12 +128,20 @@ class Gate:
         return f"{url.rstrip('/')}/{quote(self._user, safe='')}"
 
     async def take_route(self) -> None:
-        """Try the security profile of the way in use, if it needs a higher one than that in force."""
-        wanted, access = self.route().profile, self.memory.plan.latest
-        if wanted is None or wanted <= access.profile or profile_refusal(access, wanted, self.memory.means()):
-            return
-        trial = access.with_profile(Profile(wanted))
-        await self.put_on_trial((trial, trial), PROFILE)
+        """Try the security profile of the way in use, if it needs a higher one than that in force.
+
+        What the way before needed is dropped. Not stored: after a restart it is found again.
+        """
+        plan = self.memory.plan
+        if plan.what == ROUTE and self._used in plan.trials:
+            about = f"the new {ROUTE} does not connect; the old one is back in force"
+            await self._reporter.report_once(EventKind.PARAMETERS_CHANGED, about)
+        if plan.what == ROUTE:
+            plan = Plan(plan.in_force)
+        wanted, access = self.route().profile or Profile.UNSECURED, plan.in_force
+        if not plan.trials and wanted > access.profile and not profile_refusal(access, wanted, self.memory.means()):
+            plan = Plan(access, (access.with_profile(Profile(wanted)),), ROUTE)
+        self.memory.state = replace(self.memory.state, plan=plan)
 
     async def _complain(self, about: str) -> None:
         await self._reporter.report_once(EventKind.INVALID_MESSAGES, about)
@@ -189,7 +198,7 @@ class Gate:
         """Hear that a connection that reached the central system's address ended without a reply."""
         if isinstance(lost, AccessRefused) and not self.memory.plan.is_halfway:
             await self._reporter.report_once(EventKind(lost.event), str(lost))
-        if self._used == self.memory.plan.next:
+        if self._used == self.memory.plan.next and self.memory.plan.what != ROUTE:
             self.memory.count_failure()
 
     async def keep_time(self) -> None:
