@@ -82,8 +82,8 @@ AGENT = {
     ),
     "the central system refused the driver's card": "die Zentrale hat die Karte des Fahrers abgelehnt",
     "the central system has put this EVSE out of service": "die Zentrale hat diesen Ladepunkt außer Betrieb gesetzt",
-    "the station's program is about to be updated: charging is possible again in a few minutes": (
-        "das Stationsprogramm wird gleich aktualisiert: in wenigen Minuten kann wieder geladen werden"
+    "the station is about to begin anew: charging is possible again in a few minutes": (
+        "die Station startet gleich neu: in wenigen Minuten kann wieder geladen werden"
     ),
     "the meter does not answer: no reading, no charge": (
         "der Zähler antwortet nicht: ohne Zählerstand wird nicht geladen"

@@ -9,7 +9,7 @@ from shared.log import Log
 from shared.transaction import StopReason
 from station.core.configuration import Configuration
 from station.core.dialect import BootReason
-from station.core.evse_events import EndRequested
+from station.core.evse_events import EndRequested, Updating
 from station.evse_task import EvseTask
 from station.journal import Journal
 from station.security.events import EventKind
@@ -68,7 +68,9 @@ class Restart:
         self._stop.set()
 
     def reset_when_idle(self) -> None:
-        """End the program as soon as no transaction is open."""
+        """End the program as soon as no transaction is open; no new one begins meanwhile."""
+        for evse in self._evses.values():
+            evse.tell(Updating(True))
         self._idle.set()
 
     async def run(self) -> None:

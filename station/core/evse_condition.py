@@ -93,7 +93,7 @@ class Condition:
         if not self.operative:
             return "the central system has put this EVSE out of service"
         if self.updating:
-            return "the station's program is about to be updated: charging is possible again in a few minutes"
+            return "the station is about to begin anew: charging is possible again in a few minutes"
         if not self.meter_read:
             return "the meter does not answer: no reading, no charge"
         return ""

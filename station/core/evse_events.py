@@ -162,7 +162,7 @@ class OperativeChanged:
 
 @dataclass(frozen=True, slots=True)
 class Updating:
-    """The program is about to be exchanged: nothing begins any more, what runs may end. False = no longer."""
+    """The program is about to end (update, reset): nothing begins any more, what runs may end. False = no longer."""
 
     yes: bool
 

@@ -123,7 +123,7 @@ BLOCKED: dict[str, Callable[[], Scene]] = {
     "the central system refused the driver's card": lambda: then(running(), Deauthorized(TransactionKey("k1"))),
     "the plug stays locked": lambda: then(evse(), PlugHeld(CARD)),
     "the central system has put this EVSE out": lambda: then(evse(), OperativeChanged(False)),
-    "the station's program is about to be updated": lambda: then(evse(), Updating(True)),
+    "the station is about to begin anew": lambda: then(evse(), Updating(True)),
     "the meter does not answer": lambda: then(evse(), MeterRead(None)),
 }
 

@@ -212,8 +212,13 @@ def test_reset_on_idle_waits_for_the_end_of_the_charge(tmp_path: Path) -> None:
             await csms.until(lambda: len(events(csms)) == 2)
             assert await status(csms, "Reset", {"type": "OnIdle"}) == "Scheduled"
             site.tap()
+            await csms.until(lambda: events(csms)[-1]["eventType"] == "Ended")
+            site.unplug()
+            site.plug()
+            site.tap()
             await task
             assert events(csms)[-1]["transactionInfo"]["stoppedReason"] == "Local"
+            assert [event["eventType"] for event in events(csms)].count("Started") == 1
 
     run(work)
 
