@@ -24,6 +24,9 @@ from station.timekeeper import Timekeeper
 STALLED_S = 10.0
 """Pause after the journal could not be used, link time."""
 
+GIVEN_BACK_S = 15.0
+"""While something is parked, a person may give it back beside this program: so often is looked, link time."""
+
 _LOG = Log("station.delivery")
 
 
@@ -115,7 +118,7 @@ class Courier:
             if self._had_backlog:
                 self._had_backlog = False
                 _LOG.info("backlog_drained", messages=self._delivered)
-            return math.inf
+            return GIVEN_BACK_S if (await self._journal.backlog()).parked else math.inf
         if self._timekeeper.awaits_confirmation:
             return CONFIRM_S  # what is sent keeps its time for good
         now = asyncio.get_running_loop().time()
