@@ -59,6 +59,7 @@ from station.limit_assembly import evse_facts, local_jobs, make_limits
 from station.log_ring import LogRing
 from station.log_upload import LogUploads
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Operations, Station
+from station.problem_teller import load_problems
 from station.report import status_of
 from station.restart import Restart
 from station.security.assembly import Security
@@ -112,6 +113,7 @@ class App:
             timekeeper=timekeeper,
             configuration=configuration,
             link=lambda: self._link,
+            problems=lambda: self._problems,
         )
         self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
         self._security = Security(settings, journal, timekeeper, configuration, self._dialect)
@@ -192,6 +194,7 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
         await self._make_evses()
+        self._problems = await load_problems(self._journal, self._dialect, self._timekeeper, self._link)
         self._boot_reason = await self._restart.boot_reason()
         await self._find_routes()
         security, renewal = await self._security.start(self._link)
@@ -236,7 +239,7 @@ class App:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), keep_time(self._timekeeper), self._status.run(), self._service().run()]
-            jobs += [self._upkeep.run(), self._backlog_reporter().run()]
+            jobs += [self._upkeep.run(), self._backlog_reporter().run(), self._problems.run()]
             jobs += [renewal.run(), self._restart.run(), firmware.run(), logs.run()]
             jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):

@@ -12,11 +12,12 @@ from shared.money import Money
 from station.core.charging_schedule import Limit
 from station.core.configuration import Configuration
 from station.core.connector import Status
-from station.core.dialect import Dialect, Problem
+from station.core.dialect import Dialect
 from station.core.evse_events import Deauthorized, Notify
 from station.core.status_reports import Report, StatusReports, timed
 from station.csms_link import CsmsLink
 from station.evse_task import EvseTask
+from station.problem_teller import ProblemTeller
 from station.timekeeper import Timekeeper
 
 _LOG = Log("station")
@@ -32,6 +33,7 @@ class EvseNews:
         timekeeper: the time.
         configuration: the keys in force.
         link: gives the link to the central system, which is made later.
+        problems: gives the teller of faults, which is made later.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class EvseNews:
         timekeeper: Timekeeper,
         configuration: Configuration,
         link: Callable[[], CsmsLink],
+        problems: Callable[[], ProblemTeller],
     ) -> None:
         self._evses = evses
         self._dialect = dialect
@@ -50,8 +53,7 @@ class EvseNews:
         self._timekeeper = timekeeper
         self._configuration = configuration
         self._link = link
-        self._problems: dict[EvseId, frozenset[str]] = {}
-        self._event_number = 0
+        self._problems = problems
 
     def tell_status(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
         """Tell the state of an EVSE, and the faults that came and went with it."""
@@ -59,19 +61,10 @@ class EvseNews:
         report = Report(evse_id, notice.status, notice.error_code, notice.info, at, uptime, notice.is_plugged)
         self._statuses.set(report, asyncio.get_running_loop().time())
         _LOG.info("status", evse=evse_id, status=notice.status, error=notice.error_code)
-        self._tell_problems(timed(report, self._timekeeper.boot))
+        faults = self._evses[evse_id].charging.faults
+        # What is no fault of the board is told by its code.
+        self._problems().set(report, faults or frozenset({report.error_code} - {"NoError"}))
         self._link().wake()
-
-    def _tell_problems(self, report: Report) -> None:
-        """Tell which faults came and went; what is no fault of the board is told by its code."""
-        evse_id = EvseId(report.evse_id)
-        there = self._evses[evse_id].charging.faults or frozenset({report.error_code} - {"NoError"})
-        before, self._problems[evse_id] = self._problems.get(evse_id, frozenset()), there
-        for fault in sorted(there ^ before):
-            self._event_number += 1
-            problem = Problem(evse_id, fault, fault in there, report.info, report.at)
-            if message := self._dialect.problem(problem, self._event_number):
-                self._link().post(message)
 
     def tell_whole(self, operative: bool) -> None:
         """Tell whether the whole station is in service."""

@@ -2,11 +2,14 @@
 
 import asyncio
 import base64
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from shared.ids import IdToken
+from station.problem_teller import PROBLEMS
 from station.status_file import status_path
 from tests.link.csms import Csms, Json
 from tests.unit.station.ocpp201.station import (
@@ -398,6 +401,42 @@ def test_faults_come_as_events(tmp_path: Path) -> None:
             [meter] = csms.of("NotifyEvent")[2][1]["eventData"]
             assert (meter["component"]["name"], meter["actualValue"]) == ("FiscalMetering", "true")
             all_valid(csms)
+
+
+def told_problems(csms: Csms) -> list[tuple[int, str, str]]:
+    rows = [row for _, payload in csms.of("NotifyEvent") for row in payload["eventData"]]
+    return [(row["eventId"], row["component"]["name"], row["actualValue"]) for row in rows]
+
+
+def test_faults_that_came_or_went_while_nobody_listened_are_told_later(tmp_path: Path) -> None:
+    async def work() -> None:
+        site, csms = Site(), central()
+        async with csms.serve():
+            settings = made(tmp_path, csms)
+            async with station(settings, site):
+                await booted(csms)
+                await csms.until(lambda: statuses(csms)[-1] == "Available")
+        async with station(settings, site):
+            state = status_path(settings.journal.path, settings.journal.status_path)
+            site.meter_is_dead = True
+            await until(lambda: "the meter does not answer" in state.read_text())
+            async with csms.serve():
+                await csms.until(lambda: csms.of("NotifyEvent"))
+                assert told_problems(csms) == [(1, "FiscalMetering", "true")]
+                await until(lambda: kept(settings.journal.path, PROBLEMS))
+        site.meter_is_dead = False
+        async with csms.serve(), station(settings, site):
+            await csms.until(lambda: len(csms.of("NotifyEvent")) == 2)
+            assert told_problems(csms)[1] == (2, "FiscalMetering", "false")
+            all_valid(csms)
+
+    run(work)
+
+
+def kept(journal: Path, name: str) -> str:
+    with contextlib.closing(sqlite3.connect(journal)) as database:
+        found = database.execute("SELECT text FROM value WHERE name = ?", (name,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def test_a_card_alone_occupies_no_connector(tmp_path: Path) -> None:
