@@ -75,6 +75,7 @@ class LogUploads:
         self._journal = journal
         self._timekeeper = timekeeper
         self._dialect = dialect
+        self._link = link
         self._transfer = transfer
         self._may_send = may_send
         self._make_file = make_file
@@ -104,6 +105,8 @@ class LogUploads:
             if self._job:
                 self._job.cancel()
         replaced = before is not None and not before.is_over
+        if before and replaced and (message := self._dialect.log_replaced(before.order.number)):
+            self._link.post(message)
         _LOG.info("upload_ordered", kind=order.kind, number=order.number, replaced=replaced)
         self._teller.wake()
         return (LogOutcome.ACCEPTED_CANCELED if replaced else LogOutcome.ACCEPTED), name

@@ -25,6 +25,11 @@ _ROTATION = re.compile(r"(?:\d+\.)?(?:NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|
 _MOST_ROTATIONS = 100
 _SPOKEN = "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 _START_POINT = "PowerPathClosed"
+"""The one point at which a transaction begins: its first row must hold a register and a driver who may charge.
+
+Authorized and EVConnected lie before that. A transaction that began there would be one without a begin of its energy
+if the meter is silent or the program is cut just then, and one without a driver if nobody shows a card.
+"""
 _STOP_POINTS = frozenset({"Authorized", "EVConnected", "PowerPathClosed"})
 _TIME_SOURCES = frozenset({"Heartbeat", "NTP", "RealTimeClock", "MobileNetwork"})
 

@@ -151,6 +151,10 @@ class Dialect(Protocol):
         """Tell how an upload of logs stands; likewise."""
         ...
 
+    def log_replaced(self, request_id: int | None) -> Message | None:
+        """Tell that an upload gave way to a newer order; None = the answer to that one says it."""
+        ...
+
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:
         """Ask for a certificate (PEM, PKCS #10)."""
         ...

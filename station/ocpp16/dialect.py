@@ -122,6 +122,10 @@ class Ocpp16:
             return Message("DiagnosticsStatusNotification", {"status": told})
         return Message("LogStatusNotification", _numbered(status, request_id))
 
+    def log_replaced(self, request_id: int | None) -> Message | None:  # noqa: ARG002  as the seam has it
+        """Say nothing: the white paper has no word for it."""
+        return None
+
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:  # noqa: ARG002  1.6 has one use
         """Encode SignCertificate.req (white paper ed. 3 §5)."""
         return Message("SignCertificate", {"csr": csr})

@@ -154,6 +154,10 @@ class Ocpp201:
         """Encode LogStatusNotificationRequest (part 2, 1.39)."""
         return Message("LogStatusNotification", _about(status, request_id))
 
+    def log_replaced(self, request_id: int | None) -> Message | None:
+        """Encode LogStatusNotificationRequest for the order that gives way (part 2, N01)."""
+        return Message("LogStatusNotification", _about("AcceptedCanceled", request_id))
+
     def sign_certificate(self, csr: str, use: CertificateUse) -> Message:
         """Encode SignCertificateRequest (part 2, 1.57)."""
         return Message("SignCertificate", {"csr": csr, "certificateType": use})
