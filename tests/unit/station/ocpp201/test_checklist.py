@@ -29,7 +29,10 @@ COVERED = {
         TRANSACTIONS,
         "test_offline_events_say_so_and_queue_over_a_restart",
     ),
-    "seqNo from 0 without a gap, over power cuts": ("tests.crash.test_power_cuts", "test_every_step"),
+    "seqNo from 0 without a gap, over power cuts": (
+        "tests.crash.test_power_cuts",
+        "test_each_step_of_a_session_survives_a_cut",
+    ),
     "offline for what occurred without a connection": (
         TRANSACTIONS,
         "test_offline_events_say_so_and_queue_over_a_restart",
