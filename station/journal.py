@@ -6,7 +6,8 @@ per change of state, `synchronous=FULL`: what a method has returned from survive
 alone, never a time.
 
 An event keeps the clock offset it was stamped with. Until its first try its times move with the offset of its boot
-(station.core.timekeeping); the first try freezes them, with who had told the time until then.
+(station.core.timekeeping); the first try freezes them, with who had told the time until then, and the first try of a
+transaction's begin freezes the offset for the rest of it in that boot.
 
 All methods raise JournalStalled if the file can't be used now, and JournalDamaged if it is damaged.
 """
@@ -41,6 +42,22 @@ ALARM = "alarm"
 """Name of the value that says what is wrong with the journal itself, until a technician has cleared it."""
 
 _OLDEST = "ORDER BY l.event_id LIMIT 1"
+_FREEZE = """
+UPDATE ledger SET tries = tries + 1, correction_ms = frozen.correction_ms, source = frozen.source FROM (
+    SELECT CASE WHEN l.correction_ms IS NOT NULL THEN l.source WHEN sl.correction_ms IS NOT NULL THEN sl.source
+            ELSE b.source END AS source,
+        COALESCE(
+            l.correction_ms, s.offset_ms + sl.correction_ms - e.offset_ms, b.offset_ms - e.offset_ms, 0
+        ) AS correction_ms
+    FROM event e JOIN ledger l ON l.event_id = e.id LEFT JOIN boot b ON b.number = e.boot
+    LEFT JOIN event s ON s.transaction_key = e.transaction_key AND s.seq_no = 0 AND s.boot = e.boot AND e.seq_no > 0
+    LEFT JOIN ledger sl ON sl.event_id = s.id
+    WHERE e.id = ?1
+) frozen WHERE event_id = ?1
+"""
+"""A transaction whose begin has been told keeps that time in the same boot: its duration is billed, so no clock that is
+set meanwhile may change it."""
+
 _OLD_SAMPLE = (
     "NOT t.is_open AND e.seq_no > 0 AND e.seq_no < (SELECT max(seq_no) FROM event x "
     "WHERE x.transaction_key = e.transaction_key)"
@@ -237,14 +254,7 @@ class Journal:
         """Store that an entry is about to be sent, which freezes its times, and give it as it must go out."""
 
         def begin(connection: sqlite3.Connection) -> sqlite3.Row:
-            connection.execute(
-                "UPDATE ledger SET tries = tries + 1, correction_ms = b.correction_ms, source = b.source "
-                "FROM (SELECT e.id, COALESCE(l.correction_ms, b.offset_ms - e.offset_ms, 0) AS correction_ms, "
-                "CASE WHEN l.correction_ms IS NULL THEN b.source ELSE l.source END AS source FROM event e "
-                "JOIN ledger l ON l.event_id = e.id LEFT JOIN boot b ON b.number = e.boot WHERE e.id = ?1) b "
-                "WHERE event_id = ?1",
-                (entry.row_id,),
-            )
+            connection.execute(_FREEZE, (entry.row_id,))
             connection.execute("INSERT INTO try (event_id, at_ms) VALUES (?, ?)", (entry.row_id, to_ms(at)))
             row: sqlite3.Row = connection.execute(_PENDING + "WHERE e.id = ?", (entry.row_id,)).fetchone()
             return row

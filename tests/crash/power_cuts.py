@@ -280,9 +280,9 @@ def _charges_201(csms: Csms) -> Charges:
     found: Charges = {}
     for events in told.values():
         kinds = [event["eventType"] for event in events.values()]
-        assert kinds == ["Started", *["Updated"] * (len(kinds) - 2), "Ended"]
+        assert kinds == ["Started", *["Updated"] * (len(kinds) - 2), "Ended"], list(events.values())
         registers = [event["meterValue"][-1]["sampledValue"][0]["value"] for event in events.values()]
-        assert registers == sorted(registers)
+        assert registers == sorted(registers), registers
         found.setdefault(events[0]["evse"]["id"], []).append((registers[0], registers[-1]))
     return {evse: sorted(charges) for evse, charges in found.items()}
 

@@ -320,3 +320,16 @@ def test_the_ledger_of_a_station_that_never_ran_is_an_error_in_one_line(tmp_path
         read_ledger(tmp_path / "none")
     with pytest.raises(JournalError, match="there is no journal"):
         release(tmp_path / "none", "k")
+
+
+def test_a_clock_set_after_the_begin_was_told_changes_no_duration(tmp_path: Path) -> None:
+    async def work(journal: Journal) -> None:
+        await fill(journal, started(), ended(1))
+        begin = await journal.begin_try(await head(journal), NOON)
+        await journal.acknowledge(begin, NOON, 1, 5)
+        later = BootTime(BOOT.number, BOOT.kernel_boot_id, BOOT.offset_ms + 315_000_000_000, TimeSource.CSMS)
+        await journal.set_time(later, FLOOR)
+        end = await journal.begin_try(await head(journal), NOON)
+        assert (begin.event, end.event) == (started(), ended(1))
+
+    use(tmp_path / "j", work)
