@@ -131,7 +131,7 @@ class EvseStatus:
         contactor_closed: whether energy can flow.
         offered_current_a: current offered to the vehicle by PWM, A; 0 when none is offered.
         cable_current_a: what the cable carries by its proximity resistor, A; None where the board does not tell.
-        faults: faults that the board reports, in the words of OCPP 1.6 ChargePointErrorCode (§7.6).
+        faults: faults that the board reports, in the words of `hardware.faults`.
         locked: whether the plug is locked; None where the board does not tell.
         pilot_v: upper level of the control pilot, V; None where the board does not tell.
         temperature_c: of the board, °C; None where it does not tell.
@@ -243,6 +243,10 @@ class EvseBoard(Protocol):
         """Offer nothing, open the contactor, and then let go of the plug."""
         ...
 
+    async def halt(self) -> None:
+        """Stop as well as can be within 4 s: the program ends. Cancelling is safe."""
+        await self.stop()
+
     async def test_rcd(self) -> None:
         """Let the residual current device test itself, without a vehicle; it trips and recovers.
 
@@ -320,6 +324,7 @@ class ModemIdentity:
     revision: str
     imei: str
     iccid: str
+    imsi: str = ""
 
 
 class Modem(Protocol):

@@ -1,6 +1,6 @@
 """Identifiers. Each is its own type, so that one can't stand where another belongs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType, Self
 
 ChargePointId = NewType("ChargePointId", str)
@@ -18,18 +18,26 @@ MessageId = NewType("MessageId", str)
 MAX_ID_TOKEN_LENGTH = 36
 """OCPP 2.0.1 IdTokenType.idToken. OCPP 1.6 idTag holds 20: the 1.6 edge checks that itself."""
 
+NO_AUTHORIZATION = "NoAuthorization"
+"""Kind of the token of a charge that nobody had to be known for (OCPP 2.0.1 IdTokenEnumType)."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdToken:
     """What a driver presents. OCPP compares it without regard to case (CiString), so it is kept in upper case.
 
     Its text form is masked, because tokens must never reach a log. `value` is for the wire and the store.
+
+    Args:
+        value: the token.
+        kind: IdTokenEnumType where OCPP 2.x told it, so that it can be told back; it makes no other token.
     """
 
     value: str
+    kind: str = field(default="", compare=False)
 
     @classmethod
-    def parse(cls, text: str, max_length: int = MAX_ID_TOKEN_LENGTH) -> Self:
+    def parse(cls, text: str, max_length: int = MAX_ID_TOKEN_LENGTH, kind: str = "") -> Self:
         """Check a token from outside.
 
         Raises:
@@ -40,7 +48,7 @@ class IdToken:
             raise ValueError(f"an IdToken has 1 to {max_length} characters, this one {len(token)}")
         if not token.isprintable():
             raise ValueError("an IdToken holds printable characters only")
-        return cls(token)
+        return cls(token, kind)
 
     def __str__(self) -> str:
         return f"***{self.value[-2:]}" if len(self.value) > 4 else "***"

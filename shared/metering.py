@@ -34,6 +34,7 @@ class MeterReading:
         currents: mA per phase, in the order L1, L2, L3; empty where unknown.
         voltages: mV per phase to neutral, same order; empty where unknown.
         signed: the signed original, if the meter signs.
+        offered: what the vehicle is offered per phase, mA; the station knows that, not the meter.
     """
 
     energy_import: Wh
@@ -41,6 +42,7 @@ class MeterReading:
     currents: tuple[MilliAmp, ...] = ()
     voltages: tuple[MilliVolt, ...] = ()
     signed: SignedData | None = None
+    offered: MilliAmp | None = None
 
 
 class ReadingContext(StrEnum):
@@ -51,6 +53,7 @@ class ReadingContext(StrEnum):
     PERIODIC = "Sample.Periodic"
     CLOCK = "Sample.Clock"
     TRIGGER = "Trigger"
+    OTHER = "Other"
 
 
 @dataclass(frozen=True, slots=True)

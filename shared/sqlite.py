@@ -1,63 +1,107 @@
-"""One SQLite connection that tasks share without losing each other's writes.
+"""One SQLite connection in a thread of its own, for a program that keeps its memory in one file.
 
-On a shared aiosqlite connection another task's insert vanishes with my rollback, so all writing goes through a unit of
-work: a lock, BEGIN IMMEDIATE, COMMIT.
+A unit of work is a plain function: the thread runs it between BEGIN IMMEDIATE and COMMIT, one after the other. So
+nobody sees another's half-done work, a unit costs one change of threads however many statements it has, and a slow card
+never holds up the event loop.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-import aiosqlite
+T = TypeVar("T")
 
 
 class Database:
-    """A SQLite file with one writer.
+    """A SQLite file with one writer, in WAL mode. Make it with `open`.
 
-    Readers may use `connection` between units of work: they see committed rows only, as every unit of work is locked.
+    Args:
+        connection: used in the thread only.
+        thread: runs all that is asked.
+        failure: gives the exception to raise for one of SQLite; it may be the same.
     """
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        thread: ThreadPoolExecutor,
+        failure: Callable[[sqlite3.Error], Exception] = lambda error: error,
+    ) -> None:
         self.connection = connection
-        self._lock = asyncio.Lock()
+        self._thread = thread
+        self._failure = failure
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, *, synchronous: str = "FULL") -> "AsyncIterator[Database]":
-        """Open or create the file in WAL mode.
+    async def open(
+        cls,
+        path: Path,
+        *,
+        synchronous: str = "FULL",
+        failure: Callable[[sqlite3.Error], Exception] = lambda error: error,
+    ) -> "AsyncIterator[Database]":
+        """Open or create the file.
 
         Args:
             path: of the file; its folder must exist.
             synchronous: FULL keeps every commit through a power cut, NORMAL may lose the last ones.
+            failure: see the class. Opening itself raises what SQLite raises.
 
         Raises:
             sqlite3.DatabaseError: it is not a database, or damaged.
         """
-        async with aiosqlite.connect(path, isolation_level=None) as connection:
-            await connection.execute("PRAGMA journal_mode = WAL")
-            await connection.execute(f"PRAGMA synchronous = {synchronous}")
-            await connection.execute("PRAGMA foreign_keys = ON")
-            await connection.execute("PRAGMA busy_timeout = 5000")
-            yield cls(connection)
-
-    @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Write all or nothing. It is durable when the block has been left without an exception.
-
-        Cancelling inside rolls back; cancelling during the commit may leave it done or undone, never half.
-        """
-        async with self._lock:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, thread_name_prefix="sqlite") as thread:
+            connection = await loop.run_in_executor(thread, _connect, path, synchronous)
             try:
-                await self.connection.execute("BEGIN IMMEDIATE")
-                yield self.connection
-                await self.connection.execute("COMMIT")
-            except BaseException:
-                await self._roll_back()
-                raise
+                yield cls(connection, thread, failure)
+            finally:
+                thread.submit(connection.close)
 
-    async def _roll_back(self) -> None:
-        """Undo what is open. A statement whose caller was cancelled runs all the same, so that is not known here."""
-        with suppress(sqlite3.OperationalError):  # nothing is open: BEGIN failed, or COMMIT did its work
-            await self.connection.execute("ROLLBACK")
+    async def work(self, unit: Callable[[sqlite3.Connection], T]) -> T:
+        """Write all or nothing; it is durable when this returns. An exception of the unit rolls back.
+
+        Cancelling leaves the unit done or undone, never half: it runs to its end all the same.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, unit)
+
+    async def read(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        """Give all rows of a query. They show committed work only."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(self._read, sql, parameters))
+
+    def _transact(self, unit: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = unit(connection)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise self._failure(error) from error
+            raise
+        return result
+
+    def _read(self, sql: str, parameters: tuple[object, ...]) -> list[sqlite3.Row]:
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+
+def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

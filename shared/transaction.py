@@ -41,6 +41,26 @@ class StopReason(StrEnum):
     REQ_ENERGY_TRANSFER_REJECTED = "ReqEnergyTransferRejected"
 
 
+class Trigger(StrEnum):
+    """Why an event is told where nothing else in it says so (OCPP 2.x TriggerReasonEnumType, values as on the wire)."""
+
+    AUTHORIZED = "Authorized"
+    CABLE_PLUGGED_IN = "CablePluggedIn"
+    REMOTE_START = "RemoteStart"
+    CHARGING_STATE_CHANGED = "ChargingStateChanged"
+    DEAUTHORIZED = "Deauthorized"
+
+
+class ChargingState(StrEnum):
+    """How a transaction stands (OCPP 2.x ChargingStateEnumType, values as on the wire)."""
+
+    CHARGING = "Charging"
+    EV_CONNECTED = "EVConnected"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    IDLE = "Idle"
+
+
 NEWER_REASONS = (
     StopReason.ENERGY_LIMIT_REACHED,
     StopReason.GROUND_FAULT,
@@ -69,6 +89,8 @@ class Started:
         meter: register at the begin; its time is the begin of the transaction.
         reservation_id: the reservation that this transaction used up.
         remote_start_id: the number of the request that asked for it (OCPP 2.x), None where nobody did.
+        trigger: what came last of all that was needed for it; None where that was not noted.
+        state: how it stands now, likewise.
     """
 
     key: TransactionKey
@@ -77,6 +99,8 @@ class Started:
     meter: MeterValue
     reservation_id: int | None = None
     remote_start_id: int | None = None
+    trigger: Trigger | None = None
+    state: ChargingState | None = None
 
     @property
     def seq_no(self) -> int:
@@ -91,12 +115,23 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Readings while the transaction runs. `values` is in order of time and not empty."""
+    """Readings while the transaction runs.
+
+    Args:
+        key: as in Started.
+        seq_no: one more than that of the last event.
+        evse_id: as in Started.
+        values: in order of time, not empty.
+        trigger: why they are told; None where the values say it themselves.
+        state: how the transaction stands, None where that was not noted.
+    """
 
     key: TransactionKey
     seq_no: int
     evse_id: EvseId
     values: tuple[MeterValue, ...]
+    trigger: Trigger | None = None
+    state: ChargingState | None = None
 
     @property
     def at(self) -> datetime:
@@ -115,6 +150,8 @@ class Ended:
         meter: register at the end; its time is the end of the transaction.
         reason: why.
         id_token: who ended it, if a token was presented for that.
+        repeated: values of the transaction that its end tells again, from the first to the last; usually none.
+        state: how it stood at the end, None where that was not noted.
     """
 
     key: TransactionKey
@@ -123,6 +160,8 @@ class Ended:
     meter: MeterValue
     reason: StopReason
     id_token: IdToken | None = None
+    repeated: tuple[MeterValue, ...] = ()
+    state: ChargingState | None = None
 
     @property
     def at(self) -> datetime:
@@ -141,4 +180,6 @@ def retimed(event: TransactionEvent, correct: Callable[[datetime], datetime]) ->
 
     if isinstance(event, Updated):
         return replace(event, values=tuple(value(v) for v in event.values))
+    if isinstance(event, Ended):
+        return replace(event, meter=value(event.meter), repeated=tuple(value(v) for v in event.repeated))
     return replace(event, meter=value(event.meter))

@@ -17,7 +17,12 @@ _EXAMPLES = """examples:
   emops-sim serve --config sim.toml    simulate until Ctrl-C
   emops-sim demo                       play the whole story, then stay up for a look at the pages
   curl http://127.0.0.1:8190/state     look at the simulated world
-  curl -d '{"token": "04A1B2C3D4"}' http://127.0.0.1:8190/tag
+  curl http://127.0.0.1:8190/          everything that can be done to it, with examples; some of them:
+  curl -d '{"token": "04A1B2C3D4", "reader": 1}' http://127.0.0.1:8190/tag
+  curl -d '{"evse": 2, "max_power_w": 7400}' http://127.0.0.1:8190/plug
+  curl -d '{"evse": 1, "fault": "rcd"}' http://127.0.0.1:8190/board
+  curl -d '{"link": "relay", "state": "half_open"}' http://127.0.0.1:8190/link
+  curl -d '{"on": false}' http://127.0.0.1:8190/power
 """
 
 
@@ -54,10 +59,11 @@ def serve(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config, Settings)
     start_logging(settings.log_level)
     from simulators import app
+    from simulators.supply import CommandFailed
 
     try:
         asyncio.run(app.run(settings, lambda line: print(line, flush=True)))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, CommandFailed) as error:
         print(f"emops-sim: {error}", file=sys.stderr)
         return 1
     return 0
@@ -72,7 +78,9 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def check_config(arguments: argparse.Namespace) -> int:
     """Load the configuration and say that it is good."""
-    load(arguments.config, Settings).clock.build()
+    settings = load(arguments.config, Settings)
+    settings.check()
+    settings.clock.build()
     print(f"{arguments.config} is good")
     return 0
 

@@ -2,26 +2,37 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from hardware.registry import find_table
 from shared.clock import Clock
 from shared.units import Wh
 from simulators import control
+from simulators.board import Board
 from simulators.evse_board import BoardSimulator
 from simulators.mailbox import Mailbox
 from simulators.meter import MeterSimulator
 from simulators.modbus_slave import Device, ModbusSlave
 from simulators.modem import ModemSimulator
+from simulators.other_boards import BenderSimulator, WaltherSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.pty import Pty
+from simulators.relay import LOOPBACK, Relay
 from simulators.rfid import CardReader, RfidSimulator
-from simulators.settings import BusSettings, CoverageStep, Settings
+from simulators.settings import CoverageStep, EvseSettings, PowerSettings, ReaderSettings, Settings, split_target
 from simulators.signing_meter import SIGNING
 from simulators.site import Site
-from simulators.world import World
+from simulators.supply import Supply
+from simulators.world import Evse, World
+
+_BOARDS: Mapping[str, type[Board]] = {
+    "simple-evse": BoardSimulator,
+    "bender-cc612": BenderSimulator,
+    "walther-basicevo-pro": WaltherSimulator,
+}
 
 TICK_S = 0.05
 """How often the world is moved along while nobody looks, real time."""
@@ -36,71 +47,116 @@ async def run(settings: Settings, say: Callable[[str], None]) -> None:
 
     Raises:
         OSError: a link, folder or port can't be used.
-        ValueError: the file of the meter's register is damaged.
+        ValueError: the file of a meter's register is damaged.
+        CommandFailed: the station's program can't be started.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_world(settings) as (world, port):
+    async with open_world(settings) as (world, ports):
         mailbox = f"{settings.mailbox.host}:{world.mailbox.port}"
-        links = f"modem={settings.modem.link} bus={settings.bus.link} rfid={settings.rfid.link}"
-        say(f"emops-sim ready: {links} mailbox={mailbox} control={control.LOOPBACK}:{port}")
+        links = f"modem={settings.modem.link} bus={settings.bus.link}"
+        links += "".join(f" {name}={reader.link}" for name, reader in _named_readers(settings))
+        relay = f" relay={LOOPBACK}:{ports.relay}" if ports.relay else ""
+        say(f"emops-sim ready: {links} mailbox={mailbox} control={LOOPBACK}:{ports.control}{relay}")
         await stop.wait()
 
 
+def _named_readers(settings: Settings) -> list[tuple[str, ReaderSettings]]:
+    """Name the readers for the ready line: the only one is `rfid`."""
+    if not settings.reader:
+        return [("rfid", settings.rfid)]
+    return [(f"reader{number}", reader) for number, reader in enumerate(settings.reader, 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """TCP ports on the loopback; 0 = there is none."""
+
+    control: int
+    relay: int
+
+
 @asynccontextmanager
-async def open_world(settings: Settings) -> AsyncIterator[tuple[World, int]]:
-    """Bring all devices up until the block ends; gives them and the port of the control server."""
+async def open_world(settings: Settings) -> AsyncIterator[tuple[World, Ports]]:
+    """Bring all devices up until the block ends; gives them and the ports on which they are reached.
+
+    Raises: see `run`.
+    """
+    settings.check()
     clock = settings.clock.build()
     async with AsyncExitStack() as stack:
         modem_line = await stack.enter_async_context(_pty(settings.modem.link, settings.modem.baud))
         bus_line = await stack.enter_async_context(_pty(settings.bus.link, settings.bus.baud))
-        rfid_line = await stack.enter_async_context(_pty(settings.rfid.link, settings.rfid.baud))
         modem = ModemSimulator(modem_line, clock, sim_pin=settings.modem.sim_pin.value, baud=settings.modem.baud)
-        site, bus = make_bus(settings.bus, clock, bus_line)
+        evses, bus = make_bus(settings, clock, bus_line)
+        readers: dict[int, CardReader] = {}
+        for number, reader in enumerate(settings.readers(), 1):
+            readers[number] = _reader(reader.kind, await stack.enter_async_context(_pty(reader.link, reader.baud)))
         mail = settings.mailbox
         mailbox = Mailbox(mail.host, mail.port, mail.folder, greylist=mail.greylist)
-        world = World(site, bus, settings.bus.meter_address, modem, _reader(settings.rfid.kind, rfid_line), mailbox)
+        relay = Relay(*split_target(settings.relay.target)) if settings.relay.target else None
+        supply = _make_supply(settings.power, evses, bus, modem)
+        world = World(evses, bus, modem, readers, mailbox, relay, supply)
         await stack.enter_async_context(mailbox.serve())
+        relay_port = await stack.enter_async_context(relay.serve(settings.relay.port)) if relay else 0
         port = await stack.enter_async_context(control.serve(world, settings.control.port))
+        stack.push_async_callback(supply.end)
         async with asyncio.TaskGroup() as tasks:
-            jobs = [
-                tasks.create_task(job)
-                for job in (
-                    modem.run(),
-                    bus.run(),
-                    world.rfid.run(),
-                    _pass_time(site),
-                    follow_coverage(settings.modem.coverage, modem, clock),
-                )
-            ]
-            yield world, port
+            jobs = [tasks.create_task(job) for job in (modem.run(), bus.run(), _pass_time(world))]
+            jobs += [tasks.create_task(reader.run()) for reader in readers.values()]
+            jobs.append(tasks.create_task(follow_coverage(settings.modem.coverage, modem, clock)))
+            await supply.start()
+            yield world, Ports(port, relay_port)
             for job in jobs:
                 job.cancel()
-        site.advance()
+        for evse in evses.values():
+            evse.site.advance()
 
 
-def make_bus(settings: BusSettings, clock: Clock, line: Pty) -> tuple[Site, ModbusSlave]:
-    """Make the meter, the board and the bus that they share.
+def make_bus(settings: Settings, clock: Clock, line: Pty) -> tuple[dict[int, Evse], ModbusSlave]:
+    """Make the meters, the boards and the bus that they share.
 
     Raises:
         ValueError: there is no such model of meter.
     """
-    meter = make_meter(settings, clock)
-    board = BoardSimulator(settings.cable_current_a, settings.board_watch_s)
-    site = Site(clock, meter, board, phases=settings.phases)
+    evses = {number: _make_evse(evse, clock) for number, evse in enumerate(settings.evses(), 1)}
+    devices: dict[int, Device] = {}
+    boards: dict[int, Board] = {}
+    for evse in evses.values():
+        devices[evse.meter_address], devices[evse.board_address] = evse.site.meter, evse.board
+        boards[evse.board_address] = evse.board
 
     def before_request(address: int) -> None:
-        site.advance()
-        if address == settings.board_address:
-            board.heard(asyncio.get_running_loop().time())
+        for evse in evses.values():
+            evse.site.advance()
+        if address in boards:
+            boards[address].heard(asyncio.get_running_loop().time())
 
-    devices: dict[int, Device] = {settings.meter_address: meter, settings.board_address: board}
-    return site, ModbusSlave(line, devices, baud=settings.baud, before_request=before_request)
+    return evses, ModbusSlave(line, devices, baud=settings.bus.baud, before_request=before_request)
 
 
-def make_meter(settings: BusSettings, clock: Clock) -> MeterSimulator:
+def _make_evse(settings: EvseSettings, clock: Clock) -> Evse:
+    board = _BOARDS[settings.board](settings.cable_current_a, settings.board_watch_s)
+    site = Site(clock, make_meter(settings, clock), board, phases=settings.phases)
+    return Evse(site, settings.meter_address, settings.board_address)
+
+
+def _make_supply(settings: PowerSettings, evses: Mapping[int, Evse], bus: ModbusSlave, modem: ModemSimulator) -> Supply:
+    def switch(on: bool) -> None:
+        bus.has_power = on
+        for evse in evses.values():
+            evse.switch(on)
+        if on:
+            modem.restart()
+        else:
+            modem.hang()
+
+    return Supply(switch, program=settings.program, off_command=settings.off_command, on_command=settings.on_command)
+
+
+def make_meter(settings: EvseSettings, clock: Clock) -> MeterSimulator:
     """Make the meter; one that can sign does.
 
     Raises:
@@ -123,10 +179,11 @@ def _pty(link: Path, baud: int) -> AbstractAsyncContextManager[Pty]:
     return Pty.open(link, baud)
 
 
-async def _pass_time(site: Site) -> None:
+async def _pass_time(world: World) -> None:
     while True:
-        site.advance()
-        site.board.watch(asyncio.get_running_loop().time())
+        for evse in world.evses.values():
+            evse.site.advance()
+            evse.board.watch(asyncio.get_running_loop().time())
         await asyncio.sleep(TICK_S)
 
 

@@ -49,11 +49,13 @@ class BusFaults:
         silent: addresses that don't answer.
         corrupt_every: each n-th answer has a flipped bit; 0 = none.
         delay_s: pause before each answer, s.
+        delays_s: further pauses by address, s.
     """
 
     silent: set[int] = field(default_factory=set)
     corrupt_every: int = 0
     delay_s: float = 0.0
+    delays_s: dict[int, float] = field(default_factory=dict)
 
 
 class ModbusSlave:
@@ -81,6 +83,7 @@ class ModbusSlave:
         self._line, self._devices, self._baud, self._before_request = line, devices, baud, before_request
         self._answers = 0
         self.faults = BusFaults()
+        self.has_power = True
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -101,7 +104,7 @@ class ModbusSlave:
 
     async def _answer(self, frame: bytes) -> None:
         address, pdu = frame[0], frame[1:-2]
-        if address not in self._devices or address in self.faults.silent:
+        if not self.has_power or address not in self._devices or address in self.faults.silent:
             return
         if self._before_request:
             self._before_request(address)
@@ -109,7 +112,7 @@ class ModbusSlave:
         self._answers += 1
         if self.faults.corrupt_every and self._answers % self.faults.corrupt_every == 0:
             answer = answer[:3] + bytes([answer[3] ^ 0x10]) + answer[4:]
-        await asyncio.sleep(self.faults.delay_s)
+        await asyncio.sleep(self.faults.delay_s + self.faults.delays_s.get(address, 0.0))
         await self._line.write(answer)
 
 

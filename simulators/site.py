@@ -2,7 +2,7 @@
 
 from shared.clock import Clock
 from shared.units import Watt
-from simulators.evse_board import BoardSimulator
+from simulators.board import Board
 from simulators.meter import MeterSimulator
 from simulators.vehicle import Vehicle
 
@@ -13,7 +13,7 @@ _STEP_US = 10_000_000
 class Site:
     """One EVSE. `advance` before looking at anything brings it all up to now."""
 
-    def __init__(self, clock: Clock, meter: MeterSimulator, board: BoardSimulator, *, phases: int = 3) -> None:
+    def __init__(self, clock: Clock, meter: MeterSimulator, board: Board, *, phases: int = 3) -> None:
         """Connect the parts.
 
         Args:

@@ -21,7 +21,18 @@ FINAL_SHARE = 0.1
 class Vehicle:
     """A vehicle whose charging curve is constant up to TAPER_FROM and falls in a straight line from there."""
 
-    def __init__(self, battery: Wh, stored: Wh, max_power: Watt, *, phases: int = 3, wants_energy: bool = True) -> None:
+    def __init__(
+        self,
+        battery: Wh,
+        stored: Wh,
+        max_power: Watt,
+        *,
+        phases: int = 3,
+        wants_energy: bool = True,
+        needs_ventilation: bool = False,
+        greed: float = 1.0,
+        clings: bool = False,
+    ) -> None:
         """Describe the vehicle.
 
         Args:
@@ -30,10 +41,15 @@ class Vehicle:
             max_power: of its charger, W, over all phases.
             phases: that its charger uses, 1 to 3.
             wants_energy: whether it asks for energy; a timer in the vehicle may not want to, yet.
+            needs_ventilation: it asks for energy and for ventilation, state D.
+            greed: what it draws of the offered current; above 1 it draws more than it is offered.
+            clings: it asks for energy without an offer too, and so does not let go when the offer ends.
         """
         self._battery_uj, self._stored_uj = battery * UJ_PER_WH, min(stored, battery) * UJ_PER_WH
         self._max_power, self._phases = max_power, phases
-        self.wants_energy = wants_energy
+        self.wants_energy, self.needs_ventilation = wants_energy, needs_ventilation
+        self.greed, self.clings = greed, clings
+        self.has_drawn = False
 
     @property
     def soc(self) -> float:
@@ -54,7 +70,7 @@ class Vehicle:
         """Tell what it draws when so many amperes are offered on so many phases."""
         if not self.asks or offered_current_a < MINIMUM_A:
             return Watt(0)
-        offered = offered_current_a * VOLTAGE_V * self.phases_used(phases)
+        offered = offered_current_a * self.greed * VOLTAGE_V * self.phases_used(phases)
         return Watt(max(1, int(min(offered, self._max_power * self._share()))))
 
     def phases_used(self, phases: int) -> int:
@@ -75,6 +91,7 @@ class Vehicle:
         power = self.power(offered_current_a, phases)
         if dt_us > 0:
             power = Watt(min(power, -(-(self._battery_uj - self._stored_uj) // dt_us)))
+        self.has_drawn = self.has_drawn or power > 0
         self._stored_uj = min(self._battery_uj, self._stored_uj + power * dt_us)
         return power
 

@@ -91,10 +91,10 @@ def _json_too(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def _run_agent(_options: argparse.Namespace, settings: StationSettings) -> None:
+def _run_agent(options: argparse.Namespace, settings: StationSettings) -> None:
     from station import app
 
-    asyncio.run(app.main(settings))
+    asyncio.run(app.main(settings, options.config))
 
 
 def _check_config(options: argparse.Namespace, settings: StationSettings) -> None:
@@ -138,22 +138,49 @@ def _ledger_show(options: argparse.Namespace, settings: StationSettings) -> None
         print(json.dumps([{**dataclasses.asdict(row), "at": row.at.isoformat()} for row in rows], indent=1))
         return
     for row in rows:
+        register = "-" if row.register_wh is None else row.register_wh
         trip = f"{row.round_trip_ms} ms" if row.round_trip_ms is not None else ""
         print(
             f"{row.row_id:>6} {row.at:%Y-%m-%dT%H:%M:%SZ}{' ' if row.certain else '?'} {row.transaction} {row.kind:7} "
-            f"{row.register_wh:>10} Wh  {row.state:12} tries {row.tries} {trip} {row.reason}".rstrip()
+            f"{register:>10} Wh  {row.state:12} tries {row.tries} {trip} {row.reason}".rstrip()
         )
 
 
-def _retry_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("transaction", metavar="KEY", help="as `ledger show` tells it")
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("transaction", metavar="KEY", nargs="?", default="", help="as the list without it tells")
+    what.add_argument("--all", action="store_true", help="all that can be sent again")
 
 
-def _ledger_retry(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.ledger_view import release
+def _ledger_replay(options: argparse.Namespace, settings: StationSettings) -> int:
+    from station.ledger_view import parked, release
 
-    count = release(settings.journal.path, options.transaction)
-    print(f"{count} messages of {options.transaction} will be sent again")
+    path = settings.journal.path
+    rows = parked(path)
+    if not options.all and not options.transaction:
+        print("\n".join(f"{key} {count} messages: {reason}" for key, count, reason in rows) or "nothing is parked")
+        return 0
+    failed = 0
+    for key in [key for key, _, _ in rows] if options.all else [options.transaction]:
+        try:
+            print(f"{release(path, key)} messages of {key} will be sent again")
+        except StationError as error:
+            print(f"emops-station: {error}", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+def _security(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.security.view import security_lines
+    from station.settings import initial_access, security_folder
+
+    print("\n".join(security_lines(settings.journal.path, security_folder(settings), initial_access(settings))))
+
+
+def _ledger_clear_alarm(_options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.ledger_view import clear_alarm
+
+    print(clear_alarm(settings.journal.path) or "there is no alarm")
 
 
 def _config(_options: argparse.Namespace) -> None:
@@ -189,6 +216,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("check-config", "check the configuration file and end", _check_config),
     Command("status", "how the agent stands", _status, _json_too),
     Command("why", "what keeps it from charging or delivering, in plain words", _why),
+    Command("security", "profile, certificates and the security log", _security),
     Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),
     Command("meter scan", "find the meters on a line and tell their settings", field.scan, field.scan_arguments),
     Command("meter read", "what the meters say now", field.read, field.read_arguments),
@@ -200,7 +228,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("update", "install a signed release, or go back", field.update, field.update_arguments),
     Command("ledger show", "the newest lines", _ledger_show, _show_arguments),
     Command("ledger export", "signed file of what was not delivered", field.export, field.export_arguments),
-    Command("ledger retry", "send a parked transaction again", _ledger_retry, _retry_arguments),
+    Command("ledger clear-alarm", "forget that the journal was damaged, and say what it was", _ledger_clear_alarm),
+    Command("ledger replay", "list what was refused for good, or send it again", _ledger_replay, _replay_arguments),
 )
 
 if __name__ == "__main__":

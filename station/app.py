@@ -13,58 +13,68 @@ import random
 import secrets
 import signal
 import sqlite3
-import uuid
 from collections.abc import Coroutine, Iterable
-from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 
-from hardware.api import EvseBoard, SigningMeter, TagReader
+from hardware.api import EvseBoard, TagReader
 from hardware.errors import HardwareError
 from shared.clock import Clock, boot_id
-from shared.ids import EvseId, IdToken, TransactionKey
+from shared.ids import EvseId
 from shared.log import Log, start_logging
-from shared.metering import MeterValue
-from shared.ocpp.session import Payload
+from shared.ocpp.session import ErrorCode, Payload
+from shared.ocpp.validation import Version
 from shared.transaction import StopReason
 from station.authorizer import Authorizer
-from station.core.authorize import ACCEPTED, TokenInfo
-from station.core.charging import Charging
+from station.backlog_report import BacklogReporter
+from station.bearer_turns import BearerTurns
+from station.charging_operations import ChargingOperations
+from station.charging_profiles import ChargingProfiles
 from station.core.configuration import Configuration
-from station.core.connector import Status
-from station.core.evse_events import Deauthorized, EndRequested, Notify, TagPresented
+from station.core.delivery import Message
+from station.core.dialect import BootReason, Identity
+from station.core.evse_events import TagPresented
 from station.core.presentation import meant_evse
 from station.core.recent_cards import RecentCards
-from station.core.signing import Signing, SigningMode
-from station.core.status_reports import Report, StatusReports
+from station.core.routes import Routes, routes_of
+from station.core.status_reports import StatusReports
+from station.core.telemetry import StationFacts
 from station.courier import Courier
-from station.csms_actions import KEY_PREFIX, OPERATIVE_PREFIX, CsmsActions, Station, values_without_transaction
+from station.csms_connection import CallRefused
 from station.csms_link import Bearer, CsmsLink
+from station.csms_requests import CsmsRequests
 from station.devices import Hardware, build_hardware
-from station.errors import JournalError, StationError
-from station.evse_task import FAULTS_PREFIX, EvseTask, Outlets
-from station.journal import Journal, journal_lock, open_journal
+from station.dialects import make_dialect, make_handlers
+from station.errors import JournalError, JournalStalled, StationError
+from station.evse_assembly import EvseMaker
+from station.evse_news import EvseNews
+from station.evse_task import EvseTask, Outlets
+from station.file_assembly import Files
+from station.firmware import FirmwareUpdates
+from station.journal import Journal
+from station.journal_file import journal_lock, open_journal
+from station.journal_upkeep import Upkeep, free_bytes
+from station.key_assembly import fill_list, fix_keys, make_configuration
+from station.limit_assembly import evse_facts, local_jobs, make_limits
 from station.log_ring import LogRing
-from station.meter_signatures import MeterSignatures
+from station.log_upload import LogUploads
+from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Operations, Station
+from station.problem_teller import load_problems
 from station.report import status_of
+from station.restart import Restart
+from station.security.assembly import Security
+from station.security.events import EventKind
 from station.service import Service, socket_path
-from station.service_operations import ENROLLED_PREFIX, Inside, Operations
-from station.settings import EvseSettings, StationSettings, initial_keys, listen_address, time_zone
-from station.status_file import State, status_path, write_status
+from station.service_operations import Inside, ServiceOperations
+from station.settings import StationSettings, listen_address
+from station.status_file import status_path
+from station.status_keeper import StatusKeeper
 from station.status_page import StatusPage
-from station.timekeeper import Timekeeper, start_time
+from station.timekeeper import Timekeeper, keep_time, start_time, watch_ntp
 from station.uplink import HostBearer, ModemUplink
 
 OPEN_CONTACTORS_S = 4.0
 """SIGTERM ends the program within 5 s; the rest is for the journal."""
-
-RESET_S = 15.0
-"""A reset waits so long for transactions to end."""
-
-KEEP_TIME_S = 900.0
-"""How often the journal notes how late it is, world time."""
-
-STATUS_S = 1.0
-"""How often the status file is looked at, link time; it is written only when something changed."""
 
 _LOG = Log("station")
 
@@ -81,120 +91,140 @@ class App:
         configuration: Configuration,
         *,
         log: LogRing,
+        config: Path | None = None,
     ) -> None:
         self._log = log
+        self._config = config
         self._settings = settings
         self._hardware = hardware
         self._journal = journal
         self._timekeeper = timekeeper
         self._configuration = configuration
-        self._statuses = StatusReports()
+        self._dialect = make_dialect(Version(settings.csms.version))
+        self._statuses = StatusReports(self._dialect.status_words)
         self._cards = RecentCards()
-        self._stop = asyncio.Event()
-        self._reset_reason: StopReason | None = None
+        self._boot_reason = BootReason.POWER_UP
         self._evses: dict[EvseId, EvseTask] = {}
-        self._is_operative = True
+        self._profiles = ChargingProfiles(journal)
+        self._news = EvseNews(
+            self._evses,
+            dialect=self._dialect,
+            statuses=self._statuses,
+            timekeeper=timekeeper,
+            configuration=configuration,
+            link=lambda: self._link,
+            problems=lambda: self._problems,
+        )
         self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
-        self._link = self._make_link(self._uplink or HostBearer())
+        self._security = Security(settings, journal, timekeeper, configuration, self._dialect)
+        self._courier = Courier(
+            journal,
+            timekeeper,
+            configuration,
+            self._dialect,
+            settings.delivery,
+            send_without_start=settings.csms.send_without_start,
+            deauthorized=self._news.deauthorize,
+            conflict=self._news.tell_conflict,
+            parked=functools.partial(self._security.reporter.report, EventKind.TRANSACTION_PARKED),
+            told=self._news.show_driver,
+        )
+        self._bearer = BearerTurns(self._uplink or HostBearer())
+        self._link: CsmsLink = self._make_link(self._bearer)
+        self._limits = make_limits(settings, self._evses, self._profiles, timekeeper, lambda: self._link.is_online)
+        self._restart = Restart(
+            self._evses,
+            journal=journal,
+            timekeeper=timekeeper,
+            configuration=configuration,
+            reporter=self._security.reporter,
+        )
+        path = settings.journal.path
+        self._status = StatusKeeper(
+            status_path(path, settings.journal.status_path), self._evses, timekeeper, self._link, self._uplink
+        )
+        self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
 
     def _make_link(self, bearer: Bearer) -> CsmsLink:
         settings, configuration = self._settings, self._configuration
-        courier = Courier(
-            self._journal,
-            self._timekeeper,
-            configuration,
-            send_without_start=settings.csms.send_without_start,
-            deauthorized=self._deauthorize,
-        )
         return CsmsLink(
             settings.csms,
-            settings.identity,
+            self._security.gate,
+            dialect=self._dialect,
             bearer=bearer,
-            courier=courier,
+            courier=self._courier,
+            events=self._security.events,
             timekeeper=self._timekeeper,
             configuration=configuration,
             statuses=self._statuses,
             answer=self._answer,
-            boot_payload=self._boot_payload,
+            boot=lambda: self._boot(self._boot_reason),
             run_id=secrets.token_hex(4),
             random=random.random,
         )
 
     async def _make_evses(self) -> None:
-        open_transactions = await self._journal.open_transactions(self._timekeeper.boot.number)
-        operative = {name: text == "True" for name, text in (await self._journal.values(OPERATIVE_PREFIX)).items()}
-        faults = await self._journal.values(FAULTS_PREFIX)
-        self._is_operative = operative.get("0", True)
         authorizer = Authorizer(
             self._journal.tokens,
             self._link,
+            self._dialect,
             self._configuration,
             self._timekeeper,
+            conflict=self._news.tell_conflict,
             timeout_s=self._settings.csms.authorize_timeout_s,
         )
-        outlets = Outlets(self._notify, self._send_sample, self._link.wake, self._cards.decide)
-        for evse in self._settings.evse:
-            evse_id = EvseId(evse.id)
-            devices = self._hardware.evses[evse_id]
-            charging = Charging(
-                evse_id,
-                min(evse.max_current_a, devices.board.capabilities.maximum_a),
-                self._configuration,
-                lambda: TransactionKey(uuid.uuid4().hex[:16]),
-                transaction=open_transactions.get(evse_id),
-                operative=operative.get(str(evse_id), True),
-                latched=frozenset(faults.get(str(evse_id), "").split()),
-                tests_rcd=evse.rcd_test == "charge",
-                signing=Signing(
-                    SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"
-                ),
-            )
-            self._evses[evse_id] = EvseTask(
-                charging,
-                devices.board,
-                devices.meter,
-                journal=self._journal,
-                timekeeper=self._timekeeper,
-                authorizer=authorizer,
-                outlets=outlets,
-                poll_s=evse.poll_s,
-                tests_rcd=evse.rcd_test != "never",
-                phases=evse.phases,
-                signatures=await self._make_signatures(evse, devices.signing),
-            )
-
-    async def _make_signatures(self, evse: EvseSettings, meter: SigningMeter | None) -> MeterSignatures | None:
-        if meter is None:
-            return None
-        signatures = MeterSignatures(
-            EvseId(evse.id),
-            meter,
+        news = self._news
+        outlets = Outlets(news.tell_status, news.tell_sample, self._link.wake, self._cards.decide, news.tell_expired)
+        maker = EvseMaker(
+            self._settings,
+            self._hardware,
             journal=self._journal,
             timekeeper=self._timekeeper,
             configuration=self._configuration,
-            wait_s=evse.signed_wait_s,
-            zone=time_zone(self._settings.time.zone),
+            dialect=self._dialect,
+            authorizer=authorizer,
+            outlets=outlets,
+            profiles=self._profiles,
+            limits=self._limits,
         )
-        await signatures.load()
-        return signatures
+        self._evses.update(await maker.make())
+        boards = [devices.board.capabilities for devices in self._hardware.evses.values()]
+        fix_keys(self._configuration, boards, [evse.charging.rules for evse in self._evses.values()])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set or the central system resets us."""
         await self._make_evses()
-        self._actions = CsmsActions(
+        self._problems = await load_problems(self._journal, self._dialect, self._timekeeper, self._link)
+        self._boot_reason = await self._restart.boot_reason()
+        await self._find_routes()
+        security, renewal = await self._security.start(self._link)
+        firmware, logs = await self._make_files()
+        self._operations = Operations(
             Station(
                 evses=self._evses,
                 link=self._link,
+                dialect=self._dialect,
                 journal=self._journal,
                 timekeeper=self._timekeeper,
                 configuration=self._configuration,
                 statuses=self._statuses,
-                boot_payload=self._boot_payload,
-                reset=self._reset,
-                availability_changed=self._change_availability,
+                security=security,
+                charging=ChargingOperations(self._evses, self._profiles, self._timekeeper, self._limits.ceiling),
+                identity=self._settings.identity.charge_point_id,
+                routes=self._link.routes,
+                about=self._about,
+                firmware=firmware,
+                logs=logs,
+                transfer=self._settings.transfer,
+                boot=self._boot,
+                reset=self._restart.reset,
+                reset_when_idle=self._restart.reset_when_idle,
+                availability_changed=self._news.tell_whole,
             )
         )
-        self._report_whole()
+        self._requests = CsmsRequests(make_handlers(self._dialect.version, self._operations))
+        operative = await self._journal.value(f"{OPERATIVE_PREFIX}0")
+        self._news.tell_whole(operative in (None, "True"))
         backlog = await self._journal.backlog()
         boot = self._timekeeper.boot
         _LOG.info(
@@ -208,15 +238,56 @@ class App:
         async with asyncio.TaskGroup() as group:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
-            jobs += [self._link.run(), self._keep_time(), self._keep_status(), self._service().run()]
+            jobs += [self._link.run(), keep_time(self._timekeeper), self._status.run(), self._service().run()]
+            jobs += [self._upkeep.run(), self._backlog_reporter().run(), self._problems.run()]
+            jobs += [renewal.run(), self._restart.run(), firmware.run(), logs.run()]
+            jobs += self._local_jobs()
+            if "NTP" in self._configuration.texts("TimeSource"):
+                jobs.append(watch_ntp(self._timekeeper))
             if self._uplink:
                 jobs.append(self._uplink.run())
             if self._settings.status_page.listen:
                 jobs.append(self._status_page().run())
             tasks = [group.create_task(job) for job in jobs]
-            await self._until_stopped(stop)
+            await self._restart.until_stopped(stop)
             for task in tasks:
                 task.cancel()
+
+    async def _make_files(self) -> tuple[FirmwareUpdates, LogUploads]:
+        files = Files(
+            self._settings,
+            self._config,
+            journal=self._journal,
+            timekeeper=self._timekeeper,
+            link=self._link,
+            dialect=self._dialect,
+            security=self._security,
+            bearer=self._bearer,
+            uplink=self._uplink,
+            evses=self._evses,
+            log=self._log,
+            state=self._status.state,
+        )
+        firmware, logs = files.firmware(lambda: self._restart.reset(StopReason.REBOOT)), files.logs()
+        await firmware.load()
+        await logs.load()
+        if firmware.begins_new_version:
+            self._boot_reason = BootReason.FIRMWARE_UPDATE
+        return firmware, logs
+
+    def _local_jobs(self) -> list[Coroutine[object, object, None]]:
+        """Give the jobs around the site's limit and the local broker."""
+        self._limits.on_news = self._news.tell_limit
+        return local_jobs(self._settings, self._hardware.lines, self._limits, self._timekeeper.clock, self._tell_broker)
+
+    async def _tell_broker(self) -> StationFacts:
+        backlog = await self._journal.backlog()
+        signal = self._uplink.network.signal_dbm if self._uplink else None
+        facts = [evse_facts(evse) for evse in self._evses.values()]
+        return StationFacts(tuple(facts), signal, backlog.pending, self._link.is_online)
+
+    def _backlog_reporter(self) -> BacklogReporter:
+        return BacklogReporter(self._journal, self._courier, self._link, self._dialect, self._timekeeper)
 
     def _service(self) -> Service:
         inside = Inside(
@@ -229,12 +300,12 @@ class App:
             uplink=self._uplink,
             cards=self._cards,
             log=self._log,
-            state=self._state,
-            change_key=self._actions.change_key,
-            restart=self._stop.set,
+            state=self._status.state,
+            change_key=self._operations.change_key,
+            restart=self._restart.at_once,
         )
         path = socket_path(self._settings.journal.path, self._settings.service.socket)
-        operations = Operations(inside)
+        operations = ServiceOperations(inside)
         return Service(path, operations.table, operations.loans)
 
     def _status_page(self) -> StatusPage:
@@ -246,26 +317,6 @@ class App:
             functools.partial(status_of, self._settings),
         )
 
-    async def _until_stopped(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._stop)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            if self._reset_reason and not stop.is_set():
-                await self._finish_transactions(self._reset_reason)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-    async def _finish_transactions(self, reason: StopReason) -> None:
-        """End all transactions, into the journal at least, and let the answer to the reset leave."""
-        for evse in self._evses.values():
-            evse.tell(EndRequested(reason))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RESET_S):
-                await asyncio.gather(*(evse.idle.wait() for evse in self._evses.values()))
-        await asyncio.sleep(0.5)
-        _LOG.info("reset", reason=reason)
-
     async def _run_reader(self, reader: TagReader, evse_ids: Iterable[EvseId]) -> None:
         evses = {evse_id: self._evses[evse_id] for evse_id in evse_ids}
         async for token in reader.tags():
@@ -274,86 +325,38 @@ class App:
             if meant := meant_evse(token, (evse.charging for evse in evses.values())):
                 evses[meant.evse_id].tell(TagPresented(token))
 
-    async def _keep_time(self) -> None:
-        while True:
-            await self._timekeeper.clock.sleep(KEEP_TIME_S)
-            await self._timekeeper.keep()
-
-    async def _keep_status(self) -> None:
-        path = status_path(self._settings.journal.path, self._settings.journal.status_path)
-        written: State | None = None
-        complained = False
-        while True:
-            state = self._state()
-            if state != written:
-                try:
-                    write_status(path, state)
-                except OSError as error:
-                    if not complained:
-                        _LOG.warning("status_file", path=path, reason=error.strerror)
-                    complained = True
-                written = state
-            await asyncio.sleep(STATUS_S)
-
-    def _state(self) -> State:
-        uplink = self._uplink
-        return {
-            "time": self._timekeeper.boot.source.name.lower(),
-            "csms": self._link.state,
-            "modem": "" if uplink is None else uplink.trouble or uplink.network.registration,
-            "operator": uplink.network.operator if uplink else "",
-            "evses": [
-                {
-                    "id": evse_id,
-                    "status": evse.charging.status,
-                    "blocked_by": evse.charging.blocked_by,
-                    "refused": evse.charging.refusal,
-                    "faults": sorted(evse.charging.faults),
-                    "transaction": evse.charging.transaction.started.key if evse.charging.transaction else "",
-                    "cost": str(evse.cost or ""),
-                }
-                for evse_id, evse in self._evses.items()
-            ],
-        }
-
     async def _answer(self, action: str, payload: Payload) -> Payload:
-        return await self._actions.answer(action, payload)
+        try:
+            return await self._requests.answer(action, payload)
+        except JournalStalled as error:
+            raise CallRefused(ErrorCode.INTERNAL_ERROR, str(error)) from error
 
-    def _boot_payload(self) -> Payload:
-        identity = self._settings.identity
-        payload = {
-            "chargePointVendor": identity.vendor,
-            "chargePointModel": identity.model,
-            "firmwareVersion": version("emops"),
-            "meterType": self._settings.evse[0].meter[:25],
-        }
-        return {**payload, "chargePointSerialNumber": identity.serial} if identity.serial else payload
+    def _boot(self, reason: BootReason) -> Message:
+        return self._dialect.boot(self._about(), reason)
 
-    def _notify(self, evse_id: EvseId, notice: Notify, at: datetime) -> None:
-        report = Report(evse_id, notice.status, notice.error_code, notice.info, at)
-        self._statuses.set(report, asyncio.get_running_loop().time())
-        _LOG.info("status", evse=evse_id, status=notice.status, error=notice.error_code)
-        self._link.wake()
+    def _about(self) -> Identity:
+        identity, first = self._settings.identity, next(iter(self._evses.values()))
+        sim = self._uplink.identity if self._uplink else None
+        return Identity(
+            vendor=identity.vendor,
+            model=identity.model,
+            firmware=identity.firmware or version("emops"),
+            serial=identity.serial,
+            box_serial=identity.box_serial,
+            meter_type=identity.meter_type or self._settings.evse[0].meter,
+            meter_serial=identity.meter_serial or first.meter_serial,
+            iccid=identity.iccid or (sim.iccid if sim else ""),
+            imsi=identity.imsi or (sim.imsi if sim else ""),
+        )
 
-    def _report_whole(self) -> None:
-        status = Status.AVAILABLE if self._is_operative else Status.UNAVAILABLE
-        report = Report(0, status, "NoError", "", self._timekeeper.now().utc)
-        self._statuses.set(report, asyncio.get_running_loop().time())
-
-    def _change_availability(self) -> None:
-        self._is_operative = all(evse.charging.operative for evse in self._evses.values())
-        self._report_whole()
-
-    def _send_sample(self, evse_id: EvseId, value: MeterValue) -> None:
-        self._link.post("MeterValues", values_without_transaction(evse_id, value))
-
-    def _deauthorize(self, evse_id: EvseId, key: TransactionKey) -> None:
-        if evse := self._evses.get(evse_id):
-            evse.tell(Deauthorized(key))
-
-    def _reset(self, reason: StopReason) -> None:
-        self._reset_reason = reason
-        self._stop.set()
+    async def _find_routes(self) -> None:
+        """Take the ways to the central system in their order."""
+        keys = self._configuration
+        stored = await self._journal.values(ROUTE_PREFIX)
+        slots = keys.ordered("NetworkConfigurationPriority")
+        self._link.routes = Routes(routes_of(slots, stored, keys.number("SecurityProfile")))
+        self._security.gate.route = lambda: self._link.routes.current
+        await self._security.gate.take_route()
 
 
 async def run_station(
@@ -364,6 +367,7 @@ async def run_station(
     kernel_boot_id: str,
     stop: asyncio.Event,
     log: LogRing | None = None,
+    config: Path | None = None,
 ) -> None:
     """Run the agent until `stop` is set, or it is reset or restarted by request; then open every contactor.
 
@@ -374,10 +378,18 @@ async def run_station(
     with journal_lock(path):
         try:
             async with open_journal(path) as journal:
-                timekeeper = await start_time(clock, journal, kernel_boot_id, clock_trusted=settings.time.clock_trusted)
-                configuration = await _configuration(settings, journal)
-                await _fill_list(settings, journal)
-                await App(settings, hardware, journal, timekeeper, configuration, log=log or LogRing()).run(stop)
+                timekeeper = await start_time(
+                    clock,
+                    journal,
+                    kernel_boot_id,
+                    clock_trusted=settings.time.clock_trusted,
+                    order=settings.time.order(await journal.value(f"{KEY_PREFIX}TimeSource")),
+                )
+                configuration = await make_configuration(settings, journal)
+                await fill_list(settings, journal)
+                await App(
+                    settings, hardware, journal, timekeeper, configuration, log=log or LogRing(), config=config
+                ).run(stop)
         except BaseExceptionGroup as group:
             raise _plain(group) from group
         finally:
@@ -389,31 +401,11 @@ async def run_station(
     _LOG.info("stopped")
 
 
-async def _configuration(settings: StationSettings, journal: Journal) -> Configuration:
-    """Give the keys: those of the file, overruled by what the central system changed."""
-    return Configuration(
-        {
-            **initial_keys(settings.ocpp),
-            "NumberOfConnectors": str(len(settings.evse)),
-            **await journal.values(KEY_PREFIX),
-        }
-    )
-
-
-async def _fill_list(settings: StationSettings, journal: Journal) -> None:
-    """Fill the local list from the file and from what technicians enrolled, until the central system sends its own."""
-    if await journal.tokens.list_version() == 0:
-        entries = [(entry.token(), TokenInfo(ACCEPTED, entry.expiry())) for entry in settings.local_list]
-        enrolled = await journal.values(ENROLLED_PREFIX)
-        entries += [(IdToken(value), TokenInfo(status)) for value, status in enrolled.items() if status]
-        await journal.tokens.update_list(0, entries, replace=True)
-
-
 async def _open_contactors(hardware: Hardware) -> None:
     async def open_one(evse_id: EvseId, board: EvseBoard) -> None:
         try:
             async with asyncio.timeout(OPEN_CONTACTORS_S):
-                await board.stop()
+                await board.halt()
         except (HardwareError, TimeoutError) as error:
             _LOG.error("contactor_not_opened", evse=evse_id, reason=str(error) or "no answer in time")
 
@@ -430,8 +422,12 @@ def _plain(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return leaf if isinstance(leaf, StationError) else group
 
 
-async def main(settings: StationSettings) -> None:
+async def main(settings: StationSettings, config: Path) -> None:
     """Run the agent as a program: SIGTERM and SIGINT end it.
+
+    Args:
+        settings: of the station.
+        config: the file they came from; a new version must accept it.
 
     Raises:
         ConfigError: a device or the clock can't be made from the settings.
@@ -444,7 +440,7 @@ async def main(settings: StationSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, functools.partial(_ask_to_stop, stop, number))
     clock = settings.clock.build()
     hardware = build_hardware(settings, clock)
-    await run_station(settings, hardware, clock=clock, kernel_boot_id=boot_id(), stop=stop, log=log)
+    await run_station(settings, hardware, clock=clock, kernel_boot_id=boot_id(), stop=stop, log=log, config=config)
 
 
 def _ask_to_stop(stop: asyncio.Event, number: signal.Signals) -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 import base64
+import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from shared.ids import MessageId, Secret
+from shared.ids import MessageId
 from shared.log import Log
 from shared.ocpp.session import (
     CallReceived,
@@ -22,10 +25,14 @@ from shared.ocpp.session import (
     Session,
 )
 from shared.ocpp.validation import Version, violation
-from station.errors import LinkLost
+from station.errors import AccessRefused, LinkLost
+from station.security.events import EventKind
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A SendLocalList of 500 entries has about 50 kB."""
+
+INTERVAL_LOOK_S = 5.0
+"""So soon a new WebSocketPingInterval counts, link time."""
 
 _CLOSE_S = 1.0
 _LOG = Log("station.csms")
@@ -58,13 +65,71 @@ Answer = Callable[[str, Payload], Awaitable[Payload]]
 """Does what the central system asks (action, valid payload) and gives the answer, or raises CallRefused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How to enter the central system.
+
+    Args:
+        url: with the charge point's identity.
+        user: for HTTP basic auth.
+        credentials: bytes of its password; empty = no basic auth.
+        tls: for wss, what TLS is spoken with.
+        complain: hears what the central system says that makes no sense.
+        check: judges the connection after the TLS handshake and before anything is sent, raising AccessRefused.
+    """
+
+    url: str
+    user: str
+    credentials: bytes = field(default=b"", repr=False)
+    tls: ssl.SSLContext | None = None
+    check: Callable[[ssl.SSLObject], None] = lambda _tls: None
+    complain: Callable[[str], Awaitable[None]] | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Give what the request carries."""
+        if not self.credentials:
+            return {}
+        told = base64.b64encode(self.user.encode() + b":" + self.credentials).decode()
+        return {"Authorization": f"Basic {told}"}
+
+
+class _Socket(ClientConnection):
+    """A WebSocket that is judged between the TLS handshake and its own, and remembers what TLS said at the end."""
+
+    check: Callable[[ssl.SSLObject], None]
+    tls_error: ssl.SSLError | None = None
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        found = self.transport.get_extra_info("ssl_object")
+        return found if isinstance(found, ssl.SSLObject) else None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.tls_error = exc if isinstance(exc, ssl.SSLError) else None
+        super().connection_lost(exc)
+
+    # Any: as websockets has it.
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        if self.tls:
+            self.check(self.tls)
+        try:
+            await super().handshake(*args, **kwargs)
+        except (InvalidHandshake, EOFError, OSError) as error:
+            # With TLS 1.3 the server judges our certificate after our handshake is over.
+            raise self.tls_error or error from error
+
+
 class Connection:
     """Calls one way, answers the other. `run` must be running while `call` is used."""
 
-    def __init__(self, websocket: ClientConnection, timeout_s: float, answer: Answer) -> None:
+    def __init__(
+        self, websocket: _Socket, entrance: Entrance, version: Version, timeout_s: float, answer: Answer
+    ) -> None:
+        self.entrance = entrance
         self._websocket = websocket
+        self._version = version
         self._timeout_s = timeout_s
-        self._session = Session(timeout_s)
+        self._session = Session(timeout_s, is_newer=version is not Version.V16)
         self._answer = answer
         self._waiting: asyncio.Future[ResultReceived | ErrorReceived] | None = None
         self._complaints: set[str] = set()
@@ -88,8 +153,8 @@ class Connection:
             self._waiting = None
         if isinstance(event, ErrorReceived):
             return Refusal(f"{event.code} {event.description}".strip())
-        if bad := violation(Version.V16, action, event.payload, answer=True):
-            self._complain(f"answer to {action}: {bad}")
+        if bad := violation(self._version, action, event.payload, answer=True):
+            await self._complain(f"answer to {action}: {bad}")
         return Reply(event.payload, loop.time() - begun)
 
     async def run(self) -> None:
@@ -114,15 +179,15 @@ class Connection:
                 if self._waiting and not self._waiting.done():
                     self._waiting.set_result(event)
             case ProtocolViolation(reason, reply):
-                self._complain(reason)
+                await self._complain(reason)
                 if reply:
                     await self._send(reply)
             case _:
                 pass
 
     async def _answered(self, message_id: MessageId, action: str, payload: Payload) -> str:
-        if bad := violation(Version.V16, action, payload):
-            self._complain(f"{action}: {bad}")
+        if bad := violation(self._version, action, payload):
+            await self._complain(f"{action}: {bad}")
             return self._session.error(message_id, bad.code, str(bad))
         try:
             return self._session.result(message_id, await self._answer(action, payload))
@@ -138,10 +203,46 @@ class Connection:
         except ConnectionClosed as error:
             raise LinkLost(f"connection lost: {error}") from error
 
-    def _complain(self, about: str) -> None:
+    async def _complain(self, about: str) -> None:
         if about not in self._complaints:
             self._complaints.add(about)
             _LOG.warning("csms_breaks_protocol", what=about[:300])
+            if self.entrance.complain:
+                await self.entrance.complain(about)
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """Give what TLS knows of the connection, None without TLS."""
+        return self._websocket.tls
+
+    async def close(self) -> None:
+        """Say good-bye, as long as the other side does so soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._websocket.close()
+
+    async def keep_alive(self, interval_s: Callable[[], int]) -> NoReturn:
+        """Ping as often as `interval_s` tells at the moment, 0 = not now.
+
+        Raises:
+            LinkLost: a ping was not answered in time.
+        """
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            interval = interval_s()
+            left = last + interval - loop.time() if interval else INTERVAL_LOOK_S
+            if left > 0:
+                await asyncio.sleep(min(left, INTERVAL_LOOK_S))
+                continue
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await (await self._websocket.ping())
+            except TimeoutError as error:
+                raise LinkLost(f"no answer to a ping in {self._timeout_s:g} s") from error
+            except ConnectionClosed as error:
+                raise LinkLost(f"connection lost: {error}") from error
+            last = loop.time()
 
     def abort(self) -> None:
         """Drop the connection at once: whoever is out of coverage can't shake hands."""
@@ -150,67 +251,76 @@ class Connection:
 
 async def open_connection(
     sock: socket.socket,
-    url: str,
-    user: str,
-    password: Secret,
+    entrance: Entrance,
     *,
+    version: Version,
     connect_timeout_s: float,
     reply_timeout_s: float,
-    ping_s: int,
     answer: Answer,
 ) -> Connection:
     """Shake hands. The socket is closed if that fails.
 
     Args:
         sock: connected, non-blocking.
-        url: of the central system with the charge point's identity.
-        user: for HTTP basic auth, used if there is a password.
-        password: likewise.
-        connect_timeout_s: for the handshake.
+        entrance: where to, and with what.
+        version: of OCPP, which the central system must speak too.
+        connect_timeout_s: for the handshakes of TLS and WebSocket.
         reply_timeout_s: for each call.
-        ping_s: WebSocketPingInterval, 0 = none.
         answer: see Answer.
 
     Raises:
+        AccessRefused: the central system and we don't accept each other.
         LinkLost: no, in one line.
     """
-    headers = {}
-    if password:
-        credentials = base64.b64encode(f"{user}:{password.value}".encode()).decode()
-        headers["Authorization"] = f"Basic {credentials}"
-    protocol = Subprotocol(Version.V16.subprotocol)
+    url, protocol = entrance.url, Subprotocol(version.subprotocol)
+    # Any: what is for TLS only must not be there without.
+    tls: dict[str, Any] = {"ssl": entrance.tls, "ssl_handshake_timeout": connect_timeout_s} if entrance.tls else {}
     try:
         # The handshake is kept short: on a GSM link every header is paid for.
         websocket = await connect(
             url,
             sock=sock,
             subprotocols=[protocol],
-            additional_headers=headers,
+            additional_headers=entrance.headers(),
             compression=None,
             user_agent_header=None,
             proxy=None,
             open_timeout=connect_timeout_s,
-            ping_interval=ping_s or None,
-            ping_timeout=reply_timeout_s,
+            ping_interval=None,
             close_timeout=_CLOSE_S,
             max_size=MAX_MESSAGE_BYTES,
+            create_connection=type("_Checked", (_Socket,), {"check": staticmethod(entrance.check)}),
+            **tls,
         )
+    except AccessRefused:
+        sock.close()
+        raise
     except InvalidStatus as error:
         sock.close()
-        raise LinkLost(_refused(error.response.status_code)) from error
+        raise _refused(error.response.status_code) from error
     except (InvalidHandshake, WebSocketException, OSError, EOFError) as error:
         sock.close()
-        raise LinkLost(f"no WebSocket at {url}: {str(error) or type(error).__name__}") from error
+        raise _tls_refusal(error) or LinkLost(f"no WebSocket at {url}: {str(error) or type(error).__name__}") from error
+    assert isinstance(websocket, _Socket)  # noqa: S101  made above
     if websocket.subprotocol != protocol:
         websocket.transport.abort()
-        raise LinkLost(f"the central system does not speak {protocol}: check csms.url")
-    return Connection(websocket, reply_timeout_s, answer)
+        raise LinkLost(f"the central system does not speak {protocol}: check csms.url and csms.version")
+    return Connection(websocket, entrance, version, reply_timeout_s, answer)
 
 
-def _refused(status: int) -> str:
+def _tls_refusal(error: Exception) -> AccessRefused | None:
+    if not isinstance(error, ssl.SSLError):
+        return None
+    from station.security.tls import refusal
+
+    return refusal(error)
+
+
+def _refused(status: int) -> LinkLost:
     hints = {
         401: "check csms.password and identity.charge_point_id",
         403: "check csms.password and identity.charge_point_id",
         404: "it does not know this charge point, or csms.url is wrong",
     }
-    return f"the central system refuses with HTTP {status}: {hints.get(status, 'it may be overloaded or starting')}"
+    text = f"the central system refuses with HTTP {status}: {hints.get(status, 'it may be overloaded or starting')}"
+    return AccessRefused(text, EventKind.FAILED_TO_AUTHENTICATE) if status in (401, 403) else LinkLost(text)

@@ -5,6 +5,7 @@ current by itself. A board is tested at its first answer, and again when it come
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,14 @@ from shared.ids import EvseId, IdToken
 from shared.log import Log
 from shared.metering import MeterReading, MeterValue
 from shared.money import Money
-from shared.transaction import Ended, Started, StopReason, TransactionEvent
+from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from station.authorizer import Authorizer
+from station.charging_profiles import ChargingProfiles
 from station.core.authorize import Accept, Refuse, Source
-from station.core.charging import Charging, Phase
+from station.core.charging import IN_USE, Charging
 from station.core.connector import Status
+from station.core.current_limit import Cap
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -31,28 +35,44 @@ from station.core.evse_events import (
     BoardLost,
     BoardSeen,
     CheckRcd,
+    CompareGroup,
     EndRequested,
     EndSigning,
     Event,
     FaultCleared,
+    HoldPlug,
+    JournalSeen,
     KeepFaults,
+    KeepReservation,
     Lent,
+    LimitsSeen,
+    LockPlug,
     MarkEnding,
     MeterRead,
     Notify,
+    PhasesSwitched,
+    PlugHeld,
+    PlugLocked,
     RcdTested,
     Record,
     RecoverSigning,
     Refused,
+    ReleasePlug,
     ReleaseSigned,
     SelfTested,
     SendSample,
+    StartNotStored,
     Stop,
+    StopAuthorized,
+    SwitchPhases,
     Tell,
+    TellExpired,
     Tick,
 )
-from station.errors import ServiceError
+from station.core.timekeeping import BootTime
+from station.errors import JournalStalled, ServiceError
 from station.journal import Journal
+from station.journal_queue import JournalQueue
 from station.meter_signatures import MeterSignatures
 from station.timekeeper import Timekeeper
 
@@ -71,6 +91,9 @@ FAULTS_PREFIX = "faults."
 METER_PREFIX = "meter."
 """Names of the serial numbers of the meters in the journal, by EVSE."""
 
+RESERVATION_PREFIX = "reservation."
+"""Names of the reservations in the journal, by EVSE."""
+
 UNKNOWN_TO_SIGN = "the meter must sign who charges, and nobody can say now whether the card is good"
 """An unknown card may charge offline, but not where the begin is signed with it (Eichrecht)."""
 
@@ -81,6 +104,7 @@ _LIGHTS = {
     Status.SUSPENDED_EV: Light.BUSY,
     Status.SUSPENDED_EVSE: Light.BUSY,
     Status.FINISHING: Light.BUSY,
+    Status.RESERVED: Light.BUSY,
     Status.FAULTED: Light.FAULT,
     Status.UNAVAILABLE: Light.OFF,
 }
@@ -99,12 +123,14 @@ class Outlets:
         sample: a clock-aligned value outside a transaction.
         stored: the journal has something new to deliver.
         decided: a card was accepted or not, and by whom or why.
+        expired: a reservation came to its end unused; its number.
     """
 
     notify: Callable[[EvseId, Notify, datetime], None]
     sample: Callable[[EvseId, MeterValue], None]
     stored: Callable[[], None]
     decided: Callable[[IdToken, bool, str], None]
+    expired: Callable[[int], None] = lambda _number: None
 
 
 class EvseTask:
@@ -124,6 +150,8 @@ class EvseTask:
         tests_rcd: bool = True,
         phases: int = 3,
         signatures: MeterSignatures | None = None,
+        profiles: ChargingProfiles,
+        caps: Callable[[EvseId], tuple[Cap, ...]],
     ) -> None:
         """Describe the task.
 
@@ -139,6 +167,8 @@ class EvseTask:
             tests_rcd: whether the self-test includes the residual current device.
             phases: 1 or 3, for a board that can switch.
             signatures: of the meter, where it signs.
+            profiles: charging profiles, which hear of begin and end.
+            caps: gives what limits an EVSE now, beside its own devices.
         """
         self.charging = charging
         self.idle = asyncio.Event()
@@ -147,10 +177,17 @@ class EvseTask:
         """Uptime of the last reading, s."""
         self.cost: Money | None = None
         """What the running transaction costs so far, as the central system told it; for the driver, never billed."""
+        self.message = ""
+        """What the central system wants the driver to read, empty = nothing."""
         self.self_test: SelfTest | None = None
         """What the last self-test of the board found."""
+        self.meter_serial = ""
+        """As the meter told it, in an earlier life of the program at first; empty where it tells none."""
         self._board = board
-        self._tests_rcd, self._phases = tests_rcd, phases
+        self.phases = phases
+        """With which it charges."""
+        self._tests_rcd = tests_rcd
+        self._profiles, self._caps = profiles, caps
         self._meter, self._signatures = meter, signatures
         self._journal = journal
         self._timekeeper = timekeeper
@@ -160,10 +197,21 @@ class EvseTask:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._board_misses = self._meter_misses = 0
         self._is_same_meter = False
+        self._queue = JournalQueue(charging.evse_id)
         self._unheeded = ""
         self._is_lent = False
         self._turn = asyncio.Lock()
         self._group = asyncio.TaskGroup()
+
+    @property
+    def has_lock(self) -> bool:
+        """Tell whether there is a socket whose plug the board locks, rather than a cable."""
+        return self._board.capabilities.lock
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether its meter signs."""
+        return self._signatures is not None
 
     def tell(self, event: Event) -> None:
         """Let something happen to the EVSE."""
@@ -224,11 +272,14 @@ class EvseTask:
 
     async def _look(self) -> None:
         """Ask the board, then the meter: a reading after an open contactor is a final one."""
+        await self._feed(LimitsSeen(self._caps(self.charging.evse_id)))
         if not self._is_lent:
             await self._see_board()
             await self._read_meter()
             if self.charging.is_lent:
                 await self._feed(Lent(False))
+        await self._queue.flush(probe=self._timekeeper.keep)
+        await self._feed(JournalSeen(self._queue.trouble))
         await self._feed(Tick())
 
     async def _see_board(self) -> None:
@@ -255,7 +306,8 @@ class EvseTask:
             async with asyncio.timeout(SELF_TEST_S):
                 result = await self_test(board, rcd=self._tests_rcd)
                 if board.capabilities.phase_switching:
-                    await board.switch_phases(self._phases)
+                    await board.switch_phases(self.phases)
+                    self.tell(PhasesSwitched(self.phases))
         except (HardwareError, TimeoutError) as error:
             _LOG.warning("board_self_test_broken_off", evse=self.charging.evse_id, reason=error or "no answer in time")
             return self.self_test or SelfTest(())
@@ -291,18 +343,19 @@ class EvseTask:
                     await self.idle.wait()
                 async with self._turn:
                     await self._board.unlock()
+                self.tell(PlugHeld(None))
         except (HardwareError, TimeoutError) as error:
             _LOG.warning("plug_not_unlocked", evse=self.charging.evse_id, reason=error or "no answer in time")
             return "UnlockFailed"
         return "Unlocked"
 
     def clear_fault(self) -> frozenset[str]:
-        """Clear what was kept for a technician, such as a welded contactor, and give what that was.
+        """Clear what is kept for a technician or held until replug, and give what that was.
 
         Raises:
             ServiceError: nothing is kept, or the board still shows the fault.
         """
-        kept, cause = self.charging.latched, self.charging.fault_cause
+        kept, cause = self.charging.kept_faults, self.charging.fault_cause
         if not kept:
             raise ServiceError(f"EVSE {self.charging.evse_id} keeps no fault")
         if cause:
@@ -317,7 +370,7 @@ class EvseTask:
                 if not self._is_same_meter:
                     await self._recognise_meter()
                 reading = await self._meter.read()
-        except (HardwareError, TimeoutError) as error:
+        except (HardwareError, TimeoutError, JournalStalled) as error:
             self._meter_misses += 1
             if self._meter_misses == LOST_AFTER:
                 _LOG.warning("meter_lost", evse=self.charging.evse_id, effect="nothing new starts", reason=error)
@@ -343,8 +396,9 @@ class EvseTask:
                 f"the meter has serial number {serial or 'none'} instead of {known or 'none'}: it was exchanged while "
                 "the agent was away, so the open transaction ends with the last register of the old one"
             )
+        self.meter_serial = serial
         if serial != known:
-            await self._journal.set_value(name, serial)
+            await self._queue.write(lambda: self._journal.set_value(name, serial))
         self._is_same_meter = True
 
     async def _wait(self) -> None:
@@ -362,32 +416,61 @@ class EvseTask:
             await self._feed(self._inbox.get_nowait())
 
     async def _feed(self, event: Event) -> None:
-        for action in self.charging.handle(event, self._timekeeper.now()):
-            await self._do(action)
+        # What is stamped now belongs to the time that is kept now, whatever is learned meanwhile.
+        boot, was = self._timekeeper.boot, self.charging.phase
+        try:
+            for action in self.charging.handle(event, self._timekeeper.now()):
+                await self._do(action, boot)
+        except JournalStalled as error:
+            # Of all that is written only a start does not wait; what it would have justified is left undone.
+            await self._feed(JournalSeen(self._queue.trouble))
+            await self._feed(StartNotStored(str(error)))
+        if was is not Phase.IDLE and self.charging.phase is Phase.IDLE:
+            await self._queue.write(functools.partial(self._profiles.end, self.charging.evse_id))
         if self.charging.transaction:
             self.idle.clear()
         else:
             self.idle.set()
 
-    async def _do(self, action: Action) -> None:
+    async def _do(self, action: Action, boot: BootTime) -> None:
         evse_id = self.charging.evse_id
         match action:
             case Record(event, past):
-                await self._record(event, past)
+                await self._record(event, boot, past=past)
             case MarkEnding(key, ending):
-                await self._journal.mark_ending(key, ending)
+                await self._queue.write(functools.partial(self._journal.mark_ending, key, ending))
             case Allow(current_a):
                 await self._command("allow", self._board.allow(current_a))
             case Stop():
                 await self._command("stop", self._board.stop())
+            case SwitchPhases(phases):
+                await self._command("switch_phases", self._board.switch_phases(phases))
+                if not self._unheeded:
+                    self.tell(PhasesSwitched(phases))
             case Authorize(token):
                 self._group.create_task(self._authorize(token))
+            case CompareGroup(token, owner):
+                self._group.create_task(self._compare(token, owner))
+            case HoldPlug(token) if self._board.capabilities.lock:
+                await self._command("lock", self._board.lock())
+                if not self._unheeded:
+                    self.tell(PlugHeld(token))
+            case ReleasePlug():
+                await self._command("unlock", self._board.unlock())
+            case KeepReservation(reservation):
+                text = reservation.encode() if reservation else ""
+                await self._queue.write(lambda: self._journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text))
+            case TellExpired(number):
+                self._outlets.expired(number)
             case CheckRcd():
                 self.tell(await self._test_rcd())
+            case LockPlug():
+                self.tell(await self._lock_plug())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
                 self._group.create_task(self._sign(action, self._signatures))
             case KeepFaults(faults):
-                await self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", " ".join(sorted(faults)))
+                kept = " ".join(sorted(faults))
+                await self._queue.write(lambda: self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", kept))
             case Notify(status):
                 self._outlets.notify(evse_id, action, self._timekeeper.now().utc)
                 if self._board.capabilities.lights:
@@ -414,6 +497,14 @@ class EvseTask:
             return RcdTested(str(error) or "the test of the residual current device did not end", definite=False)
         return RcdTested()
 
+    async def _lock_plug(self) -> PlugLocked:
+        try:
+            async with asyncio.timeout(DEVICE_S):
+                await self._board.lock()
+        except (HardwareError, TimeoutError) as error:
+            return PlugLocked(str(error) or "the lock did not answer")
+        return PlugLocked()
+
     async def _sign(
         self, action: BeginSigning | EndSigning | RecoverSigning | ReleaseSigned, signatures: MeterSignatures
     ) -> None:
@@ -427,12 +518,19 @@ class EvseTask:
             case ReleaseSigned():
                 await signatures.release()
 
-    async def _record(self, event: TransactionEvent, past: bool) -> None:
-        floor = self._timekeeper.passed(event.at)
-        await self._journal.append(event, self._timekeeper.boot, floor, past=past)
-        self._outlets.stored()
+    async def _record(self, event: TransactionEvent, boot: BootTime, *, past: bool) -> None:
+        async def append() -> None:
+            await self._journal.append(event, boot, self._timekeeper.passed(event.at), past=past)
+            self._outlets.stored()
+
         if isinstance(event, Started):
-            self.cost = None
+            await self._queue.write_now(append)
+            begin = functools.partial(self._profiles.begin, event.evse_id, event.key, event.id_token)
+            await self._queue.write(begin)
+        else:
+            await self._queue.write(append, may_be_left_out=isinstance(event, Updated))
+        if isinstance(event, Started):
+            self.cost, self.message = None, ""
             _LOG.info(
                 "transaction_started",
                 key=event.key,
@@ -462,12 +560,22 @@ class EvseTask:
             self._unheeded = ""
 
     async def _authorize(self, token: IdToken) -> None:
-        decision = await self._authorizer.authorize(token)
+        decision = await self._authorizer.authorize(token, self.charging.evse_id)
         if isinstance(decision, Accept) and decision.source is Source.OFFLINE_RULE and self.charging.must_sign:
             decision = Refuse(Source.OFFLINE_RULE, UNKNOWN_TO_SIGN)
         if isinstance(decision, Accept):
             self._outlets.decided(token, True, decision.source)
-            self.tell(Authorized(token))
+            self.tell(Authorized(token, decision.group))
         else:
             self._outlets.decided(token, False, decision.reason)
             self.tell(Refused(token, decision.reason))
+
+    async def _compare(self, token: IdToken, owner: IdToken) -> None:
+        evse_id = self.charging.evse_id
+        decision = await self._authorizer.may_end(token, owner, evse_id)
+        if isinstance(decision, Accept):
+            self._outlets.decided(token, True, "group")
+            self.tell(StopAuthorized(token, owner, self._authorizer.is_master_card(decision)))
+        else:
+            self._outlets.decided(token, False, IN_USE)
+            self.tell(Refused(token, IN_USE))

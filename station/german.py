@@ -11,8 +11,9 @@ from functools import cache
 from station.field.text import Text
 from station.german_agent import AGENT, SYSTEM
 from station.german_hardware import HARDWARE
+from station.german_security import SECURITY
 
-SENTENCES = HARDWARE | AGENT | SYSTEM
+SENTENCES = HARDWARE | AGENT | SECURITY | SYSTEM
 
 LONGEST = 500
 """Longer texts are none of ours."""

@@ -1,6 +1,74 @@
 """The German of what agent and tools say, by its English; see station.german. Pure."""
 
 AGENT = {
+    # why it is not charging now (station.core.explain)
+    "the card is being checked: wait for the central system's answer": (
+        "die Karte wird geprüft: auf die Antwort der Zentrale warten"
+    ),
+    "the card is good: plug the vehicle in before the time for that is over": (
+        "die Karte ist gültig: jetzt das Fahrzeug anstecken, bevor die Zeit dafür abläuft"
+    ),
+    "the residual current device is being tested before the charge: wait": (
+        "der RCD (Fehlerstromschutz) wird vor dem Laden geprüft: warten"
+    ),
+    "the plug is being locked before the charge: wait": "der Stecker wird vor dem Laden verriegelt: warten",
+    "the meter is signing the begin of the charge: wait": "der Zähler signiert den Beginn: warten",
+    "the first register is being read: wait": "der erste Zählerstand wird gelesen: warten",
+    "the program has just started and asks board and meter: wait": (
+        "das Stationsprogramm ist gerade gestartet und fragt Ladesteuerung und Zähler: warten"
+    ),
+    "the plug stays locked until the card that began the last charge is shown": (
+        "der Stecker bleibt verriegelt, bis die Karte gezeigt wird, die den letzten Ladevorgang begann"
+    ),
+    "the vehicle does not ask for energy: the offer is taken away for a moment to wake it": (
+        "das Fahrzeug fordert keinen Strom an: das Angebot wird kurz weggenommen, um es zu wecken"
+    ),
+    (
+        "the vehicle is offered {offered} A and has not asked for energy: look for a timer or an error in the vehicle, "
+        "or plug it in anew"
+    ): (
+        "dem Fahrzeug werden {offered} A angeboten, es hat noch keinen Strom angefordert: im Fahrzeug nach Timer oder "
+        "Fehler sehen, oder neu anstecken"
+    ),
+    "the vehicle is full or pauses the charge: it takes energy again when it wants": (
+        "das Fahrzeug ist voll oder macht Pause: es nimmt wieder Strom, wenn es will"
+    ),
+    "the board does not offer the current that it was told to: look at its own settings": (
+        "die Ladesteuerung bietet den Strom nicht an, den sie soll: ihre eigenen Einstellungen prüfen"
+    ),
+    "the vehicle asks for energy and the contactor is about to close: wait": (
+        "das Fahrzeug fordert Strom an, das Schütz schließt gleich: warten"
+    ),
+    "the charge is ending: the contactor opens, then the last register is read": (
+        "der Ladevorgang endet: das Schütz öffnet, dann wird der letzte Zählerstand gelesen"
+    ),
+    "the last charge has ended ({reason}): unplug the vehicle, or show a card to charge again": (
+        "der letzte Ladevorgang ist beendet ({reason}): Fahrzeug abstecken, oder zum Weiterladen Karte zeigen"
+    ),
+    "it is reserved until {until}: only the card of that driver is taken": (
+        "reserviert bis {until}: nur die Karte dieses Fahrers gilt"
+    ),
+    "the last card was refused: {refusal}": "die letzte Karte wurde abgelehnt: {refusal}",
+    "a vehicle is plugged in: show a card, or let the central system start the charge": (
+        "ein Fahrzeug ist angesteckt: Karte zeigen, oder von der Zentrale starten lassen"
+    ),
+    "nobody charges here: plug a vehicle in and show a card": "hier lädt niemand: Fahrzeug anstecken und Karte zeigen",
+    "a master card only ends charges": "eine Generalkarte beendet nur Ladevorgänge",
+    "the card was shown": "die Karte wurde gezeigt",
+    "the central system ended it": "die Zentrale hat ihn beendet",
+    "there was a power cut, and the vehicle had gone when it was over": (
+        "es gab einen Stromausfall, und danach war das Fahrzeug weg"
+    ),
+    "the residual current device has tripped": "der RCD (Fehlerstromschutz) hat ausgelöst",
+    "the vehicle drew more than it was offered": "das Fahrzeug zog mehr Strom als angeboten",
+    "the central system had the plug unlocked": "die Zentrale hat den Stecker entriegeln lassen",
+    "the central system had the station restarted": "die Zentrale hat die Station neu gestartet",
+    "a master card was shown": "eine Generalkarte wurde gezeigt",
+    "the meter gave no register in time": "der Zähler hat nicht rechtzeitig einen Stand geliefert",
+    "the plug can't be locked: {failure}": "der Stecker lässt sich nicht verriegeln: {failure}",
+    "this EVSE is reserved for another driver": "dieser Ladepunkt ist für einen anderen Fahrer reserviert",
+    "the board still reports the fault": "die Ladesteuerung meldet die Störung noch",
+    "the lock did not answer": "die Verriegelung hat nicht geantwortet",
     # what stands in the way of charging (station.core.charging)
     "the EVSE controller board does not answer: check its power, port, address and wiring": (
         "die Ladesteuerung antwortet nicht: Versorgung, Schnittstelle, Adresse und Verdrahtung prüfen"
@@ -14,6 +82,9 @@ AGENT = {
     ),
     "the central system refused the driver's card": "die Zentrale hat die Karte des Fahrers abgelehnt",
     "the central system has put this EVSE out of service": "die Zentrale hat diesen Ladepunkt außer Betrieb gesetzt",
+    "the station is about to begin anew: charging is possible again in a few minutes": (
+        "die Station startet gleich neu: in wenigen Minuten kann wieder geladen werden"
+    ),
     "the meter does not answer: no reading, no charge": (
         "der Zähler antwortet nicht: ohne Zählerstand wird nicht geladen"
     ),
@@ -50,6 +121,49 @@ AGENT = {
     "the test of the residual current device did not end": (
         "die Prüfung des RCD (Fehlerstromschutz) ging nicht zu Ende"
     ),
+    # files that are fetched and sent (station.http_transfer)
+    "the file has {total} bytes, at most {most} are taken": "die Datei hat {total} Byte, erlaubt sind {most}",
+    "the disk has no room for {missing} bytes more": "auf dem Datenträger ist kein Platz für weitere {missing} Byte",
+    "the server sends more than it said, or than is taken": (
+        "der Server sendet mehr, als er sagte oder als erlaubt ist"
+    ),
+    "the connection broke after {count} bytes: {reason}": "die Verbindung brach nach {count} Byte ab: {reason}",
+    "the server ended after {count} of {all} bytes": "der Server hörte nach {count} von {all} Byte auf",
+    "the file server {host} does not answer: {reason}": "der Dateiserver {host} antwortet nicht: {reason}",
+    "the server answers {status} {reason}": "der Server antwortet {status} {reason}",
+    "the server redirects to something that is neither http nor https": (
+        "der Server verweist auf etwas, das weder http noch https ist"
+    ),
+    "the server redirects too often": "der Server verweist zu oft weiter",
+    "the file server {host} can't be reached: {reason}": "der Dateiserver {host} ist nicht zu erreichen: {reason}",
+    "no TLS with {host}: {reason}": "kein TLS mit {host}: {reason}",
+    "the server packs the file although it was asked not to": (
+        "der Server packt die Datei, obwohl er gebeten wurde, es nicht zu tun"
+    ),
+    "the server sends another range than it was asked for": (
+        "der Server sendet einen anderen Bereich als den verlangten"
+    ),
+    "the download breaks off again and again, and the server can't continue it": (
+        "der Abruf bricht immer wieder ab, und der Server kann ihn nicht fortsetzen"
+    ),
+    "can't write {root}: {reason}. Is it the agent's own?": (
+        "{root} lässt sich nicht beschreiben: {reason}. Gehört es dem Stationsprogramm?"
+    ),
+    # what limits a charge (station.core.current_limit)
+    "limited to {current} A by {source}": "auf {current} A begrenzt durch {source}",
+    "paused by {source}": "Pause durch {source}",
+    "a pause lasts a while, to spare the contactor": "eine Pause dauert eine Weile, um das Schütz zu schonen",
+    "a pause to change between one and three phases": "Pause zum Wechsel zwischen einer und drei Phasen",
+    "the installation": "die Installation",
+    "the cable": "das Kabel",
+    "the heat in the station": "die Wärme in der Station",
+    "a charging profile of the central system": "ein Ladeprofil der Zentrale",
+    "the central system's limit for the whole station": "die Grenze der Zentrale für die ganze Station",
+    "the site limit": "die Grenze des Standorts",
+    "the fail-safe current, because the source of the site limit is silent": (
+        "den Rückfallstrom, weil die Quelle der Standortgrenze schweigt"
+    ),
+    "the fail-safe current, because the central system is away": "den Rückfallstrom, weil die Zentrale nicht da ist",
     # why a card was refused (station.core.authorize)
     "not in the local list, and the central system can't be asked": (
         "sie steht nicht in der örtlichen Liste, und die Zentrale ist nicht zu erreichen"
@@ -121,6 +235,19 @@ AGENT = {
     "the journal can't be used: {error}. Is the disk full?": (
         "das Journal ist nicht zu gebrauchen: {error}. Ist der Speicher voll?"
     ),
+    "the journal can't be used now: {reason} ({error})": (
+        "das Journal ist jetzt nicht zu gebrauchen: {reason} ({error})"
+    ),
+    "the journal is damaged ({error}): what can be read is saved at the next start": (
+        "das Journal ist beschädigt ({error}): der nächste Start rettet, was lesbar ist"
+    ),
+    (
+        "the rest of transaction {key} was delivered without its begin: sent now, that would begin another one that "
+        "never ends. Let the operator enter it by hand"
+    ): (
+        "der Rest des Vorgangs {key} wurde ohne seinen Beginn zugestellt: jetzt gesendet begänne ein neuer, der nie "
+        "endet. Der Betreiber muss ihn von Hand eintragen"
+    ),
     "there is no journal {path} yet: has the agent run with this configuration?": (
         "es gibt noch kein Journal {path}: lief das Stationsprogramm schon mit dieser Konfiguration?"
     ),
@@ -149,11 +276,11 @@ AGENT = {
         "das Journal {path} benutzt schon ein anderes Stationsprogramm: dieses erst anhalten"
     ),
     (
-        "journal {path} was written by a newer program (schema {found}, this one knows {known}): install that "
-        "version again"
+        "journal {path} was written by a newer program (schema {found}, this one knows {known}): give that "
+        "version back with `emops-station update rollback`"
     ): (
-        "Journal {path} schrieb ein neueres Programm (Schema {found}, dieses kennt {known}): jene Version wieder "
-        "installieren"
+        "Journal {path} schrieb ein neueres Programm (Schema {found}, dieses kennt {known}): jene Version mit "
+        "`emops-station update rollback` zurückholen"
     ),
     (
         "this needs the devices for itself, but {reason}. systemctl stop emops-station stops the agent (a running "
@@ -171,8 +298,8 @@ AGENT = {
         "die Zentrale weist diese Station ab (BootNotification): ist sie dort angelegt?"
     ),
     "the central system closed the connection": "die Zentrale hat die Verbindung geschlossen",
-    "the central system does not speak {protocol}: check csms.url": (
-        "die Zentrale spricht nicht {protocol}: csms.url prüfen"
+    "the central system does not speak {protocol}: check csms.url and csms.version": (
+        "die Zentrale spricht nicht {protocol}: csms.url und csms.version prüfen"
     ),
     "the central system refuses with HTTP {status}: {hint}": "die Zentrale lehnt ab mit HTTP {status}: {hint}",
     "check csms.password and identity.charge_point_id": "csms.password und identity.charge_point_id prüfen",
@@ -181,6 +308,7 @@ AGENT = {
     ),
     "it may be overloaded or starting": "sie ist vielleicht überlastet oder startet gerade",
     "no WebSocket at {url}: {reason}": "keine WebSocket-Verbindung zu {url}: {reason}",
+    "no answer to a ping in {seconds} s": "keine Antwort auf einen Ping in {seconds} s",
     "no reply to {action} in {seconds} s": "keine Antwort auf {action} in {seconds} s",
     "connection lost: {reason}": "Verbindung verloren: {reason}",
     "nothing could be sent for {seconds} s": "{seconds} s lang ließ sich nichts senden",

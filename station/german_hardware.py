@@ -1,6 +1,9 @@
 """The German of what the hardware says, by its English; see station.german. Pure."""
 
 HARDWARE = {
+    "does not keep the settings of its watchdog: without this program it may go on charging": (
+        "behält die Einstellung ihres Wächters nicht: ohne dieses Programm lädt sie vielleicht weiter"
+    ),
     # ports
     "{path} does not exist: check the cable and the setting {setting}; present ports: {present}": (
         "{path} gibt es nicht: Kabel und Einstellung {setting} prüfen; vorhanden: {present}"

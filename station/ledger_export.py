@@ -16,12 +16,12 @@ from shared.ids import ChargePointId, MessageId
 from shared.ledger_file import Row, Sign, lines_of
 from shared.ocpp.v16 import timestamp
 from shared.transaction import Ended, Started
-from station.core import delivery
-from station.core.delivery import Entry, Message
+from station.core.delivery import Entry, Message, Rules
+from station.core.dialect import Dialect
 from station.errors import JournalError
 from station.journal import corrected
 
-_RULES = delivery.Rules(send_without_start=True)
+_RULES = Rules(send_without_start=True)
 """Without the number of its transaction a message goes out with -1."""
 
 _MAY_BE_CORRECTED = """
@@ -30,18 +30,19 @@ WHERE l.correction_ms IS NULL AND b.source = 0 AND b.number = (SELECT max(number
 """
 _FREEZE = """
 UPDATE ledger SET correction_ms = COALESCE((SELECT b.offset_ms - e.offset_ms FROM event e
-    JOIN boot b ON b.number = e.boot WHERE e.id = ledger.event_id), 0)
+    JOIN boot b ON b.number = e.boot WHERE e.id = ledger.event_id), 0),
+    source = (SELECT b.source FROM event e JOIN boot b ON b.number = e.boot WHERE e.id = ledger.event_id)
 WHERE correction_ms IS NULL
 AND (? OR (SELECT transaction_key FROM event WHERE id = event_id) NOT IN (
 """
 _ROWS = """
-SELECT e.id, e.boot, l.message_id, e.body, l.correction_ms, COALESCE(b.source, 0) > 0, t.csms_id, l.state,
+SELECT e.id, e.boot, l.message_id, e.body, l.correction_ms, COALESCE(l.source, b.source, 0) > 0, t.csms_id, l.state,
        s.body, sl.correction_ms
 FROM ledger l JOIN event e ON e.id = l.event_id JOIN txn t ON t.key = e.transaction_key
 LEFT JOIN boot b ON b.number = e.boot
 LEFT JOIN event s ON s.transaction_key = e.transaction_key AND s.seq_no = 0
 LEFT JOIN ledger sl ON sl.event_id = s.id
-WHERE l.correction_ms IS NOT NULL AND (? OR l.state != 'acknowledged') ORDER BY e.id
+WHERE l.correction_ms IS NOT NULL AND e.body != '' AND (? OR l.state != 'acknowledged') ORDER BY e.id
 """
 
 
@@ -55,12 +56,13 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Who makes a file, and when: the charge point, its public key, and what signs with the other half."""
+    """Who makes a file, and when: the charge point, its public key, what signs with the other half, and its OCPP."""
 
     charge_point: ChargePointId
     key: str
     sign: Sign
     at: datetime
+    dialect: Dialect
 
 
 def transactions_without_time(path: Path) -> int:
@@ -101,7 +103,7 @@ def export_ledger(path: Path, out: Path, maker: Maker, *, everything: bool, with
     with _open(path) as connection, open(new, "xb", opener=_private) as file:
         with connection:
             connection.execute(_FREEZE + _MAY_BE_CORRECTED + "))", (without_time,))
-        rows = counted(_rows(connection, everything))
+        rows = counted(_rows(connection, everything, maker.dialect))
         for line in lines_of(rows, maker.charge_point, maker.at, maker.key, maker.sign):
             file.write(line)
         file.flush()
@@ -110,20 +112,20 @@ def export_ledger(path: Path, out: Path, maker: Maker, *, everything: bool, with
     return Exported(count, unconfirmed)
 
 
-def _rows(connection: sqlite3.Connection, everything: bool) -> Iterator[Row]:
+def _rows(connection: sqlite3.Connection, everything: bool, dialect: Dialect) -> Iterator[Row]:
     """Give the rows one by one: a single statement sees one state of the database, whatever is written meanwhile."""
     for row in connection.execute(_ROWS, (everything,)):
         event = corrected(row[3], row[4])
         started = corrected(row[8], row[9] or 0) if isinstance(event, Ended) and row[8] else None
         begin = started.meter if isinstance(started, Started) else None
-        message = delivery.outgoing(Entry(row[0], MessageId(row[2]), event, 0, row[6], begin), _RULES)
+        message = dialect.outgoing(Entry(row[0], MessageId(row[2]), event, 0, row[6], begin), _RULES)
         assert isinstance(message, Message)  # noqa: S101  nothing is parked by these rules
         yield Row(
             row=row[0],
             boot=row[1],
             at=timestamp(event.at),
             certain=bool(row[5]),
-            ocpp="1.6",
+            ocpp=dialect.version,
             message_id=MessageId(row[2]),
             transaction=event.key,
             action=message.action,

@@ -10,9 +10,11 @@ from hardware.errors import DeviceError, HardwareError
 from shared.ids import EvseId
 from shared.log import Log
 from shared.metering import SignedData
+from shared.ocmf import OcmfError, parse
 from station.core.configuration import Configuration
 from station.core.evse_events import SigningDone
 from station.core.timekeeping import TimeSource
+from station.errors import JournalStalled
 from station.journal import Journal
 from station.timekeeper import Timekeeper
 
@@ -97,6 +99,7 @@ class MeterSignatures:
         self, session: SignedSession, question: Awaitable[SignedData | None], *, is_end: bool
     ) -> SigningDone:
         fields = {"evse": self._evse_id, "key": session.key, "at": "end" if is_end else "begin"}
+        asked_at = self._timekeeper.clock.uptime()
         try:
             async with asyncio.timeout(self._wait_s):
                 signed = await question
@@ -108,7 +111,17 @@ class MeterSignatures:
         if signed:
             _LOG.info("meter_signed", **fields, characters=len(signed.text))
             await self._learn(signed.public_key)
+            await self._hear_time(signed.text, asked_at)
         return SigningDone(session.key, is_end, signed)
+
+    async def _hear_time(self, text: str, asked_at: float) -> None:
+        """Let the clock of a meter be heard that calls it synchronised (OCMF, time status S)."""
+        try:
+            readings = parse(text).readings
+        except OcmfError:
+            return
+        if readings and readings[-1].at and readings[-1].time_status == "S":
+            await self._timekeeper.learn(TimeSource.METER, readings[-1].at, asked_at)
 
     async def _tend(self) -> None:
         if not self._is_fresh:
@@ -122,7 +135,11 @@ class MeterSignatures:
             return
         if self._public_key:
             _LOG.error("meter_public_key_changed", evse=self._evse_id, old=self._public_key, new=public_key)
-        await self._journal.set_value(f"{KEY_PREFIX}{self._evse_id}", public_key)
+        try:
+            await self._journal.set_value(f"{KEY_PREFIX}{self._evse_id}", public_key)
+        except JournalStalled as error:
+            self._is_fresh = False  # it is asked for and stored the next time
+            _LOG.warning("meter_public_key_not_stored", evse=self._evse_id, reason=error)
         self._public_key = public_key
         self._show()
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from station.field.text import Text
 from station.german import said
+from station.journal import ALARM
 from station.ledger_view import read_rows
 from station.service_client import AGENT_DOWN
 from station.settings import StationSettings
@@ -23,35 +24,53 @@ def status_of(settings: StationSettings) -> Status:
     path = settings.journal.path
     rows = read_rows(path, "SELECT state, count(*) FROM ledger GROUP BY state")
     counts: dict[str, int] = {row[0]: row[1] for row in rows}
+    alarm = read_rows(path, "SELECT text FROM value WHERE name = ?", ALARM)
+    uncertain = read_rows(
+        path,
+        "SELECT count(DISTINCT e.transaction_key) FROM ledger l JOIN event e ON e.id = l.event_id WHERE l.source = 0",
+    )
     state = read_status(status_path(path, settings.journal.status_path))
-    return {**state, "pending": counts.get("pending", 0), "parked": counts.get("parked", 0)}
+    return {**state, "pending": counts.get("pending", 0), "parked": counts.get("parked", 0)} | {
+        "alarm": alarm[0][0] if alarm else "",
+        "uncertain": uncertain[0][0],
+    }
 
 
 def reasons(status: Status, language: str = "en") -> list[str]:
-    """Say what keeps the station from charging or delivering, one sentence per line.
+    """Say of each EVSE why it is not charging, and what keeps the station from it or from delivering, line by line.
 
     Args:
         status: as `status_of` gives it.
         language: `de` or `en`.
     """
+    if not status["running"]:
+        return [_sentence(AGENT_DOWN, language)]
+    evses = [
+        f"{evse_name(evse['id'], language)}: {blocked(sentence, evse.get('faults', ()), language)}."
+        for evse in status["evses"]
+        if (sentence := evse.get("why") or evse["blocked_by"])
+    ]
+    evses += [
+        f"{evse_name(evse['id'], language)}: {said(evse['limit'], language)}."
+        for evse in status["evses"]
+        if evse.get("limit") not in (None, "", evse.get("why")) and not evse["blocked_by"]
+    ]
+    lines = _of_station(status, language)
+    is_good = not lines and not any(evse["blocked_by"] for evse in status["evses"])
+    good = Text(
+        "Nothing stands in the way: it can charge, and everything is delivered.",
+        "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
+    )
+    return [*evses, *lines, *([good.of(language)] if is_good else [])]
+
+
+def _of_station(status: Status, language: str) -> list[str]:
+    """Say what keeps the whole station from charging or delivering."""
 
     def say(en: str, de: str) -> str:
         return Text(en, de).of(language)
 
-    if not status["running"]:
-        return [_sentence(AGENT_DOWN, language)]
-    lines = [
-        f"{evse_name(evse['id'], language)}: {blocked(evse['blocked_by'], evse.get('faults', ()), language)}."
-        for evse in status["evses"]
-        if evse["blocked_by"]
-    ]
-    lines += [
-        f"{evse_name(evse['id'], language)}: "
-        + say("the last card was refused", "die letzte Karte wurde abgelehnt")
-        + f": {said(evse['refused'], language)}."
-        for evse in status["evses"]
-        if evse.get("refused") and not evse["blocked_by"]
-    ]
+    lines = []
     if status["csms"] != "connected":
         lines.append(say("The central system", "Die Zentrale") + f": {said(status['csms'], language)}.")
     if status["modem"] not in ("", "home", "roaming"):
@@ -74,15 +93,30 @@ def reasons(status: Status, language: str = "en") -> list[str]:
     if status["parked"]:
         lines.append(
             say(
-                f"{status['parked']} messages about charges were refused for good: `ledger` tells why.",
-                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `meldungen` sagt, warum.",
+                f"{status['parked']} messages about charges were refused for good: `ledger replay` tells why, and "
+                "sends them again once that is mended.",
+                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `wiederholen` sagt, "
+                "warum, und sendet sie erneut, wenn das behoben ist.",
             )
         )
-    good = say(
-        "Nothing stands in the way: it can charge, and everything is delivered.",
-        "Alles in Ordnung: die Station kann laden, und alles ist zugestellt.",
-    )
-    return lines or [good]
+    if status.get("uncertain"):
+        lines.append(
+            say(
+                f"{status['uncertain']} charges were sent with a time that nobody had confirmed: `ledger show` marks "
+                "them with ?.",
+                f"{status['uncertain']} Ladevorgänge gingen mit unbestätigter Uhrzeit hinaus: `ledger show` zeigt sie "
+                "mit ?.",
+            )
+        )
+    if status.get("alarm"):
+        alarm = status["alarm"]
+        lines.append(
+            say(
+                f"Alarm: {alarm}. When it is kept: `ledger clear-alarm`.",
+                f"Alarm: {alarm}. Wenn sie gesichert ist: `ledger clear-alarm`.",
+            )
+        )
+    return lines
 
 
 def _sentence(text: str, language: str) -> str:

@@ -63,7 +63,7 @@ class Inside:
     restart: Callable[[], None]
 
 
-class Operations:
+class ServiceOperations:
     """See the module; `table` and `loans` are what station.service serves."""
 
     def __init__(self, inside: Inside) -> None:
@@ -105,7 +105,9 @@ class Operations:
         }
 
     async def _ledger(self, _arguments: Facts) -> Facts:
-        return asdict(await self._inside.journal.backlog())
+        backlog = await self._inside.journal.backlog()
+        oldest_s = (self._inside.timekeeper.now().utc - backlog.oldest).total_seconds() if backlog.oldest else None
+        return {"pending": backlog.pending, "parked": backlog.parked, "oldest_s": oldest_s}
 
     async def _log(self, arguments: Facts) -> Facts:
         log = self._inside.log
@@ -164,6 +166,7 @@ class Operations:
             "id": evse_id,
             "status": charging.status,
             "blocked_by": charging.blocked_by,
+            "limit": charging.limit_text,
             "faults": sorted(charging.faults),
             "transaction": transaction.started.key if transaction else "",
             "charged_wh": transaction.register - transaction.started.meter.reading.energy_import if transaction else 0,
@@ -246,6 +249,7 @@ class Operations:
                     "writable": not configuration.is_read_only(key.name),
                 }
                 for key in KEYS
+                if key.name in configuration.names()
             ]
         }
 

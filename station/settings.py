@@ -17,6 +17,9 @@ from shared.ocpp.v16 import ID_TAG_LENGTH, PayloadError, parse_timestamp
 from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
 from station.core.signing import SigningMode
+from station.core.timekeeping import TimeSource
+from station.limit_settings import LimitSettings, MqttSettings, TelemetrySettings, check_limits
+from station.security.access import Access, Profile
 
 SOCKET_LENGTH = 100
 """Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
@@ -30,6 +33,14 @@ class IdentitySettings:
     vendor: str = setting("emops", help="chargePointVendor of BootNotification, at most 20 characters")
     model: str = setting("station", help="chargePointModel, at most 20 characters")
     serial: str = setting("", help="chargePointSerialNumber, at most 25 characters; empty = not told")
+    box_serial: str = setting("", help="chargeBoxSerialNumber, at most 25 characters; empty = not told")
+    firmware: str = setting("", help="firmwareVersion, at most 50 characters; empty = version of this program")
+    meter_type: str = setting("", help="meterType, at most 25 characters; empty = model of the first EVSE's meter")
+    meter_serial: str = setting(
+        "", help="meterSerialNumber, at most 25 characters; empty = as the first EVSE's meter tells it"
+    )
+    iccid: str = setting("", help="ICCID of the SIM, at most 20 characters; empty = as the modem tells it")
+    imsi: str = setting("", help="IMSI of the SIM, at most 20 characters; empty = as the modem tells it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,15 @@ class CsmsSettings:
     url: str = setting(
         help="WebSocket URL without the charge point's identity, for instance ws://csms.example.com/ocpp"
     )
-    password: Secret = setting(Secret(""), help="HTTP basic auth with the identity as user; empty = none")
+    version: str = setting("1.6", choices=("1.6", "2.0.1"), help="version of OCPP that is spoken")
+    tls_url: str = setting(
+        "", help="URL for security profiles 2 and 3, wss://...; empty = csms.url with wss instead of ws"
+    )
+    password: Secret = setting(
+        Secret(""),
+        help="HTTP basic auth with the identity as user, until the central system changes AuthorizationKey; empty = "
+        "none",
+    )
     reply_timeout_s: float = setting(
         30.0, unit="s", minimum=1, maximum=600, help="no reply in this time: the connection counts as dead"
     )
@@ -68,6 +87,55 @@ class JournalSettings:
 
     path: Path = setting(Path("/var/lib/emops/journal.sqlite"), help="SQLite file; its folder must exist")
     status_path: str = setting("", help="small JSON file for the status command; empty = beside the journal")
+    keep_days: int = setting(
+        730,
+        unit="d",
+        minimum=1,
+        maximum=36500,
+        help="readings between begin and end of a charge are kept so long after delivery; all else is kept for good",
+    )
+    max_samples: int = setting(
+        100000, minimum=100, maximum=10000000, help="when more samples wait for delivery they are thinned out"
+    )
+    min_free_mb: int = setting(
+        20, unit="MB", minimum=0, maximum=100000, help="with less disk space waiting samples are thinned out"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How what has waited is delivered."""
+
+    per_minute: int = setting(
+        120,
+        unit="1/min",
+        minimum=0,
+        maximum=100000,
+        help="transaction messages of a backlog, so that a thin link stays free for drivers; 0 = no limit",
+    )
+    order: str = setting(
+        "auto",
+        choices=("auto", "chronological", "boundaries"),
+        help="boundaries = samples of charges that have ended wait for the begins and ends of others; chronological = "
+        "all in their order; auto = as OCPP allows: chronological for 1.6, boundaries for 2.x",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    """Certificates and keys. The security profile is the configuration key ocpp.SecurityProfile."""
+
+    folder: str = setting("", help="folder for keys and certificates, made if need be; empty = beside the journal")
+    roots: str = setting(
+        "", help="PEM file with the first root certificates of the central system; taken over while there are none"
+    )
+    common_name: str = setting(
+        "", help="CN of the charge point's own certificate; empty = identity.serial, without one charge_point_id"
+    )
+
+
+SOURCE_WORDS = {"csms": "Heartbeat", "network": "MobileNetwork", "rtc": "RealTimeClock", "ntp": "NTP"}
+"""TimeSource of OCPP 2.x (ClockCtrlr) by the names of `time.sources`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +145,30 @@ class TimeSettings:
     clock_trusted: bool = setting(
         False, help="true if the controller has a battery-backed clock or NTP, so that its time is right at boot"
     )
+    sources: tuple[str, ...] = setting(
+        ("csms", "network", "rtc"),
+        help="who is heard, the best first: csms (OCPP), network (the modem's), rtc (the clock at the start, if it is "
+        "trusted), ntp (the clock while the kernel says that it is synchronised), meter (a signing meter that does)",
+    )
     zone: str = setting("Europe/Berlin", help="time zone that signing meters show")
+
+    def order(self, told: str | None = None) -> tuple[TimeSource, ...]:
+        """Give the sources.
+
+        Args:
+            told: as the central system wants them (TimeSource of OCPP 2.x), None = as the file has them; a meter that
+                the file names stays, because OCPP has no word for it.
+
+        Raises:
+            ConfigError: one is not known, or named twice.
+        """
+        known = {source.name.lower(): source for source in TimeSource if source is not TimeSource.UNSET}
+        if unknown := [name for name in self.sources if name not in known or self.sources.count(name) > 1]:
+            raise ConfigError(f"time.sources: {unknown[0]!r} is not known or named twice; there is: {', '.join(known)}")
+        if not told:
+            return tuple(known[name] for name in self.sources)
+        wanted = [name for word in told.split(",") for name, known_as in SOURCE_WORDS.items() if known_as == word]
+        return tuple(known[name] for name in (*wanted, *(name for name in self.sources if name not in SOURCE_WORDS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +256,11 @@ class EvseSettings:
         choices=("never", "start", "charge"),
         help="when the residual current device is tested, if the board can: at start, or also before each charge",
     )
-    phases: int = setting(3, minimum=1, maximum=3, help="phases to charge with, 1 or 3, for a board that can switch")
+    phases: int = setting(3, minimum=1, maximum=3, help="phases that charge, 1 or 3; a board that can switch is set so")
+    switches_phases: bool = setting(
+        False,
+        help="a limit of power below 3 x 6 A is met with one phase, if the board can; ask which vehicles bear it",
+    )
     meter: str = setting("SDM72DM-V2", help="model of the meter; `emops-station meter registers` lists them")
     meter_address: int = setting(2, minimum=0, maximum=255, help="Modbus address of the meter")
     meter_baud: int = setting(0, unit="baud", minimum=0, maximum=921600, help="speed of the meter; 0 = that of its bus")
@@ -186,6 +281,20 @@ class EvseSettings:
         15.0, unit="s", minimum=1, maximum=60, help="time for one signature; the end is asked for again for a minute"
     )
     max_current_a: int = setting(16, unit="A", minimum=6, maximum=80, help="what the installation carries per phase")
+    free_vend: bool = setting(False, help="true if whoever plugs in charges, without a card")
+    free_vend_token: str = setting(
+        "FREEVEND", help="idTag under which such charges are told (OCPP 1.6); 2.0.1 tells NoAuthorization"
+    )
+    ventilated: bool = setting(False, help="true if vehicles that ask for ventilation (state D) may charge here")
+    derate_from_c: float = setting(
+        70.0, unit="°C", minimum=30, maximum=100, help="temperature of a board that tells it from which less is offered"
+    )
+    stop_from_c: float = setting(
+        85.0, unit="°C", minimum=35, maximum=110, help="temperature from which nothing is offered, until it cools by 5"
+    )
+    wake_vehicles: bool = setting(
+        True, help="take the offer away for 3 s, twice at most, when a vehicle never asks for energy: it may sleep"
+    )
     poll_s: float = setting(1.0, unit="s", minimum=0.1, maximum=60, help="how often both are read, world time")
 
 
@@ -276,6 +385,38 @@ class UpdateSettings:
     restart: tuple[str, ...] = setting(
         ("systemctl", "restart", "emops-station"), help="command that lets the new version run; empty = none"
     )
+    unsigned: str = setting(
+        "auto",
+        choices=("auto", "always", "never"),
+        help="whether the central system may order images without a certificate, which then need update.key's "
+        "signature beside them (.sig): auto = as long as no root certificate of the maker is installed",
+    )
+    max_mb: int = setting(256, unit="MB", minimum=1, maximum=4096, help="a larger image is refused")
+    trial_s: float = setting(
+        1800.0,
+        unit="s",
+        minimum=10,
+        maximum=86400,
+        help="a version that the central system ordered must be accepted by it in this time, else the one before "
+        "comes back",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """Firmware that is fetched and logs that are sent."""
+
+    rate_kb_s: int = setting(
+        100, unit="kB/s", minimum=0, maximum=100000, help="no faster, so that OCPP gets through; 0 = no limit"
+    )
+    piece_kb: int = setting(256, unit="kB", minimum=16, maximum=65536, help="of firmware in one request")
+    tries: int = setting(3, minimum=1, maximum=100, help="if the central system does not say how often to try")
+    interval_s: int = setting(
+        60, unit="s", minimum=0, maximum=86400, help="between two tries, if the central system does not say"
+    )
+    weakest_dbm: int = setting(
+        -105, unit="dBm", minimum=-140, maximum=-30, help="with a weaker signal downloads wait for a better one"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,12 +444,12 @@ else:
                     key.default,
                     unit=key.unit,
                     help=key.help,
-                    minimum=key.low if type(key.default) is int else None,
+                    minimum=min(key.low, key.default) if type(key.default) is int else None,
                     maximum=key.high if type(key.default) is int else None,
                 ),
             )
             for key in KEYS
-            if key.access != "ro"
+            if key.access != "ro" and not key.is_set_elsewhere
         ],
         frozen=True,
         slots=True,
@@ -323,13 +464,19 @@ class StationSettings:
     csms: CsmsSettings = dataclasses.field(metadata={"help": "the central system"})
     log_level: str = setting("INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="what is logged")
     journal: JournalSettings = table(JournalSettings, help="the journal")
+    delivery: DeliverySettings = table(DeliverySettings, help="the backlog of transaction messages")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
+    security: SecuritySettings = table(SecuritySettings, help="certificates and keys")
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
     modem: ModemSettings = table(ModemSettings, help="the modem")
     service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")
     console: ConsoleSettings = table(ConsoleSettings, help="the console for technicians")
+    limits: LimitSettings = table(LimitSettings, help="what limits the current beside charging profiles")
+    mqtt: MqttSettings = table(MqttSettings, help="the local MQTT broker, for limits.source = mqtt and for telemetry")
+    telemetry: TelemetrySettings = table(TelemetrySettings, help="what the station tells the local MQTT broker")
     update: UpdateSettings = table(UpdateSettings, help="updates")
+    transfer: TransferSettings = table(TransferSettings, help="files")
     status_page: StatusPageSettings = table(StatusPageSettings, help="the page for a phone")
     ocpp: OcppSettings = table(OcppSettings, help="configuration keys until the central system changes them")
     bus: tuple[BusSettings, ...] = setting((), help="the Modbus lines")
@@ -351,17 +498,20 @@ def check(settings: StationSettings) -> None:
     Raises:
         ConfigError: two settings don't go together, or one of them makes no sense.
     """
-    url = urlsplit(settings.csms.url)
-    if url.scheme != "ws" or not url.hostname:
-        raise ConfigError(f"csms.url = {settings.csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
+    for name, text in initial_keys(settings.ocpp).items():
+        if text != Configuration().text(name) and (objection := Configuration().objection(name, text)):
+            raise ConfigError(f"ocpp.{name} = {text!r} can't be used: {objection}")
+    _check_csms(settings)
     _check_identity(settings.identity)
     if settings.status_page.listen:
         listen_address(settings.status_page.listen, allow_public=settings.status_page.allow_public)
+    settings.time.order()
     if settings.uplink.bearer == "modem" and not settings.modem.port:
         raise ConfigError('modem.port is missing: name the modem\'s device file, or set uplink.bearer = "host"')
     if not settings.evse:
         raise ConfigError("there is no [[evse]]: a station has at least one")
     _check_buses(settings)
+    check_limits(settings.limits, settings.mqtt, settings.telemetry, {bus.name for bus in settings.bus})
     if any(evse.signed != SigningMode.OFF for evse in settings.evse):
         time_zone(settings.time.zone)
     numbers = sorted(evse.id for evse in settings.evse)
@@ -381,9 +531,36 @@ def check(settings: StationSettings) -> None:
             check_hash(pin.hash.value)
         except ValueError as error:
             raise ConfigError(f"console.pins[{number}].hash: {error}") from error
-    for name, text in initial_keys(settings.ocpp).items():
-        if Configuration().judge(name, text) == "Rejected":
-            raise ConfigError(f"ocpp.{name} = {text!r} can't be used")
+
+
+def initial_access(settings: StationSettings) -> Access:
+    """Give what the settings connect with. A password without a profile is what profile 1 is."""
+    profile = Profile(int(initial_keys(settings.ocpp)["SecurityProfile"]))
+    if profile is Profile.UNSECURED and settings.csms.password:
+        profile = Profile.BASIC
+    return Access(profile, settings.csms.password)
+
+
+def security_folder(settings: StationSettings) -> Path:
+    """Tell where keys and certificates are."""
+    path = settings.journal.path
+    return Path(settings.security.folder or path.with_name(f"{path.name}.security"))
+
+
+def _check_csms(settings: StationSettings) -> None:
+    csms, url = settings.csms, urlsplit(settings.csms.url)
+    if url.scheme not in ("ws", "wss") or not url.hostname:
+        raise ConfigError(f"csms.url = {csms.url!r}: write for instance ws://csms.example.com:8080/ocpp")
+    if csms.tls_url and (urlsplit(csms.tls_url).scheme != "wss" or not urlsplit(csms.tls_url).hostname):
+        raise ConfigError(f"csms.tls_url = {csms.tls_url!r}: write for instance wss://csms.example.com/ocpp")
+    profile = initial_access(settings).profile
+    if url.scheme == "wss" and profile < Profile.TLS:
+        raise ConfigError("csms.url is wss: set ocpp.SecurityProfile to 2 (password) or 3 (certificate)")
+    if profile in (Profile.BASIC, Profile.TLS) and not csms.password:
+        raise ConfigError(f"ocpp.SecurityProfile = {profile.value} takes a password: set csms.password")
+    common_name = settings.security.common_name or settings.identity.serial or settings.identity.charge_point_id
+    if len(common_name) > 64:
+        raise ConfigError("security.common_name has more than 64 characters: a certificate takes no longer name")
 
 
 def listen_address(text: str, *, allow_public: bool = False) -> tuple[str, int]:
@@ -474,7 +651,18 @@ def _check_board(evse: EvseSettings) -> None:
 
 
 def _check_identity(identity: IdentitySettings) -> None:
-    limits = {"charge_point_id": 48, "vendor": 20, "model": 20, "serial": 25}
+    limits = {
+        "charge_point_id": 48,
+        "vendor": 20,
+        "model": 20,
+        "serial": 25,
+        "box_serial": 25,
+        "firmware": 50,
+        "meter_type": 25,
+        "meter_serial": 25,
+        "iccid": 20,
+        "imsi": 20,
+    }
     for name, limit in limits.items():
         text = getattr(identity, name)
         if len(text) > limit:

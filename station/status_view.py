@@ -5,6 +5,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from station.german import said
 from station.wording import REGISTRATION, STATUS, TIME, evse_name, named
 
 REFRESH_S = 5
@@ -95,6 +96,8 @@ def _evse(evse: dict[str, Any], words: dict[str, str], language: str) -> str:
     status = str(evse["status"])
     word = named(STATUS, status, language)
     lines = [words["charging"]] if evse["transaction"] else []
+    if evse.get("limit"):
+        lines.append(said(evse["limit"], language))
     if evse["cost"]:
         lines.append(f"{words['cost']}: {evse['cost']}")
     more = "".join(f"<p>{escape(line)}</p>" for line in lines)

@@ -3,11 +3,10 @@
 import sqlite3
 from collections.abc import Iterable
 
-import aiosqlite
-
 from shared.ids import IdToken
 from shared.sqlite import Database
 from station.core.authorize import ACCEPTED, Known, TokenInfo
+from station.core.contract_id import spellings
 from station.core.timekeeping import from_ms, to_ms
 
 CACHE_LENGTH = 1000
@@ -21,30 +20,43 @@ class TokenStore:
         self._database = database
 
     async def known(self, token: IdToken) -> Known:
-        """Look a token up in the local list and the cache."""
-        rows = await self._all("SELECT kind, status, expires_ms, parent FROM token WHERE id_token = ?", token.value)
+        """Look a token up in the local list and the cache; a contract id in any of its spellings, its own first."""
+        ways = spellings(token.value)
+        rows = await self._database.read(
+            f"SELECT kind, status, expires_ms, parent FROM token WHERE id_token IN ({','.join('?' * len(ways))}) "  # noqa: S608  only marks
+            "ORDER BY id_token = ?",
+            *ways,
+            token.value,
+        )
         found = {row[0]: TokenInfo(row[1], from_ms(row[2]) if row[2] else None, row[3]) for row in rows}
         return Known(found.get("list"), found.get("cache"))
 
     async def cache(self, token: IdToken, info: TokenInfo) -> None:
         """Remember what the central system said of a token, unless the list has it; makes room if need be."""
-        async with self._database.unit_of_work() as connection:
-            cursor = await connection.execute(
+
+        def put(connection: sqlite3.Connection) -> None:
+            if connection.execute(
                 "SELECT 1 FROM token WHERE kind = 'list' AND id_token = ?", (token.value,)
-            )
-            if await cursor.fetchone():
+            ).fetchone():
                 return
-            await _put_token(connection, "cache", token, info)
-            await connection.execute(
+            _put_token(connection, "cache", token, info)
+            connection.execute(
                 "DELETE FROM token WHERE kind = 'cache' AND id_token IN (SELECT id_token FROM token WHERE kind = "
                 "'cache' ORDER BY status = ? DESC, updated DESC LIMIT -1 OFFSET ?)",
                 (ACCEPTED, CACHE_LENGTH),
             )
 
+        await self._database.work(put)
+
+    async def forget(self, token: IdToken) -> None:
+        """Forget all that is known of a token; a transaction that it began is a record of its own."""
+        await self._database.work(
+            lambda connection: connection.execute("DELETE FROM token WHERE id_token = ?", (token.value,))
+        )
+
     async def clear_cache(self) -> None:
         """Forget what the central system said of tokens."""
-        async with self._database.unit_of_work() as connection:
-            await connection.execute("DELETE FROM token WHERE kind = 'cache'")
+        await self._database.work(lambda connection: connection.execute("DELETE FROM token WHERE kind = 'cache'"))
 
     async def list_version(self) -> int:
         """Give the version of the central system's local list, 0 if it never sent one."""
@@ -52,32 +64,30 @@ class TokenStore:
 
     async def list_length(self) -> int:
         """Count the entries of the local list."""
-        row = await self._one("SELECT count(*) FROM token WHERE kind = 'list'")
-        return row[0] if row else 0
+        return int((await self._one("SELECT count(*) FROM token WHERE kind = 'list'"))[0])
 
     async def update_list(
         self, version: int, entries: Iterable[tuple[IdToken, TokenInfo | None]], *, replace: bool
     ) -> None:
         """Change the local list in one piece: all of it, or the entries given, where None takes a token out."""
-        async with self._database.unit_of_work() as connection:
+
+        def update(connection: sqlite3.Connection) -> None:
             if replace:
-                await connection.execute("DELETE FROM token WHERE kind = 'list'")
+                connection.execute("DELETE FROM token WHERE kind = 'list'")
             for token, info in entries:
-                await connection.execute("DELETE FROM token WHERE id_token = ?", (token.value,))
+                connection.execute("DELETE FROM token WHERE id_token = ?", (token.value,))
                 if info:
-                    await _put_token(connection, "list", token, info)
-            await connection.execute("INSERT OR REPLACE INTO value VALUES ('local_list_version', ?)", (str(version),))
+                    _put_token(connection, "list", token, info)
+            connection.execute("INSERT OR REPLACE INTO value VALUES ('local_list_version', ?)", (str(version),))
+
+        await self._database.work(update)
 
     async def _one(self, sql: str) -> sqlite3.Row:
-        return (await self._all(sql))[0]
-
-    async def _all(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        async with self._database.unit_of_work() as connection, connection.execute(sql, parameters) as cursor:
-            return list(await cursor.fetchall())
+        return (await self._database.read(sql))[0]
 
 
-async def _put_token(connection: aiosqlite.Connection, kind: str, token: IdToken, info: TokenInfo) -> None:
-    await connection.execute(
+def _put_token(connection: sqlite3.Connection, kind: str, token: IdToken, info: TokenInfo) -> None:
+    connection.execute(
         "INSERT OR REPLACE INTO token SELECT ?, ?, ?, ?, ?, COALESCE(max(updated), 0) + 1 FROM token",
         (kind, token.value, info.status, to_ms(info.expires) if info.expires else None, info.parent),
     )

@@ -9,7 +9,7 @@ import contextlib
 import socket
 from typing import NoReturn
 
-from hardware.api import Modem, NetworkStatus, Registration
+from hardware.api import Modem, ModemIdentity, NetworkStatus, Registration
 from hardware.errors import HardwareError, SimError
 from shared.log import Log
 from station.core.timekeeping import TimeSource
@@ -22,9 +22,14 @@ SIM_RETRY_S = 60.0
 
 _LOG = Log("station.uplink")
 
+ASK_TIME_S = 3600.0
+"""A time that is known is compared with the network's so often, world time."""
+
 
 class HostBearer:
     """The host's own network. Fulfils station.csms_link.Bearer."""
+
+    carries_two = True
 
     async def connect(self, host: str, port: int) -> socket.socket:
         """See Bearer."""
@@ -53,12 +58,16 @@ class HostBearer:
 class ModemUplink:
     """Brings the modem up and keeps it up (`run`); gives connections through it as station.csms_link.Bearer."""
 
+    carries_two = False
+
     def __init__(self, modem: Modem, settings: UplinkSettings, timekeeper: Timekeeper) -> None:
         self.network = NetworkStatus(Registration.UNKNOWN)
+        self.identity: ModemIdentity | None = None
         self.trouble = "the modem has not been started yet"
         self._modem = modem
         self._settings = settings
         self._timekeeper = timekeeper
+        self._asked_time_at = 0.0
         self._ready = asyncio.Event()
         self._unproven = 0
         self._has_coverage: bool | None = None
@@ -103,7 +112,7 @@ class ModemUplink:
 
     async def _start(self) -> None:
         self._is_attached, self._has_coverage = False, None
-        identity = await self._modem.start()
+        self.identity = identity = await self._modem.start()
         self.trouble = ""
         _LOG.info("modem_ready", model=f"{identity.manufacturer} {identity.model}", revision=identity.revision)
 
@@ -123,8 +132,8 @@ class ModemUplink:
             await self._modem.attach()
             self._is_attached = True
             self._ready.set()
-        if self._timekeeper.boot.source < TimeSource.NETWORK:
-            asked_at = self._timekeeper.clock.uptime()
+        if not self._timekeeper.is_known or self._timekeeper.clock.uptime() >= self._asked_time_at + ASK_TIME_S:
+            asked_at = self._asked_time_at = self._timekeeper.clock.uptime()
             if told := await self._modem.network_time():
                 await self._timekeeper.learn(TimeSource.NETWORK, told, asked_at)
 

@@ -6,9 +6,29 @@ from station.field.text import Text
 from station.german import said
 
 FAULTS = {
+    "BoardUpdating": Text(
+        "the board takes a new firmware: wait a few minutes",
+        "die Ladesteuerung spielt neue Firmware ein: ein paar Minuten warten",
+    ),
+    "CableRejected": Text(
+        "the cable carries too little, or its coding can't be read: take another cable",
+        "das Kabel trägt zu wenig Strom oder seine Kodierung ist nicht lesbar: anderes Kabel nehmen",
+    ),
+    "ContactorStaysOpen": Text(
+        "the contactor does not close: unplug and try again; if it stays so, check coil, fuse and wiring",
+        "das Schütz schließt nicht: abstecken und neu versuchen; bleibt es so, Spule, Sicherung und Drähte prüfen",
+    ),
     "ConnectorLockFailure": Text(
         "the plug lock does not move: look for dirt in the socket, press the plug in fully",
         "die Steckerverriegelung bewegt sich nicht: Buchse auf Schmutz prüfen, Stecker ganz einstecken",
+    ),
+    "DiodeFault": Text(
+        "the vehicle side has no diode: unplug it, try another cable and another vehicle",
+        "auf der Fahrzeugseite fehlt die Diode: abstecken, anderes Kabel und anderes Fahrzeug versuchen",
+    ),
+    "EnclosureOpen": Text(
+        "the enclosure is open: close it, then switch the supply on again",
+        "das Gehäuse ist offen: schließen, dann wieder einschalten",
     ),
     "EVCommunicationError": Text(
         "the control pilot (signal line to the vehicle) is wrong: check cable and plug, try another vehicle",
@@ -26,11 +46,31 @@ FAULTS = {
         "the board reports a fault of its own: switch its supply off and on once, then replace it",
         "die Ladesteuerung meldet einen eigenen Fehler: einmal aus- und einschalten, sonst tauschen",
     ),
+    "KeySwitch": Text("locked by its key switch: unlock it", "mit dem Schlüsselschalter gesperrt: aufschließen"),
+    "OtherError": Text(
+        "the board reports a fault without a name: look at its own display or lights",
+        "die Ladesteuerung meldet eine Störung ohne Namen: ihre eigene Anzeige ansehen",
+    ),
     "OverCurrentFailure": Text(
         "the vehicle draws more than it may: unplug it and try again",
         "das Fahrzeug zieht zu viel Strom: abstecken und neu versuchen",
     ),
-    "OverVoltage": Text("the mains voltage is too high", "die Netzspannung ist zu hoch"),
+    "OverVoltage": Text(
+        "the mains voltage is too high: call the grid operator or an electrician",
+        "die Netzspannung ist zu hoch: Netzbetreiber oder Elektriker rufen",
+    ),
+    "PermanentFault": Text(
+        "the board is broken for good: replace it",
+        "die Ladesteuerung ist dauerhaft defekt: tauschen",
+    ),
+    "PhaseSequence": Text(
+        "the phases are in the wrong order: let an electrician correct it",
+        "die Phasenfolge stimmt nicht: vom Elektriker berichtigen lassen",
+    ),
+    "PilotFault": Text(
+        "the control pilot (signal line to the vehicle) is shorted: unplug, check cable and plug",
+        "das Steuersignal zum Fahrzeug (Control Pilot) hat einen Kurzschluss: abstecken, Kabel und Stecker prüfen",
+    ),
     "PowerMeterFailure": Text(
         "the meter does not answer: check its address and wiring",
         "der Zähler antwortet nicht: Adresse und Verdrahtung prüfen",
@@ -39,7 +79,25 @@ FAULTS = {
         "the contactor (main switch) is stuck: DISCONNECT THE SUPPLY and replace it",
         "das Schütz (Hauptschalter) klebt: VERSORGUNG TRENNEN und Schütz tauschen",
     ),
-    "UnderVoltage": Text("the mains voltage is too low", "die Netzspannung ist zu niedrig"),
+    "RestartNeeded": Text(
+        "the board wants to be switched off and on", "die Ladesteuerung will aus- und eingeschaltet werden"
+    ),
+    "Tilt": Text(
+        "the station leans: it may have been hit. Have its footing and its wires checked",
+        "die Station steht schief, vielleicht angefahren: Standfestigkeit und Leitungen prüfen lassen",
+    ),
+    "UnderVoltage": Text(
+        "the mains voltage is too low: check the supply and its fuses",
+        "die Netzspannung ist zu niedrig: Zuleitung und Sicherungen prüfen",
+    ),
+    "VentilationNotAvailable": Text(
+        "the vehicle asks for ventilation, which this site does not have: it can't charge here",
+        "das Fahrzeug verlangt Lüftung, die es hier nicht gibt: es kann hier nicht laden",
+    ),
+    "WaterIngress": Text(
+        "water in the enclosure: DISCONNECT THE SUPPLY, dry it, find the leak",
+        "Wasser im Gehäuse: VERSORGUNG TRENNEN, trocknen, undichte Stelle suchen",
+    ),
 }
 
 STATUS = {
@@ -77,6 +135,8 @@ TIME = {
     "rtc": Text("from the controller's own clock", "von der Uhr der Steuerung"),
     "network": Text("from the mobile network", "aus dem Mobilfunknetz"),
     "csms": Text("from the central system", "von der Zentrale"),
+    "ntp": Text("from a time server", "von einem Zeitserver"),
+    "meter": Text("from the meter", "vom Zähler"),
 }
 
 _SIGNAL = (

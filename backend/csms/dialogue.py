@@ -74,7 +74,7 @@ class Dialogue:
         self._version, self._handlers = version, handlers
         self._store = store
         self._clock = clock
-        self._session = Session(call_timeout_s)
+        self._session = Session(call_timeout_s, is_newer=version is not Version.V16)
         self._in_flight: OutgoingCall | None = None
         self._answered = asyncio.Event()
         self._complaints: set[str] = set()

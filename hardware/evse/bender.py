@@ -9,9 +9,13 @@ systems" on, and choose its register set Ebee/Bender. Then its current limit alo
 Its contactor counts as closed in state C or D while it signals a current; it watches for welding itself.
 """
 
+from collections.abc import Mapping
+
 from hardware.api import BoardCapabilities, BoardIdentity, EvseBoard, EvseStatus, PilotState, Watchdog
 from hardware.errors import LinkError
+from hardware.evse.pilot import STOP_GRACE_S
 from hardware.evse.registers import BoardRegisters, check_current, opens
+from hardware.faults import Fault
 from hardware.modbus import ModbusLine
 
 FIRMWARE = 100
@@ -30,10 +34,10 @@ LIMIT = 1000
 
 _PILOT = {1: PilotState.A, 2: PilotState.B, 3: PilotState.C, 4: PilotState.D, 5: PilotState.E}
 
-_ERRORS = {
+_ERRORS: Mapping[int, str] = {
     0: "GroundFailure",  # direct residual current
-    1: "EVCommunicationError",  # state E
-    2: "EVCommunicationError",  # no diode in the vehicle
+    1: Fault.PILOT,  # state E
+    2: Fault.DIODE,
     3: "OverCurrentFailure",  # circuit breaker of the socket
     5: "GroundFailure",  # residual current device
     6: "PowerSwitchFailure",  # contactor welded
@@ -41,21 +45,21 @@ _ERRORS = {
     9: "ConnectorLockFailure",
     10: "ConnectorLockFailure",
     11: "ConnectorLockFailure",
-    12: "OtherError",  # its firmware is being updated
-    13: "OtherError",  # tilted
+    12: Fault.UPDATING,
+    13: Fault.TILT,
     14: "InternalError",  # wiring of pilot or proximity
     15: "OverCurrentFailure",
     16: "ConnectorLockFailure",
-    17: "OtherError",  # was tilted, wants a restart
+    17: Fault.RESTART,  # was tilted
     18: "InternalError",
-    20: "OtherError",  # phase sequence
+    20: Fault.PHASES,
     21: "UnderVoltage",  # no power on the mains
 }
 """Bits of ERRORS. Bit 7, its own backend is away, is as it should be."""
 
 MINIMUM_A, MAXIMUM_A = 6, 80
-STOP_S = 3.0
-"""As in hardware.evse.simple_evse."""
+STOP_S = STOP_GRACE_S
+"""The board opens its contactor by itself when the vehicle lets go, or when its own grace is over."""
 
 
 class Bender(EvseBoard):
@@ -150,6 +154,9 @@ class Bender(EvseBoard):
             return
         await self._registers.write(SAFE_CURRENT, self._watchdog.safe_current_a)
         await self._registers.write(SILENCE_S, self._watchdog.timeout_s)
+        kept = await self._registers.holding(SAFE_CURRENT, SILENCE_S - SAFE_CURRENT + 1)
+        if kept[SAFE_CURRENT] > self._watchdog.safe_current_a or kept[SILENCE_S] != self._watchdog.timeout_s:
+            raise self._registers.does_not_watch()
         self._is_told = True
 
 

@@ -40,8 +40,8 @@ LOCK_PULSE_S = 0.6
 RCD_TEST_PULSE_S = 0.3
 RCD_TEST_S = 2.0
 """The residual current device must have tripped, and later recovered, within this time."""
-STOP_S = 3.0
-"""Of the grace of STOP_GRACE_S we have this much: the program must end within 5 s."""
+HALT_S = 2.0
+"""Of the grace of STOP_GRACE_S we have this much when the program ends: it has 5 s in all."""
 
 _LIGHTS = {
     Light.READY: ("led_ready",),
@@ -101,7 +101,7 @@ class GpioBoard(EvseBoard):
         *,
         open_channel: Callable[[str], Channel] | None = None,
         sys: Path = SYS,
-        stop_s: float = STOP_S,
+        stop_s: float = STOP_GRACE_S,
         phase_pause_s: float = PHASE_SWITCH_PAUSE_S,
     ) -> None:
         """Describe the board.
@@ -257,14 +257,24 @@ class GpioBoard(EvseBoard):
             self._hold()
             self._let_go()
             return
-        await self._open_contactor()
+        await self._stop(self._stop_s)
+
+    async def halt(self) -> None:
+        """See EvseBoard."""
+        if self._held is None:
+            await self.stop()
+        else:
+            await self._stop(min(self._stop_s, HALT_S))
+
+    async def _stop(self, grace_s: float) -> None:
+        await self._open_contactor(grace_s)
         if "lock_open" in self._wired:
             await self.unlock()
 
-    async def _open_contactor(self) -> None:
+    async def _open_contactor(self, grace_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self._control.stop(self._stop_s, loop.time())
-        deadline = loop.time() + self._stop_s + 1.0
+        self._control.stop(grace_s, loop.time())
+        deadline = loop.time() + grace_s + 1.0
         while self._held and self._control.is_closed:
             if loop.time() > deadline:
                 raise DeviceError(
@@ -328,7 +338,7 @@ class GpioBoard(EvseBoard):
         if not self.capabilities.phase_switching:
             raise DeviceError("no line is wired to switch phases: see evse.gpio.three_phase")
         offered, was_closed = self._control.offered_a, self._control.is_closed
-        await self._open_contactor()
+        await self._open_contactor(self._stop_s)
         if was_closed:
             await asyncio.sleep(self._phase_pause_s)
         self._lines().set("three_phase", phases == 3)

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 
 from hardware.api import PilotState
 from hardware.evse.pilot import FAULT_HOLD_S, NEGATIVE_V, Levels, Pilot, duty
+from hardware.faults import Fault
 
 CONTACTOR_S = 0.5
 """A contactor and its mirror contact have moved after this time."""
 
 STEADY, STATE_F = 1.0, 0.0
 """Duty cycles: steady +12 V, steady -12 V."""
-
-GROUND_FAILURE, VEHICLE_FAULT = "GroundFailure", "EVCommunicationError"
-SWITCH_FAILURE, OTHER_ERROR, INTERNAL_ERROR = "PowerSwitchFailure", "OtherError", "InternalError"
 
 _PLUGGED = (PilotState.B, PilotState.C, PilotState.D)
 
@@ -118,18 +116,18 @@ class Control:
         if self.pilot.state is PilotState.A and self.drive.duty != STATE_F:
             self._kept.clear()
         if seen.rcd_tripped and not self.rcd_is_tested:
-            self._kept.add(GROUND_FAILURE)
+            self._kept.add(Fault.GROUND)
         self._judge_pilot()
         self._present.clear()
         if seen.contactor_closed is not None and now - self._switched_at > CONTACTOR_S:
             if seen.contactor_closed and not self.drive.contactor:
-                self._present.add(SWITCH_FAILURE)
+                self._present.add(Fault.POWER_SWITCH)
             elif self.drive.contactor and not seen.contactor_closed:
-                self._kept.add(SWITCH_FAILURE)
+                self._kept.add(Fault.NOT_CLOSED)
         if self.pilot.state is PilotState.D and PilotState.D not in self._charging_states:
-            self._present.add(OTHER_ERROR)
+            self._present.add(Fault.VENTILATION)
         if self.pilot.state in (PilotState.E, PilotState.F):
-            self._present.add(VEHICLE_FAULT)
+            self._present.add(Fault.PILOT)
 
     def _judge_pilot(self) -> None:
         """Look for the diode in the vehicle and for our own PWM; two bursts in a row decide."""
@@ -141,9 +139,9 @@ class Control:
         self._bad_diode = self._bad_diode + 1 if diode_is_bad else 0
         self._good_pwm = self._good_pwm + 1 if self.levels.has_pwm and not diode_is_bad else 0
         if self._bad_diode >= 2:
-            self._kept.add(VEHICLE_FAULT)
+            self._kept.add(Fault.DIODE)
         if self._no_pwm >= 2:
-            self._kept.add(INTERNAL_ERROR)
+            self._kept.add(Fault.INTERNAL)
 
     def _closes(self, now: float) -> bool:
         if self.faults or self.pilot.state not in self._charging_states:

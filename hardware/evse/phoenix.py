@@ -12,11 +12,13 @@ phoenixconnect-registers.json (107 of the EV-CC). Not verified on a device.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hardware.api import BoardCapabilities, BoardIdentity, EvseBoard, EvseStatus, PilotState
 from hardware.evse.pilot import MAXIMUM_A, MINIMUM_A, STOP_GRACE_S
 from hardware.evse.registers import BoardRegisters, check_current, opens
+from hardware.faults import Fault
 from hardware.modbus import ModbusLine
 
 
@@ -47,25 +49,25 @@ EM_CP_PP_ETH = PhoenixMap("EM-CP-PP-ETH", 100, 101, 107, 105, 300, 400)
 EV_CC_AC1_M3 = PhoenixMap("EV-CC-AC1-M3", 100, 101, 107, 105, 528, 400)
 EV_CC_AC1_M = PhoenixMap("EV-CC-AC1-M", 24000, None, None, None, 22000, 20000)
 
-_ERRORS = {
-    0: "OtherError",  # cable of 13 or 20 A rejected
-    1: "OtherError",  # cable of 13 A rejected
-    2: "OtherError",  # proximity makes no sense
+_ERRORS: Mapping[int, str] = {
+    0: Fault.CABLE,  # of 13 or 20 A
+    1: Fault.CABLE,  # of 13 A
+    2: Fault.CABLE,  # proximity makes no sense
     3: "EVCommunicationError",
     4: "InternalError",  # state F, the station is not available
     5: "ConnectorLockFailure",
     6: "ConnectorLockFailure",
     7: "ConnectorLockFailure",  # the feedback of the lock was lost
     8: "OverCurrentFailure",
-    10: "OtherError",  # a vehicle asked for ventilation
+    10: Fault.VENTILATION,
     11: "PowerSwitchFailure",
-    12: "EVCommunicationError",  # no diode in the vehicle
+    12: Fault.DIODE,
     14: "GroundFailure",  # direct current, EV-CC only
 }
 """Bits of the error register. Bit 9, the controller's own meter, is no fault of ours: we read our own."""
 
-STOP_S = 3.0
-"""As in hardware.evse.simple_evse."""
+STOP_S = STOP_GRACE_S
+"""The board opens its contactor by itself when the vehicle lets go, or when its own grace is over."""
 
 
 class Phoenix(EvseBoard):

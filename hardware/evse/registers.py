@@ -42,6 +42,10 @@ class BoardRegisters:
         """Make an error of what the board does."""
         return DeviceError(f"the EVSE board at Modbus address {self._address} {what}")
 
+    def does_not_watch(self) -> DeviceError:
+        """Make the error of a board that does not keep what its watchdog was told."""
+        return self.wrong("does not keep the settings of its watchdog: without this program it may go on charging")
+
     def welded(self) -> DeviceError:
         """Make the error of a contactor that doesn't open."""
         return self.wrong(

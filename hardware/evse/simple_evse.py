@@ -13,7 +13,9 @@ import asyncio
 
 from hardware.api import BoardCapabilities, BoardIdentity, EvseBoard, EvseStatus, PilotState
 from hardware.errors import DeviceError
+from hardware.evse.pilot import STOP_GRACE_S
 from hardware.evse.registers import BoardRegisters, check_current, opens
+from hardware.faults import Fault
 from hardware.modbus import ModbusLine
 
 CONFIGURED_CURRENT = 1000
@@ -58,9 +60,8 @@ _PWM = 2
 
 MINIMUM_A, MAXIMUM_A = 6, 80
 
-STOP_S = 3.0
-"""How long a vehicle is given to stop by itself before the contactor opens under load. EVerest and SmartEVSE give 6 s;
-we have 5 s in all when the program is told to end."""
+HALT_S = 3.0
+"""As STOP_GRACE_S, when the program is told to end: it has 5 s in all."""
 
 RCD_TEST_S = 10.0
 """The board counts its test down in seconds (1009); no source tells from where."""
@@ -71,7 +72,7 @@ _POLL_S = 0.2
 class SimpleEvse(EvseBoard):
     """Fulfils `hardware.api.EvseBoard`. Its requests go before those of the meter."""
 
-    def __init__(self, line: ModbusLine, address: int, *, stop_s: float = STOP_S) -> None:
+    def __init__(self, line: ModbusLine, address: int, *, stop_s: float = STOP_GRACE_S) -> None:
         """Describe the board; nothing is read yet.
 
         Args:
@@ -158,8 +159,15 @@ class SimpleEvse(EvseBoard):
         Raises:
             DeviceError: the board goes on offering, or its contactor stays closed.
         """
+        await self._stop(self._stop_s)
+
+    async def halt(self) -> None:
+        """See EvseBoard."""
+        await self._stop(min(self._stop_s, HALT_S))
+
+    async def _stop(self, grace_s: float) -> None:
         await self._registers.write(CONFIGURED_CURRENT, 0)
-        if await opens(self._is_closed, self._stop_s):
+        if await opens(self._is_closed, grace_s):
             return
         await self._registers.write(COMMANDS, TURN_OFF_NOW)
         await asyncio.sleep(_POLL_S)
@@ -206,15 +214,14 @@ class SimpleEvse(EvseBoard):
 
 
 def _faults(state: int, bits: int) -> frozenset[str]:
-    """Name the faults in the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
     failed = state == _FAILURE
-    found = set()
+    found: set[str] = set()
     if bits & RCD_ERROR or (failed and bits & RCD_TEST_OR_ERROR):
         found.add("GroundFailure")
     if bits & DIODE_FAILED:
-        found.add("EVCommunicationError")
+        found.add(Fault.DIODE)
     if bits & VENTILATION_FAILED:
-        found.add("OtherError")
+        found.add(Fault.VENTILATION)
     if failed and not found:
         found.add("InternalError")
     return frozenset(found)

@@ -10,7 +10,9 @@ fail-safe current. It tells no faults but that there is one.
 
 from hardware.api import BoardCapabilities, BoardIdentity, EvseBoard, EvseStatus, PilotState, Watchdog
 from hardware.errors import LinkError
+from hardware.evse.pilot import STOP_GRACE_S
 from hardware.evse.registers import BoardRegisters, check_current, opens
+from hardware.faults import Fault
 from hardware.modbus import ModbusLine
 
 LAYOUT = 4
@@ -51,8 +53,8 @@ _WITH_PWM = (_A2, _B2, _C2, _DERATING)
 _CLOSED = (_C2, _DERATING)
 
 MINIMUM_A, MAXIMUM_A = 6, 16
-STOP_S = 3.0
-"""As in hardware.evse.simple_evse."""
+STOP_S = STOP_GRACE_S
+"""The board opens its contactor by itself when the vehicle lets go, or when its own grace is over."""
 
 
 class Walther(EvseBoard):
@@ -101,9 +103,9 @@ class Walther(EvseBoard):
         if state not in _PILOT:
             raise self._registers.wrong(f"tells state {state}, which does not exist: is the configured board right?")
         celsius = (words[TEMPERATURE] ^ 0x8000) - 0x8000
-        faults = {"InternalError"} if state == _ERROR else set()
+        faults: set[str] = {Fault.INTERNAL} if state == _ERROR else set()
         if words[LOCK] == 0:
-            faults.add("OtherError")  # its key switch
+            faults.add(Fault.KEY_SWITCH)
         return EvseStatus(
             pilot=_PILOT[state],
             contactor_closed=state in _CLOSED,
@@ -150,4 +152,8 @@ class Walther(EvseBoard):
         if self._watchdog.timeout_s:
             await self._registers.write(FAIL_SAFE_CURRENT, self._watchdog.safe_current_a * 10)
             await self._registers.write(WATCHDOG_MS, self._watchdog.timeout_s * 1000)
+            time_ms = (await self._registers.holding(WATCHDOG_MS, 1))[WATCHDOG_MS]
+            safe = (await self._registers.holding(FAIL_SAFE_CURRENT, 1))[FAIL_SAFE_CURRENT]
+            if safe > self._watchdog.safe_current_a * 10 or time_ms != self._watchdog.timeout_s * 1000:
+                raise self._registers.does_not_watch()
         self._is_told = True

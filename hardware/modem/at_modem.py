@@ -183,9 +183,9 @@ class AtModem:
         revision, imei = await link.read(profiles.REVISION), await link.read(profiles.IMEI)
         iccid = await _iccid(link, profile)
         await sim_pin.unlock(link, profile, iccid, self._pin, self._sim_memory)
-        return ModemIdentity(
-            manufacturer or "", model or "", revision or "", imei or "", iccid or await _iccid(link, profile)
-        )
+        iccid = iccid or await _iccid(link, profile)
+        imsi = await link.read(profiles.IMSI)
+        return ModemIdentity(manufacturer or "", model or "", revision or "", imei or "", iccid, imsi or "")
 
     async def _open(self, link: AtLink, dialect: SocketDialect, host: str, port: int) -> int:
         """Open the connection and give the modem's error number, 0 when it stands."""

@@ -40,6 +40,13 @@ class ErrorCode(StrEnum):
     GENERIC_ERROR = "GenericError"
 
 
+_NEWER_WORDS = {
+    ErrorCode.FORMATION_VIOLATION: "FormatViolation",
+    ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION: "OccurrenceConstraintViolation",
+}
+"""Codes that OCPP 2.x spells otherwise (2.0.1 part 4 §4.3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallReceived:
     """The peer asks for something. Answer with `result` or `error`."""
@@ -104,9 +111,11 @@ class Session:
 
     Args:
         timeout_s: how long a call waits for its answer, link time. Mobile links are slow: be generous.
+        is_newer: spell error codes as OCPP 2.x does.
     """
 
     timeout_s: float = 30.0
+    is_newer: bool = False
     _pending: _Pending | None = field(default=None, init=False)
 
     @property
@@ -136,7 +145,8 @@ class Session:
 
     def error(self, message_id: MessageId, code: ErrorCode, description: str = "") -> str:
         """Give the text of a refusal of a call received. `description` is cut to 255 characters."""
-        return dumps([_CALLERROR, message_id, code, description[:255], {}])
+        word = _NEWER_WORDS.get(code, code) if self.is_newer else code
+        return dumps([_CALLERROR, message_id, word, description[:255], {}])
 
     def tick(self, now: float) -> CallTimedOut | None:
         """Let time pass: give up the call in flight when its deadline has come."""

@@ -84,7 +84,7 @@ def meter_values(event: Updated, transaction_id: int) -> Payload:
 
 
 def stop_transaction(event: Ended, transaction_id: int, begin: MeterValue | None = None) -> Payload:
-    """Encode StopTransaction.req (§6.49). Signed readings travel in transactionData, that of `begin` first."""
+    """Encode StopTransaction.req (§6.49). In transactionData travels what is repeated, or else what is signed."""
     payload: dict[str, object] = {}
     if event.id_token:
         payload["idTag"] = event.id_token.value
@@ -94,9 +94,9 @@ def stop_transaction(event: Ended, transaction_id: int, begin: MeterValue | None
     reason = event.reason if event.reason in _REASONS else StopReason.OTHER
     if reason is not StopReason.LOCAL:
         payload["reason"] = reason
-    signed = [value for value in (begin, event.meter) if value and value.reading.signed]
-    if signed:
-        payload["transactionData"] = [_meter_value(value) for value in signed]
+    data = event.repeated or [value for value in (begin, event.meter) if value and value.reading.signed]
+    if data:
+        payload["transactionData"] = [_meter_value(value) for value in data]
     return payload
 
 
@@ -111,6 +111,9 @@ def _meter_value(value: MeterValue) -> Payload:
     for phase, voltage in zip(PHASES, reading.voltages, strict=False):
         text = str(Decimal(voltage).scaleb(-3).normalize() + 0)
         samples.append({"value": text, "measurand": "Voltage", "phase": f"{phase}-N", "unit": "V"})
+    if reading.offered is not None:
+        text = str(Decimal(reading.offered).scaleb(-3).normalize() + 0)
+        samples.append({"value": text, "measurand": "Current.Offered", "unit": "A"})
     if reading.signed:
         samples.append({"value": reading.signed.text, "format": "SignedData"})
     if value.context is not ReadingContext.PERIODIC:

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from shared.ids import EvseId, IdToken, TransactionKey
+from shared.ids import NO_AUTHORIZATION, EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData, SignedReading
 from shared.ocpp.sampled import ENERGY, PHASES, Sample, make_sample, reading_of
 from shared.ocpp.session import Payload
@@ -98,8 +98,12 @@ class TransactionMessage:
 
 
 def id_token(token: IdToken) -> Payload:
-    """Encode IdTokenType: what looks like the UID of a card is ISO14443, all else was given out by the backend."""
+    """Encode IdTokenType. Where nobody told the type, what looks like the UID of a card is ISO14443, else Central."""
     value = token.value
+    if token.kind == NO_AUTHORIZATION:
+        return {"idToken": "", "type": NO_AUTHORIZATION}
+    if token.kind:
+        return {"idToken": value, "type": token.kind}
     is_uid = len(value) in _RFID_DIGITS and all(digit in "0123456789ABCDEF" for digit in value)
     return {"idToken": value, "type": "ISO14443" if is_uid else "Central"}
 
@@ -110,27 +114,28 @@ def decode_id_token(told: object) -> IdToken | None:
     Raises:
         PayloadError: its text can't be a token.
     """
-    if not isinstance(told, dict) or told.get("type") == "NoAuthorization" or not str(told.get("idToken", "")).strip():
+    if not isinstance(told, dict) or told.get("type") == NO_AUTHORIZATION or not str(told.get("idToken", "")).strip():
         return None
     try:
-        return IdToken.parse(str(told["idToken"]), LONGEST_TOKEN)
+        return IdToken.parse(str(told["idToken"]), LONGEST_TOKEN, str(told.get("type", "")))
     except ValueError as error:
         raise PayloadError(f"idToken: {error}") from error
 
 
-def transaction_event(event: TransactionEvent, *, offline: bool = False, charging_state: str = "") -> Payload:
+def transaction_event(event: TransactionEvent, *, offline: bool = False) -> Payload:
     """Encode TransactionEventRequest (OCPP 2.0.1 part 2, 1.60). Token and EVSE are told at the start only.
 
     Args:
         event: what happened.
         offline: the station was not connected then.
-        charging_state: ChargingStateEnumType, "" to leave it out.
     """
     info: dict[str, object] = {"transactionId": event.key}
-    if charging_state:
-        info["chargingState"] = charging_state
+    if event.state:
+        info["chargingState"] = event.state.value
     payload: dict[str, object] = {"eventType": type(event).__name__}
     values = event.values if isinstance(event, Updated) else (event.meter,)
+    if isinstance(event, Ended) and event.repeated:
+        values = event.repeated
     payload["meterValue"] = [_meter_value(value) for value in values]
     payload |= {"timestamp": timestamp(event.at), "triggerReason": _trigger(event), "seqNo": event.seq_no}
     if offline:
@@ -155,6 +160,8 @@ def transaction_event(event: TransactionEvent, *, offline: bool = False, chargin
 
 
 def _trigger(event: TransactionEvent) -> str:
+    if not isinstance(event, Ended) and event.trigger:
+        return event.trigger.value
     match event:
         case Started():
             return "Authorized" if event.remote_start_id is None else "RemoteStart"
@@ -178,6 +185,9 @@ def _meter_value(value: MeterValue) -> Payload:
     for phase, voltage in zip(PHASES, reading.voltages, strict=False):
         volts = Decimal(voltage).scaleb(-3)
         samples.append({"value": volts, "measurand": "Voltage", "phase": f"{phase}-N", "unitOfMeasure": {"unit": "V"}})
+    if reading.offered is not None:
+        amps = Decimal(reading.offered).scaleb(-3)
+        samples.append({"value": amps, "measurand": "Current.Offered", "unitOfMeasure": {"unit": "A"}})
     if value.context is not ReadingContext.PERIODIC:
         samples = [{"value": sample.pop("value"), "context": value.context.value, **sample} for sample in samples]
     return {"sampledValue": samples, "timestamp": timestamp(value.at)}

@@ -10,6 +10,18 @@ show it; later versions of OCPP have CostUpdated for that. Its `data` is a JSON 
 | `currency`      | ISO 4217 code                                                      |
 | `energyWh`      | energy that the cost is for, whole Wh                              |
 | `timestamp`     | of the meter value that it was computed from, ISO 8601             |
+
+`messageId` `Backlog` tells the central system how a station's deliveries stand. Its `data` likewise:
+
+| key             | value                                                              |
+|-----------------|--------------------------------------------------------------------|
+| `pending`       | transaction messages that wait                                     |
+| `oldestSeconds` | age of the oldest of them, 0 if none waits                         |
+| `clearsSeconds` | about how long they take while the connection lasts                |
+| `parked`        | messages that the central system refused for good                  |
+| `parkedSessions`| transactions that these belong to                                  |
+| `uncertainTimes`| transactions sent with a time that nobody had confirmed            |
+| `alarm`         | what is wrong with the station's memory, empty if nothing is       |
 """
 
 from dataclasses import dataclass
@@ -26,6 +38,9 @@ VENDOR_ID = "emops"
 
 RUNNING_COST = "RunningCost"
 """messageId of the cost so far."""
+
+BACKLOG = "Backlog"
+"""messageId of how deliveries stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +92,56 @@ def decode_running_cost(payload: Payload) -> RunningCost:
             return RunningCost(number, Money(cost, currency), Wh(energy), parse_timestamp(at))
         case _:
             raise PayloadError("data lacks transactionId, cost, currency, energyWh or timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogReport:
+    """How a station's deliveries stand; see the table above."""
+
+    pending: int
+    oldest_s: int
+    clears_s: int
+    parked: int
+    parked_sessions: int
+    uncertain_times: int
+    alarm: str = ""
+
+
+def encode_backlog(report: BacklogReport) -> str:
+    """Write `data` of DataTransfer.req."""
+    return dumps(
+        {
+            "pending": report.pending,
+            "oldestSeconds": report.oldest_s,
+            "clearsSeconds": report.clears_s,
+            "parked": report.parked,
+            "parkedSessions": report.parked_sessions,
+            "uncertainTimes": report.uncertain_times,
+            "alarm": report.alarm,
+        }
+    )
+
+
+def decode_backlog(payload: Payload) -> BacklogReport:
+    """Read DataTransfer.req whose vendorId and messageId are those of a backlog.
+
+    Raises:
+        PayloadError: `data` is not what this module describes.
+    """
+    try:
+        data = loads(str(payload.get("data", "")))
+    except ValueError as error:
+        raise PayloadError("data is not JSON") from error
+    match data:
+        case {
+            "pending": int(pending),
+            "oldestSeconds": int(oldest_s),
+            "clearsSeconds": int(clears_s),
+            "parked": int(parked),
+            "parkedSessions": int(sessions),
+            "uncertainTimes": int(uncertain),
+            "alarm": str(alarm),
+        } if min(pending, oldest_s, clears_s, parked, sessions, uncertain) >= 0:
+            return BacklogReport(pending, oldest_s, clears_s, parked, sessions, uncertain, alarm)
+        case _:
+            raise PayloadError("data lacks pending, oldestSeconds, clearsSeconds, parked or another of their numbers")

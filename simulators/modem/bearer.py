@@ -50,7 +50,7 @@ class Connection:
         self._counters, self._announce = counters, announce
         self._up, self._down = bytearray(), bytearray()
         self._up_changed, self._down_has_room = asyncio.Event(), asyncio.Event()
-        self._is_announced = self._is_detached = False
+        self._is_announced = self._is_detached = self._is_forgotten = False
 
     def send(self, data: bytes) -> bool:
         """Take bytes from the AT side; False when the buffer is full."""
@@ -85,6 +85,10 @@ class Connection:
         self.is_open = False
         self._down_has_room.set()
 
+    def forget(self) -> None:
+        """Let all bytes of it vanish from now on, in both directions, and tell nobody."""
+        self._is_forgotten = True
+
     async def run(self) -> None:
         """Move bytes until both sides are done with it."""
         try:
@@ -104,6 +108,8 @@ class Connection:
                 await asyncio.sleep(self._latency_s)
                 piece = bytes(self._up[:_PIECE])
                 del self._up[: len(piece)]
+                if self._is_forgotten:
+                    continue
                 self._counters.bytes_sent += len(piece)
                 self._writer.write(piece)
                 try:
@@ -122,7 +128,7 @@ class Connection:
             while len(self._down) >= BUFFER_SIZE and not self._is_detached:
                 self._down_has_room.clear()
                 await self._down_has_room.wait()
-            if self._is_detached:
+            if self._is_detached or self._is_forgotten:
                 continue
             self._counters.bytes_received += len(data)
             self._down += data
@@ -131,7 +137,7 @@ class Connection:
                 self._announce("recv")
         if not self._is_detached:
             await self._path_open.wait()
-            if not self._is_detached:
+            if not self._is_detached and not self._is_forgotten:
                 self.is_open = False
                 self._announce("closed")
 

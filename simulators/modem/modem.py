@@ -127,6 +127,21 @@ class ModemSimulator:
         """End `cut`: what was held back flows on."""
         self._radio.heal()
 
+    def lose_context(self, *, announce: bool) -> None:
+        """Let the network forget the connection: the server is left with half of it.
+
+        Args:
+            announce: whether the modem hears of it, and drops its data context; else it goes on as if nothing was.
+        """
+        if announce:
+            self._drop_context()
+        elif self._connection:
+            self._connection.forget()
+
+    def set_latency(self, seconds: float) -> None:
+        """Change the latency of the network, one way, for connections that are opened from now on."""
+        self._latency_s = seconds
+
     def hang(self, *, echoing: bool = False) -> None:
         """Stop answering; with `echoing` it still echoes what it is sent. `restart` ends it."""
         self._is_hung = True

@@ -39,6 +39,7 @@ def status_lines(status: Status, language: str) -> list[str]:
         why = blocked(evse["blocked_by"], evse.get("faults", ()), language)
         text = named(STATUS, evse["status"], language)
         cost = say("  cost so far ", "  Kosten bisher ") + evse["cost"] if evse["cost"] else ""
+        why = why or said(evse.get("limit", ""), language)
         rows.append((evse_name(evse["id"], language), f"{text}{cost}" + (f": {why}" if why else "")))
     return table(rows)
 
@@ -108,6 +109,8 @@ def evse_lines(facts: Facts, language: str) -> list[str]:
             rows.append((_CHARGED.of(language), kwh(evse["charged_wh"])))
         rows += [(_FAULT.of(language), named(FAULTS, fault, language)) for fault in evse["faults"]]
         lines += table(rows)
+        if evse["limit"]:
+            lines.append(f"  {said(evse['limit'], language)}")
         if evse["blocked_by"] and not evse["faults"]:
             lines.append(f"  {blocked(evse['blocked_by'], (), language)}")
     return lines

@@ -9,7 +9,7 @@ from station.console.views import contactor_lines, ledger_lines
 from station.errors import ServiceError
 from station.field.text import Text
 from station.german import said
-from station.ledger_view import read_ledger, read_rows, release
+from station.ledger_view import parked, read_ledger, read_rows, release
 from station.service_client import Facts
 from station.wording import evse_name
 
@@ -153,12 +153,7 @@ async def backlog(visit: Visit, _words: Sequence[str]) -> None:
 async def retry(visit: Visit, _words: Sequence[str]) -> None:
     """Send a refused transaction again."""
     terminal, path = visit.terminal, visit.settings.journal.path
-    rows = read_rows(
-        path,
-        "SELECT e.transaction_key, count(*), max(l.reason) FROM ledger l JOIN event e ON e.id = l.event_id "
-        "WHERE l.state = 'parked' GROUP BY e.transaction_key ORDER BY max(e.id) DESC LIMIT ?",
-        PARKED_SHOWN,
-    )
+    rows = parked(path, PARKED_SHOWN)
     if not rows:
         await terminal.tell(_NOTHING_PARKED)
         return

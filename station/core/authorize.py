@@ -9,11 +9,9 @@ Local list first, then the cache; an id in the list is never looked up elsewhere
 - asked and not answered in time: as offline
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-
-from shared.ocpp.v16 import PayloadError, parse_timestamp
 
 ACCEPTED = "Accepted"
 
@@ -47,6 +45,10 @@ class TokenInfo:
             return "Expired"
         return self.status
 
+    def for_cache(self, now: datetime, life_s: int) -> "TokenInfo":
+        """Give what the cache keeps: where no end is told it is that of the cache itself, 0 = none (2.0.1 C10)."""
+        return self if self.expires or not life_s else replace(self, expires=now + timedelta(seconds=life_s))
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -67,9 +69,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The driver may charge."""
+    """The driver may charge. `group` is the parent of the token, empty = none that is known."""
 
     source: Source
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def decide(known: Known, now: datetime, online: bool, rules: Rules) -> Accept | 
     info, source = (known.in_list, Source.LOCAL_LIST) if known.in_list else (known.in_cache, Source.CACHE)
     status = info.at(now) if info else None
     if online:
-        return Accept(source) if rules.local_pre_authorize and status == ACCEPTED else Ask()
+        return Accept(source, _group(info)) if rules.local_pre_authorize and status == ACCEPTED else Ask()
     if status is None:
         if rules.allow_offline_tx_for_unknown_id:
             return Accept(Source.OFFLINE_RULE)
@@ -99,22 +102,20 @@ def decide(known: Known, now: datetime, online: bool, rules: Rules) -> Accept | 
         return Refuse(source, f"the card is {status.lower()}")
     if not rules.local_authorize_offline:
         return Refuse(Source.OFFLINE_RULE, "offline, and LocalAuthorizeOffline is false")
-    return Accept(source)
+    return Accept(source, _group(info))
+
+
+def _group(info: TokenInfo | None) -> str:
+    return info.parent if info else ""
+
+
+def conflicts(known: Known, answer: TokenInfo, now: datetime) -> bool:
+    """Tell whether the central system contradicts the local list that it sent (LocalListConflict, OCPP 1.6 §7.6)."""
+    return known.in_list is not None and (known.in_list.at(now) == ACCEPTED) != (answer.status == ACCEPTED)
 
 
 def decide_answer(info: TokenInfo) -> Accept | Refuse:
     """Decide by the answer of the central system."""
     if info.status == ACCEPTED:
-        return Accept(Source.ONLINE)
+        return Accept(Source.ONLINE, info.parent)
     return Refuse(Source.ONLINE, f"the central system says {info.status}")
-
-
-def parse_token_info(info: object) -> TokenInfo | None:
-    """Read an idTagInfo. None if it can't be understood; an expiry that is no time counts as none."""
-    if not isinstance(info, dict) or not isinstance(info.get("status"), str):
-        return None
-    try:
-        expires = parse_timestamp(info["expiryDate"]) if "expiryDate" in info else None
-    except PayloadError:
-        expires = None
-    return TokenInfo(info["status"], expires, str(info.get("parentIdTag", "")))

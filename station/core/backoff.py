@@ -18,8 +18,13 @@ class Backoff:
     """
 
     def __init__(self, wait_s: float, random_s: float, doublings: int, random: Callable[[], float]) -> None:
-        self._first, self._spread, self._doublings, self._random = wait_s, random_s, doublings, random
+        self._random = random
+        self.change(wait_s, random_s, doublings)
         self.reset()
+
+    def change(self, wait_s: float, random_s: float, doublings: int) -> None:
+        """Wait by other numbers from the next failure on."""
+        self._first, self._spread, self._doublings = wait_s, random_s, doublings
 
     def reset(self) -> None:
         """Begin anew after success."""

@@ -3,61 +3,82 @@
 - A contactor that stays closed when it must be open is welded. That is kept over reboots and cleared by a technician
   only: the next driver must not be connected to it.
 - A test of the residual current device or of the lock that failed blocks until the same test passes.
-- A vehicle that draws more than it was offered is cut off, and shown as such until it is unplugged.
+- What a vehicle has brought about is held until it is unplugged, or a technician clears it: a tripped residual current
+  device, more current than it was offered, a wish for ventilation that there is not, a contactor that stays open.
+- Heat and mains voltage block while they last (station.core.protection).
 """
 
-from hardware.api import EvseStatus
+from hardware.api import EvseStatus, PilotState
 from hardware.evse.pilot import OverCurrent
+from hardware.faults import Fault
 from shared.metering import MeterReading
+from station.core.protection import CLOSING_S, LOOKS, Heat, Lasting, Mains, Protection
 from station.core.timekeeping import Now
 
-WELDED = "PowerSwitchFailure"
-RCD_FAILED = "GroundFailure"
-OVER_CURRENT = "OverCurrentFailure"
-"""In the words of OCPP 1.6 ChargePointErrorCode (§7.6)."""
+WELDED = Fault.POWER_SWITCH
+RCD_FAILED = Fault.GROUND
+OVER_CURRENT = Fault.OVER_CURRENT
 
-OPENING_S = 10.0
-"""A contactor is given this long to open, world time."""
-OPENING_LOOKS = 3
+OPENING_S = 20.0
+"""A vehicle is given so long to stop by itself where the board does not open under load; then the contactor must be
+open, world time (EVerest's grace for a stop)."""
+OPENING_LOOKS = LOOKS
 """... and as many looks, for a world that runs faster than the bus."""
+
+_HELD = frozenset({Fault.GROUND, Fault.OVER_CURRENT})
+"""Faults of the board that are held until the vehicle has gone."""
 
 
 class BoardHealth:
     """See the module. `latched` are the faults that were kept over the last reboot."""
 
-    def __init__(self, latched: frozenset[str] = frozenset()) -> None:
+    def __init__(self, latched: frozenset[str] = frozenset(), protection: Protection = Protection()) -> None:  # noqa: B008  frozen
         self.latched = latched
         self.failed_tests: frozenset[str] = frozenset()
+        self.held: frozenset[str] = frozenset()
+        self.heat = Heat(protection)
+        self._mains = Mains()
+        self._is_ventilated = protection.ventilated
         self._over_current = OverCurrent()
-        self._draws_too_much = False
-        self._closed_since: float | None = None
-        self._closed_looks = 0
+        self._welded, self._not_closed = Lasting(OPENING_S), Lasting(CLOSING_S)
         self._cause = ""
 
     @property
     def faults(self) -> frozenset[str]:
-        """All of them, in the words of OCPP 1.6."""
-        return self.latched | self.failed_tests | (frozenset({OVER_CURRENT}) if self._draws_too_much else frozenset())
+        """All of them, in the words of `hardware.faults`."""
+        return self.latched | self.failed_tests | self.must_stop
+
+    @property
+    def must_stop(self) -> frozenset[str]:
+        """Those for which the board must be told to offer nothing: it may not know of them."""
+        heat = {Fault.HEAT} if self.heat.is_too_hot else set()
+        mains = {self._mains.fault} if self._mains.fault else set()
+        return self.held | heat | mains
 
     @property
     def cause(self) -> str:
-        """Say why what is latched can't be cleared now; empty if it can."""
+        """Say why what is kept can't be cleared now; empty if it can."""
         return self._cause
 
     def see_board(self, status: EvseStatus, now: Now, *, may_be_closed: bool) -> bool:
         """Take in what the board said; tell whether a welded contactor was found just now."""
-        self._cause = ""
-        if status.contactor_closed and not may_be_closed:
-            self._cause = "the contactor is still closed"
-            self._closed_looks += 1
-            if self._closed_since is None:
-                self._closed_since = now.uptime
-        else:
-            self._closed_since, self._closed_looks = None, 0
+        self.heat.see(status.temperature_c)
+        self.held |= status.faults & _HELD
+        if status.pilot is PilotState.D and not self._is_ventilated:
+            self.held |= {Fault.VENTILATION}
+        asks = status.pilot is PilotState.C and status.offered_current_a > 0 and not status.faults
+        if self._not_closed.see(asks and may_be_closed and not status.contactor_closed, now.uptime):
+            self.held |= {Fault.NOT_CLOSED}
+        return self._see_contactor(status, now, may_be_closed=may_be_closed)
+
+    def _see_contactor(self, status: EvseStatus, now: Now, *, may_be_closed: bool) -> bool:
+        is_wrong = status.contactor_closed and not may_be_closed
+        self._cause = "the contactor is still closed" if is_wrong else ""
+        if status.faults & _HELD:
+            self._cause = "the board still reports the fault"
         if WELDED in status.faults:
             self._cause = "the board still reports its contactor as faulty"
-        late = self._closed_since is not None and now.uptime >= self._closed_since + OPENING_S
-        found = WELDED in status.faults or (late and self._closed_looks >= OPENING_LOOKS)
+        found = self._welded.see(is_wrong, now.uptime) or WELDED in status.faults
         if not found or WELDED in self.latched:
             return False
         self.latched |= {WELDED}
@@ -65,16 +86,20 @@ class BoardHealth:
 
     def see_unplugged(self) -> None:
         """Forget what the vehicle did."""
-        self._draws_too_much = False
+        self.held = frozenset()
 
-    def see_reading(self, reading: MeterReading, offered_a: int, now: Now) -> bool:
+    def see_reading(self, reading: MeterReading, now: Now) -> None:
+        """Take in the voltages."""
+        self._mains.see(reading.voltages, now.uptime)
+
+    def see_currents(self, reading: MeterReading, offered_a: int, now: Now) -> bool:
         """Take in the currents during a charge; tell whether the vehicle was found to draw too much just now."""
         drawn_a = max(reading.currents, default=0) / 1000
-        if self._draws_too_much or not self._over_current.see(drawn_a, offered_a, now.uptime):
+        if OVER_CURRENT in self.held or not self._over_current.see(drawn_a, offered_a, now.uptime):
             return False
-        self._draws_too_much = True
+        self.held |= {OVER_CURRENT}
         return True
 
     def clear(self) -> None:
-        """Forget what was kept: a technician has seen to it."""
-        self.latched = frozenset()
+        """Forget what was kept and held: a technician has seen to it."""
+        self.latched = self.held = frozenset()

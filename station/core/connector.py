@@ -1,6 +1,6 @@
 """The state of a connector, as a table.
 
-The states are those of OCPP 1.6 (§4.9) without Reserved. A row names where a connector may go from a state; a move
+The states are those of OCPP 1.6 (§4.9). A row names where a connector may go from a state; a move
 that is not in the table is a mistake of ours and is refused. Which state is the right one follows from the facts that
 station.core.charging knows; the table only says which moves exist.
 """
@@ -20,23 +20,35 @@ class Status(StrEnum):
     SUSPENDED_EV = "SuspendedEV"
     SUSPENDED_EVSE = "SuspendedEVSE"
     FINISHING = "Finishing"
+    RESERVED = "Reserved"
     FAULTED = "Faulted"
     UNAVAILABLE = "Unavailable"
 
 
 _A, _P, _C, _F = Status.AVAILABLE, Status.PREPARING, Status.CHARGING, Status.FINISHING
 _SEV, _SEVSE, _X, _U = Status.SUSPENDED_EV, Status.SUSPENDED_EVSE, Status.FAULTED, Status.UNAVAILABLE
+_R = Status.RESERVED
 
 MOVES: dict[Status, tuple[Status, ...]] = {
     # from: where to (the letter is the row of the matrix in §4.9)
-    _A: (_P, _C, _SEV, _SEVSE, _U, _X),  # A: plugged or tapped; put out of service; fault
-    _P: (_A, _C, _SEV, _SEVSE, _F, _U, _X),  # B: given up; started. To Unavailable is ours: nobody charges, so at once
+    _A: (_P, _C, _SEV, _SEVSE, _R, _U, _X),  # A: plugged or tapped; put out of service; fault
+    _P: (
+        _A,
+        _C,
+        _SEV,
+        _SEVSE,
+        _F,
+        _R,
+        _U,
+        _X,
+    ),  # B: given up; started. To Unavailable is ours: nobody charges, so at once
     _C: (_A, _SEV, _SEVSE, _F, _U, _X),  # C
     _SEV: (_A, _C, _SEVSE, _F, _U, _X),  # D
     _SEVSE: (_A, _C, _SEV, _F, _U, _X),  # E
-    _F: (_A, _P, _U, _X),  # F: unplugged; the driver starts anew
-    _U: (_A, _P, _C, _SEV, _SEVSE, _X),  # H: also the state before the board has spoken for the first time
-    _X: (_A, _P, _C, _SEV, _SEVSE, _F, _U),  # I: the fault is gone, back to what is true now
+    _F: (_A, _P, _R, _U, _X),  # F: unplugged; the driver starts anew; kept for the next one
+    _R: (_A, _P, _U, _X),  # G: over; the driver has come
+    _U: (_A, _P, _C, _SEV, _SEVSE, _R, _X),  # H: also the state before the board has spoken for the first time
+    _X: (_A, _P, _C, _SEV, _SEVSE, _F, _R, _U),  # I: the fault is gone, back to what is true now
 }
 
 

@@ -1,21 +1,25 @@
-"""What to send next, and what an answer means: the rules of transaction messages.
+"""What a refusal of a transaction message means, and the words between the ledger and a version of OCPP.
 
 The journal is the queue; its oldest pending entry is the only one that may be sent (strict order, OCPP 1.6 §3.7). An
 entry keeps its message id over retries, reconnects and reboots, so that a repeat can be recognised.
 
 An attempt is spent by a refusal (CALLERROR) only (OCPP-J errata 3.3): a lost link or an answer that did not come costs
-nothing. When the attempts are used up the entry is parked, never thrown away. A start that is refused for good parks
-its whole transaction, because the end of a transaction that the central system doesn't know can't be billed; others
-pass.
+nothing. When the attempts are used up the entry is parked, never thrown away, and all that follows of its transaction
+is parked with it: a person gives them back together (`ledger replay`), so they arrive in their order. Others pass.
+
+One exception: a sample of OCPP 1.6 is parked alone. There the registers of start and stop are what is billed, and a
+transaction that never stops, because of one reading that nobody bills, would harm driver and operator.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
-from shared.ids import MessageId
+from shared.ids import IdToken, MessageId
 from shared.metering import MeterValue
 from shared.ocpp.session import Payload
-from shared.ocpp.v16 import UNKNOWN_TRANSACTION, meter_values, start_transaction, stop_transaction
-from shared.transaction import Ended, Started, TransactionEvent, Updated
+from shared.ocpp.validation import Version
+from shared.transaction import TransactionEvent
+from station.core.authorize import TokenInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Entry:
         refusals: how often the central system refused it.
         transaction_id: the central system's number of the transaction, None until its start was acknowledged.
         begin: with the end of a transaction the first reading, as it was sent; its signed original goes with the end's.
+        offline: it happened without a connection, or waited when that was lost (OCPP 2.0.1 E11.FR.07).
     """
 
     row_id: int
@@ -37,6 +42,7 @@ class Entry:
     refusals: int = 0
     transaction_id: int | None = None
     begin: MeterValue | None = None
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,21 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """The central system has it. `transaction_id` is set by the answer to a start."""
+    """The central system has it.
+
+    Args:
+        transaction_id: its number of the transaction, set by the answer to a start of OCPP 1.6.
+        token: of whom it said something.
+        info: what it said.
+        cost: what the transaction costs so far, in the currency of the key of that name; None = not told.
+        message: for the driver, empty = none.
+    """
 
     transaction_id: int | None = None
+    token: IdToken | None = None
+    info: TokenInfo | None = None
+    cost: Decimal | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,53 +93,31 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Refused for good: keep it, pass on. With `transaction` all that is pending of the transaction is kept with it."""
+    """Refused for good: keep it, pass on. With `transaction` all that follows of the transaction is kept with it."""
 
     reason: str
     transaction: bool
 
 
-def action(event: TransactionEvent) -> str:
-    """Name the OCPP 1.6 action that carries an event."""
-    match event:
-        case Started():
-            return "StartTransaction"
-        case Updated():
-            return "MeterValues"
-        case Ended():
-            return "StopTransaction"
+def boundaries_first(order: str, version: Version) -> bool:
+    """Tell whether samples of transactions that have ended wait until nothing else does.
+
+    OCPP 2.x numbers the events of a transaction, so their order of arrival says nothing (E01, seqNo). OCPP 1.6 asks for
+    chronological order (§3.7), and central systems may refuse values of a transaction that they know has stopped.
+
+    Args:
+        order: the setting delivery.order.
+        version: of OCPP that is spoken.
+    """
+    return order == "boundaries" or (order == "auto" and version is not Version.V16)
 
 
-def outgoing(entry: Entry, rules: Rules) -> Message | Park:
-    """Tell what to do with the oldest pending entry."""
-    event = entry.event
-    if isinstance(event, Started):
-        return Message(action(event), start_transaction(event))
-    number = entry.transaction_id
-    if number is None:
-        if not rules.send_without_start:
-            return Park("the start of its transaction was refused for good", transaction=True)
-        number = UNKNOWN_TRANSACTION
-    if isinstance(event, Updated):
-        return Message(action(event), meter_values(event, number))
-    payload = stop_transaction(event, number, entry.begin)
-    return Message(action(event), payload)
+def judge_refusal(entry: Entry, reason: str, rules: Rules, *, whole: bool = True) -> Retry | Park:
+    """Tell what a CALLERROR, or an answer that can't be used, means. The wait grows with the attempts (§3.7.1).
 
-
-def judge_result(entry: Entry, payload: Payload, rules: Rules) -> Acknowledge | Retry | Park:
-    """Tell what a CALLRESULT means that passed its schema. A start is acknowledged with its number."""
-    if not isinstance(entry.event, Started):
-        return Acknowledge()
-    number = payload.get("transactionId")
-    if isinstance(number, int):
-        return Acknowledge(number)
-    return judge_refusal(entry, "the answer has no transactionId", rules)
-
-
-def judge_refusal(entry: Entry, reason: str, rules: Rules) -> Retry | Park:
-    """Tell what a CALLERROR, or an answer that can't be used, means. The wait grows with the attempts (§3.7.1)."""
+    Without `whole` the rest of the transaction goes on without this entry.
+    """
     attempts = entry.refusals + 1
     if attempts < rules.attempts:
         return Retry(rules.retry_interval_s * attempts, reason)
-    whole = isinstance(entry.event, Started) and not rules.send_without_start
     return Park(f"refused {attempts} times, last: {reason}", transaction=whole)

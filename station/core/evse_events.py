@@ -9,6 +9,8 @@ from shared.metering import MeterReading, MeterValue, SignedData
 from shared.transaction import Started, StopReason, TransactionEvent
 from shared.units import Wh
 from station.core.connector import Status
+from station.core.current_limit import Cap
+from station.core.reservation import Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class OpenTransaction:
         ending: set when its end had already been decided.
         same_boot: whether the last event was stamped in the present boot of the machine.
         deauthorized: whether the central system refused the card when it heard of the start.
+        told: the values told so far; its end may repeat them.
     """
 
     started: Started
@@ -41,6 +44,7 @@ class OpenTransaction:
     ending: Ending | None = None
     same_boot: bool = True
     deauthorized: bool = False
+    told: tuple[MeterValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,22 @@ class TagPresented:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The driver may charge, by a card or by remote."""
+    """The driver may charge, by a card or by remote; `group` is the token's parent as far as known."""
 
     id_token: IdToken
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAuthorized:
+    """The answer to CompareGroup: this driver may end what the owner began.
+
+    `by_master_pass` if not as one of the owner's group, but with a card that may end everything.
+    """
+
+    id_token: IdToken
+    owner: IdToken
+    by_master_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +103,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class RemoteStart:
-    """The central system starts a transaction; `ask` if the token is to be authorized first."""
+    """The central system starts a transaction; `ask` if the token is to be authorized first.
+
+    `remote_start_id` is the number of its request, where it has one.
+    """
 
     id_token: IdToken
     ask: bool = False
+    remote_start_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,11 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleAsked:
+    """The central system wants a reading of the running transaction now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lent:
     """A technician's tool has the lines of this EVSE, or has given them back."""
 
@@ -114,10 +140,45 @@ class Lent:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSeen:
+    """The journal was tried: why it can't be written now, empty if it can."""
+
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartNotStored:
+    """The record of the start could not be written: it did not happen."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class OperativeChanged:
     """ChangeAvailability; takes effect when no transaction runs."""
 
     operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Updating:
+    """The program is about to end (update, reset): nothing begins any more, what runs may end. False = no longer."""
+
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The EVSE is kept for a driver from now on, None for nobody any more."""
+
+    reservation: Reservation | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlugHeld:
+    """The plug is locked until this card is shown, None = it was let go."""
+
+    id_token: IdToken | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +194,13 @@ class RcdTested:
 
     failure: str = ""
     definite: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlugLocked:
+    """The answer to LockPlug: `failure` is empty if the plug is locked."""
+
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +223,20 @@ class SigningDone:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsSeen:
+    """What limits the EVSE beside its installation, its board and the cable."""
+
+    caps: tuple[Cap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhasesSwitched:
+    """The board charges with so many phases from now on."""
+
+    phases: int
+
+
+@dataclass(frozen=True, slots=True)
 class FaultCleared:
     """A technician has seen to a fault that is kept until then."""
 
@@ -174,11 +256,21 @@ Event = (
     | RemoteStart
     | Deauthorized
     | EndRequested
+    | SampleAsked
     | Lent
+    | JournalSeen
+    | StartNotStored
     | OperativeChanged
+    | Updating
+    | Reserved
+    | PlugHeld
+    | StopAuthorized
     | SelfTested
     | RcdTested
+    | PlugLocked
     | SigningDone
+    | LimitsSeen
+    | PhasesSwitched
     | FaultCleared
     | Tick
 )
@@ -213,10 +305,56 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchPhases:
+    """Charge with so many phases from now on; the contactor is open. Answer with PhasesSwitched if that went well."""
+
+    phases: int
+
+
+@dataclass(frozen=True, slots=True)
 class Authorize:
     """Find out whether the driver may charge; answer with Authorized or Refused."""
 
     id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class CompareGroup:
+    """Find out whether a card is of the same group as another; answer with StopAuthorized, or not at all."""
+
+    id_token: IdToken
+    owner: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlug:
+    """Lock the plug again, if the board can; answer with PlugHeld if that went well."""
+
+    id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlug:
+    """Let go of the plug that was held."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepReservation:
+    """Write to the journal for whom the EVSE is kept, None = for nobody."""
+
+    reservation: Reservation | None
+
+
+@dataclass(frozen=True, slots=True)
+class TellExpired:
+    """Say that a reservation came to its end unused."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockPlug:
+    """Lock the plug before a charge; its answer is PlugLocked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +402,7 @@ class Notify:
     status: Status
     error_code: str
     info: str = ""
+    is_plugged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +426,15 @@ Action = (
     | MarkEnding
     | Allow
     | Stop
+    | SwitchPhases
     | Authorize
+    | CompareGroup
+    | HoldPlug
+    | ReleasePlug
+    | KeepReservation
+    | TellExpired
     | CheckRcd
+    | LockPlug
     | BeginSigning
     | EndSigning
     | RecoverSigning

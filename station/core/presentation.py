@@ -7,7 +7,7 @@ from station.core.charging import Charging
 
 
 def meant_evse(token: IdToken, evses: Iterable[Charging]) -> Charging | None:
-    """Choose the EVSE where this card charges or is awaited, else one where a vehicle waits, else a free one.
+    """Choose the EVSE where this card charges, is awaited or has a reservation, else a vehicle waits, else a free one.
 
     None if there is no EVSE at all. If none is free the first is chosen, so that the driver is told why not.
     """
@@ -18,7 +18,9 @@ def meant_evse(token: IdToken, evses: Iterable[Charging]) -> Charging | None:
             return 0
         if evse.awaited == token:
             return 1
-        if evse.transaction or evse.awaited or evse.blocked_by:
+        if evse.reservation and evse.reservation.id_token == token:
+            return 1
+        if evse.transaction or evse.awaited or not evse.may_begin(token):
             return 4
         return 2 if evse.is_plugged else 3
 

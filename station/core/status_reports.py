@@ -1,57 +1,66 @@
 """Which connector state is to be reported, and when.
 
 Only the present state is reported, never the history (OCPP 1.6 §4.9); a state must last MinimumStatusDuration. After a
-reconnect only what changed is told, after a boot everything, connector 0 included (errata 3.22). Times are link time.
+reconnect only what changed is told, after a boot everything, connector 0 included (errata 3.22). What counts as a
+change is for the version of OCPP to say: it may have fewer words. Times are link time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.ocpp.session import Payload
-from shared.ocpp.v16 import timestamp
+from station.core.timekeeping import BootTime
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state of a connector, 0 being the whole charge point. `at` says since when."""
+    """The state of an EVSE, 0 being the whole charge point, in the words of OCPP 1.6.
 
-    connector_id: int
+    Args:
+        evse_id: its number.
+        status: ChargePointStatus.
+        error_code: ChargePointErrorCode.
+        info: for people, empty = nothing more.
+        at: since when.
+        uptime: tells that anew when the clock was set meanwhile, s; None = `at` is right.
+        is_plugged: whether a vehicle is connected.
+    """
+
+    evse_id: int
     status: str
     error_code: str
     info: str
     at: datetime
+    uptime: float | None = None
+    is_plugged: bool = True
 
-    def tells_the_same(self, other: "Report | None") -> bool:
-        """Compare without the time."""
-        return other is not None and (self.status, self.error_code) == (other.status, other.error_code)
 
-    def payload(self) -> Payload:
-        """Encode StatusNotification.req (OCPP 1.6 §6.47)."""
-        payload = {
-            "connectorId": self.connector_id,
-            "errorCode": self.error_code,
-            "status": self.status,
-            "timestamp": timestamp(self.at),
-        }
-        return {**payload, "info": self.info[:50]} if self.info else payload
+def timed(report: Report, boot: BootTime) -> Report:
+    """Give a report with the time that is known now."""
+    return report if report.uptime is None else replace(report, at=boot.stamp(report.uptime))
 
 
 class StatusReports:
-    """What is true, and what the central system has been told."""
+    """What is true, and what the central system has been told.
 
-    def __init__(self) -> None:
+    Args:
+        words: gives what a report says without its time, None if it can't be said (Dialect.status_words).
+    """
+
+    def __init__(self, words: Callable[[Report], str | None]) -> None:
+        self._words = words
         self._present: dict[int, tuple[Report, float]] = {}
-        self._told: dict[int, Report] = {}
+        self._told: dict[int, str | None] = {}
 
     def set(self, report: Report, now: float) -> None:
         """Take in a state."""
-        before = self._present.get(report.connector_id)
-        if before is None or not report.tells_the_same(before[0]):
-            self._present[report.connector_id] = (report, now)
+        before = self._present.get(report.evse_id)
+        if before is None or self._words(before[0]) != self._words(report):
+            self._present[report.evse_id] = (report, now)
 
-    def present(self, connector_id: int) -> Report | None:
-        """Give the state of a connector."""
-        found = self._present.get(connector_id)
+    def present(self, evse_id: int) -> Report | None:
+        """Give the state of an EVSE."""
+        found = self._present.get(evse_id)
         return found[0] if found else None
 
     def forget_told(self) -> None:
@@ -60,21 +69,19 @@ class StatusReports:
 
     def told(self, report: Report) -> None:
         """Take note that the central system has a report."""
-        self._told[report.connector_id] = report
+        self._told[report.evse_id] = self._words(report)
 
     def due(self, now: float, minimum_s: float) -> Report | None:
         """Give the next report to send."""
-        for connector_id, (report, since) in sorted(self._present.items()):
-            told = self._told.get(connector_id)
-            if not report.tells_the_same(told) and (told is None or now >= since + minimum_s):
+        for evse_id, (report, since) in sorted(self._present.items()):
+            if self._is_news(report) and (evse_id not in self._told or now >= since + minimum_s):
                 return report
         return None
 
     def next_due(self, minimum_s: float) -> float | None:
         """Tell when the next report will be due, None if all is told."""
-        waiting = [
-            since + minimum_s
-            for connector_id, (report, since) in self._present.items()
-            if not report.tells_the_same(self._told.get(connector_id))
-        ]
+        waiting = [since + minimum_s for report, since in self._present.values() if self._is_news(report)]
         return min(waiting, default=None)
+
+    def _is_news(self, report: Report) -> bool:
+        return self._words(report) != self._told.get(report.evse_id)

@@ -7,7 +7,7 @@ from station.bus_lending import evses_on
 from station.errors import FieldError, JournalError, ServiceError
 from station.field.dialog import Dialog
 from station.field.text import Text
-from station.journal import journal_lock
+from station.journal_file import journal_lock
 from station.service_client import Service
 from station.settings import StationSettings
 

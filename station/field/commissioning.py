@@ -101,9 +101,10 @@ def seen_transaction(rows: Sequence[LedgerRow], after_row: int) -> Seen:
         return Seen()
     mine = [row for row in rows if row.transaction == keys[-1]]
     ended = [row for row in mine if row.kind == "ended"]
+    first_wh, last_wh = mine[0].register_wh, (ended or mine)[-1].register_wh
     return Seen(
         keys[-1],
         bool(ended),
         bool(ended) and all(row.state == "acknowledged" for row in mine),
-        (ended or mine)[-1].register_wh - mine[0].register_wh,
+        last_wh - first_wh if first_wh is not None and last_wh is not None else 0,
     )

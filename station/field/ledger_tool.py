@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 
 from shared.ids import ChargePointId
+from shared.ocpp.validation import Version
+from station.dialects import make_dialect
 from station.errors import FieldError
 from station.field.carrying import place_for, send_over
 from station.field.dialog import Dialog
@@ -68,7 +70,13 @@ async def run(
         path = target / name if await asyncio.to_thread(target.is_dir) else target
     without_time = await _wants_untimed(dialog, journal)
     key = station_key(key_path(journal))
-    maker = Maker(ChargePointId(settings.identity.charge_point_id), key.public, key.sign, now)
+    maker = Maker(
+        ChargePointId(settings.identity.charge_point_id),
+        key.public,
+        key.sign,
+        now,
+        make_dialect(Version(settings.csms.version)),
+    )
     try:
         done = await asyncio.to_thread(
             export_ledger, journal, path, maker, everything=everything, without_time=without_time

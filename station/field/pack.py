@@ -20,7 +20,7 @@ from station.field.signature import key_path, station_key
 from station.field.text import Text
 from station.field.transfer import ByteStream
 from station.field.ymodem import File
-from station.ledger_view import read_ledger, read_rows
+from station.ledger_view import ledger_line, read_ledger, read_rows
 from station.report import status_of
 from station.service_client import Service
 from station.settings import StationSettings
@@ -121,21 +121,7 @@ def ledger_summary(journal: Path) -> dict[str, Any]:
         JournalError: the journal can't be read.
     """
     counts = {row[0]: row[1] for row in read_rows(journal, "SELECT state, count(*) FROM ledger GROUP BY state")}
-    newest = [
-        {
-            "row": row.row_id,
-            "transaction": row.transaction[:4],
-            "kind": row.kind,
-            "at": row.at.isoformat(),
-            "certain": row.certain,
-            "register_wh": row.register_wh,
-            "state": row.state,
-            "tries": row.tries,
-            "refusals": row.refusals,
-            "reason": row.reason,
-        }
-        for row in read_ledger(journal, limit=LEDGER_ROWS)
-    ]
+    newest = [ledger_line(row) for row in read_ledger(journal, limit=LEDGER_ROWS)]
     return {"counts": counts, "newest": newest}
 
 

@@ -47,6 +47,15 @@ def read_release(data: bytes, signature: bytes, public: str) -> Release:
         raise FieldError("no key for updates is configured: set update.key to the maker's public key")
     if not is_signed(data, _raw(signature), public):
         raise FieldError("the signature is not that of update.key: the file is damaged, or from somebody else")
+    return unpack_release(data)
+
+
+def unpack_release(data: bytes) -> Release:
+    """Unpack a release that is known to be genuine.
+
+    Raises:
+        FieldError: it is no release.
+    """
     wheels = {}
     total = 0
     try:

@@ -5,23 +5,17 @@ Until the link is switched nothing has changed for the running version. A versio
 
 import asyncio
 import contextlib
-import shutil
-import sys
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 from station.errors import FieldError, ServiceError
 from station.field.dialog import Dialog
 from station.field.release import Release, is_older, other_slot, read_release
+from station.field.slots import CHECK_S, current, install_release, point, run_program
 from station.field.text import Text
 from station.service_client import Service
 from station.settings import StationSettings
 
-CURRENT = "current"
-INSTALL_S = 900.0
-"""A small controller unpacks for minutes."""
-CHECK_S = 60.0
 COME_UP_S = 90.0
 _ASK_AGAIN_S = 2.0
 _STEPS = 5
@@ -52,12 +46,12 @@ async def run(dialog: Dialog, service: Service, settings: StationSettings, *, co
     if is_older(release.version, installed) and not await dialog.confirm(older.of(language)):
         return
     was_running = await _is_idle(service)
-    slot = root / other_slot(_current(root))
+    slot = root / other_slot(current(root))
     installing = Text(f"installing {release.version}", f"installiere {release.version}")
     await dialog.progress(1, _STEPS, installing.of(language))
-    await _install(release, slot)
+    await install_release(release, slot)
     await dialog.progress(2, _STEPS, Text("checking the configuration", "prüfe die Konfiguration").of(language))
-    await _run("the new version", CHECK_S, slot / "bin/emops-station", "check-config", "--config", config)
+    await run_program("the new version", CHECK_S, slot / "bin/emops-station", "check-config", "--config", config)
     await _is_idle(service)
     await dialog.progress(3, _STEPS, Text("switching over", "schalte um").of(language))
     await _switch(dialog, service, settings, slot.name, was_running)
@@ -72,7 +66,7 @@ async def roll_back(dialog: Dialog, service: Service, settings: StationSettings)
         FieldError: there is none, or a transaction runs.
     """
     root = settings.update.root
-    slot = other_slot(_current(root))
+    slot = other_slot(current(root))
     if not (root / slot / "bin/emops-station").exists():
         raise FieldError(f"there is no version before: {root / slot} is empty")
     was_running = await _is_idle(service)
@@ -82,14 +76,14 @@ async def roll_back(dialog: Dialog, service: Service, settings: StationSettings)
 
 async def _switch(dialog: Dialog, service: Service, settings: StationSettings, slot: str, was_running: bool) -> None:
     """Let the link point to a version and restart; go back if it does not come up."""
-    root, before = settings.update.root, _current(settings.update.root)
-    _point(root, slot)
+    root, before = settings.update.root, current(settings.update.root)
+    point(root, slot)
     try:
         await _restart(dialog, settings)
         if was_running and settings.update.restart:
             await _until_up(service)
     except FieldError as error:
-        _point(root, before)
+        point(root, before)
         with contextlib.suppress(FieldError):
             await _restart(dialog, settings)
         raise FieldError(f"the version in {slot} does not run, the one before is in force again: {error}") from error
@@ -97,7 +91,7 @@ async def _switch(dialog: Dialog, service: Service, settings: StationSettings, s
 
 async def _restart(dialog: Dialog, settings: StationSettings) -> None:
     if settings.update.restart:
-        await _run("the restart", CHECK_S, *settings.update.restart)
+        await run_program("the restart", CHECK_S, *settings.update.restart)
     else:
         later = Text(
             "It takes effect when the agent is restarted.", "Es gilt, sobald das Stationsprogramm neu gestartet ist."
@@ -138,75 +132,3 @@ def _read(file: Path, public: str) -> Release:
         return read_release(file.read_bytes(), signature.read_bytes(), public)
     except OSError as error:
         raise FieldError(f"can't read {error.filename}: {error.strerror}") from error
-
-
-def _current(root: Path) -> str:
-    link = root / CURRENT
-    return link.readlink().name if link.is_symlink() else ""
-
-
-def _point(root: Path, slot: str) -> None:
-    """Switch the link in one step: a power cut finds the old one or the new one. Without a slot there is no link."""
-    new = root / f"{CURRENT}.new"
-    try:
-        if not slot:
-            (root / CURRENT).unlink()
-            return
-        new.unlink(missing_ok=True)
-        new.symlink_to(slot)
-        new.replace(root / CURRENT)
-    except OSError as error:
-        raise FieldError(f"can't switch {root / CURRENT}: {error.strerror}") from error
-
-
-async def _install(release: Release, slot: Path) -> None:
-    """Make the environment anew and put the wheels into it; no index is asked."""
-    try:
-        await asyncio.to_thread(_empty, slot)
-    except OSError as error:
-        raise FieldError(f"can't make room in {slot}: {error.strerror}. Are you root?") from error
-    await _run("a new environment", INSTALL_S, sys.executable, "-m", "venv", slot)
-    with tempfile.TemporaryDirectory(dir=slot) as folder:
-        wheels = await asyncio.to_thread(_unpack, release, Path(folder))
-        options = ("--no-index", "--no-deps", "--disable-pip-version-check", "--no-cache-dir", "--quiet")
-        await _run("the installation", INSTALL_S, slot / "bin/python", "-m", "pip", "install", *options, *wheels)
-
-
-def _empty(slot: Path) -> None:
-    if slot.exists():
-        shutil.rmtree(slot)
-    slot.parent.mkdir(parents=True, exist_ok=True)
-
-
-def _unpack(release: Release, folder: Path) -> list[Path]:
-    for name, data in release.wheels.items():
-        (folder / name).write_bytes(data)
-    return [folder / name for name in release.wheels]
-
-
-async def _run(what: str, for_s: float, *command: str | Path) -> None:
-    """Run a program to its end.
-
-    Raises:
-        FieldError: it can't be run, fails, or takes too long; with the last line that it printed.
-    """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-    except OSError as error:
-        raise FieldError(f"{what} failed: {command[0]}: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(for_s):
-            output, _ = await process.communicate()
-    except TimeoutError as error:
-        raise FieldError(f"{what} took longer than {for_s:.0f} s") from error
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    if process.returncode:
-        lines = output.decode("utf-8", "replace").strip().splitlines() or [f"exit status {process.returncode}"]
-        raise FieldError(f"{what} failed: {lines[-1]}")

@@ -20,8 +20,9 @@ from shared.ocpp.v16 import stop_transaction
 from shared.transaction import Ended, Started, StopReason
 from shared.units import Wh
 from station.core import record
-from station.core.charging import Charging, Phase
+from station.core.charging import Charging
 from station.core.configuration import Configuration
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -43,7 +44,8 @@ from station.core.evse_events import (
 )
 from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import BootTime, Floor, Now, TimeSource
-from station.journal import Journal, open_journal
+from station.journal import Journal
+from station.journal_file import open_journal
 from tests.unit.hardware.meters.signing import CARD, FAMILIES, NOON, Bench, Killed
 
 DRAWN_WH = 5_000

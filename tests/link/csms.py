@@ -3,13 +3,16 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 # Any: JSON, and the payloads of every action.
@@ -46,9 +49,17 @@ class Csms:
     transactions: dict[str, int] = field(default_factory=dict)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     socket: ServerConnection | None = None
+    tls: ssl.SSLContext | None = None
+    admits: Callable[[str], Awaitable[bool]] | None = None
+    """Judges the Authorization header; may wait."""
+    version: str = "1.6"
+    clients: list[str] = field(default_factory=list)
+    """Common name of each connection's client certificate, empty without one."""
+    resumed: list[bool | None] = field(default_factory=list)
 
     def actions(self, *but: str) -> list[str]:
-        return [action for _, action, _ in self.calls if action not in but]
+        """Name what was called. Security events come when they come, so they are left out."""
+        return [action for _, action, _ in self.calls if action not in (*but, "SecurityEventNotification")]
 
     def of(self, action: str) -> list[tuple[str, Json]]:
         return [(message_id, payload) for message_id, name, payload in self.calls if name == action]
@@ -72,6 +83,10 @@ class Csms:
         self.connections += 1
         self.socket = connection
         self.headers.append(connection.request.headers if connection.request else None)
+        if tls := connection.transport.get_extra_info("ssl_object"):
+            subject = dict(pair for names in (tls.getpeercert() or {}).get("subject", ()) for pair in names)
+            self.clients.append(subject.get("commonName", ""))
+            self.resumed.append(tls.session_reused)
         try:
             async for message in connection:
                 kind, message_id, *rest = json.loads(message)
@@ -102,18 +117,33 @@ class Csms:
             case "Heartbeat":
                 return {"currentTime": NOW}
             case "Authorize":
-                return {"idTagInfo": {"status": "Accepted"}}
+                return {"idTagInfo" if self.version == "1.6" else "idTokenInfo": {"status": "Accepted"}}
+            case "DataTransfer" if self.version != "1.6":
+                return {"status": "UnknownVendorId"}
             case "StartTransaction":
                 number = self.transactions.setdefault(message_id, 100 + len(self.transactions))
                 return {"transactionId": number, "idTagInfo": {"status": "Accepted"}}
             case _:
                 return {}
 
+    async def _judge(self, connection: ServerConnection, request: Request) -> Response | None:
+        if self.admits is None or await self.admits(request.headers.get("Authorization", "")):
+            return None
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
+
     @asynccontextmanager
     async def serve(self) -> AsyncIterator["Csms"]:
         """Listen on `port`, or on a free one if that is 0."""
-        protocol = Subprotocol("ocpp1.6")
-        async with serve(self.handle, "127.0.0.1", self.port, subprotocols=[protocol], close_timeout=0.2) as server:
+        protocol = Subprotocol(f"ocpp{self.version}")
+        async with serve(
+            self.handle,
+            "127.0.0.1",
+            self.port,
+            subprotocols=[protocol],
+            close_timeout=0.2,
+            ssl=self.tls,
+            process_request=self._judge,
+        ) as server:
             self.port = next(iter(server.sockets)).getsockname()[1]
             yield self
 
@@ -122,6 +152,7 @@ class Csms:
 class Line:
     """A bearer whose every byte passes through here: `chunk` bytes at a time, `delay_s` after each, or not at all."""
 
+    carries_two: ClassVar[bool] = True
     chunk: int = 65536
     delay_s: float = 0.0
     has_coverage: bool = True

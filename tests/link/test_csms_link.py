@@ -18,13 +18,22 @@ from shared.ocpp.session import ErrorCode, Payload
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Wh
 from station.core.configuration import Configuration
+from station.core.delivery import Message
 from station.core.status_reports import Report, StatusReports
 from station.core.timekeeping import TimeSource
 from station.courier import Courier
 from station.csms_connection import CallRefused, Refusal, Reply
-from station.csms_link import CsmsLink
-from station.journal import Backlog, Journal, open_journal
-from station.settings import CsmsSettings, IdentitySettings
+from station.csms_link import HEARTBEAT, CsmsLink
+from station.journal import Backlog, Journal
+from station.journal_file import open_journal
+from station.ledger_view import release
+from station.ocpp16.dialect import Ocpp16
+from station.security.access import Access, Profile
+from station.security.event_courier import EventCourier
+from station.security.gate import Gate
+from station.security.memory import open_memory
+from station.security.reporter import SecurityReporter
+from station.settings import CsmsSettings, DeliverySettings
 from station.timekeeper import Timekeeper, start_time
 from tests.link.csms import CallError, Csms, Json, Line, Silence, eventually
 
@@ -43,6 +52,7 @@ class Bench:
     configuration: Configuration
     statuses: StatusReports
     deauthorized: list[str]
+    conflicts: list[int]
 
     async def append(self, *events: TransactionEvent) -> None:
         for event in events:
@@ -70,12 +80,18 @@ async def bench(
     async with csms.serve(), open_journal(path / "journal") as journal:
         timekeeper = await start_time(ManualClock(NOON, 100.0), journal, "boot-a", clock_trusted=False)
         configuration = Configuration(keys)
-        statuses = StatusReports()
+        statuses = StatusReports(Ocpp16().status_words)
         refused: list[str] = []
+        reporter = SecurityReporter(journal.security_events, timekeeper)
+        url = f"ws://127.0.0.1:{csms.port}/ocpp"
+        memory = open_memory(path / "security", Access(Profile.BASIC, Secret("secret password")), "")
+        gate = Gate(
+            url, "", "CP 1", memory=memory, reporter=reporter, timekeeper=timekeeper, journal=journal
+        )  # fmt: skip
+        conflicts: list[int] = []
         link = CsmsLink(
             CsmsSettings(
-                url=f"ws://127.0.0.1:{csms.port}/ocpp",
-                password=Secret("secret password"),
+                url=url,
                 reply_timeout_s=reply_s,
                 connect_timeout_s=5.0,
                 retry_wait_s=0.05,
@@ -83,27 +99,32 @@ async def bench(
                 retry_doublings=0,
                 boot_retry_s=0.1,
             ),
-            IdentitySettings("CP 1"),
+            gate,
+            dialect=Ocpp16(),
             bearer=line,
             courier=Courier(
                 journal,
                 timekeeper,
                 configuration,
+                Ocpp16(),
+                DeliverySettings(per_minute=0),
                 send_without_start=False,
                 deauthorized=lambda _evse, key: refused.append(key),
+                conflict=conflicts.append,
             ),
+            events=EventCourier(journal.security_events, timekeeper, configuration, Ocpp16()),
             timekeeper=timekeeper,
             configuration=configuration,
             statuses=statuses,
             answer=answer,
-            boot_payload=lambda: {"chargePointVendor": "v", "chargePointModel": "m"},
+            boot=lambda: Message("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"}),
             run_id="run1",
             random=lambda: 0.5,
         )
         statuses.set(Report(0, "Available", "NoError", "", NOON), 0.0)
         task = asyncio.create_task(link.run())
         try:
-            yield Bench(csms, line, link, journal, timekeeper, configuration, statuses, refused)
+            yield Bench(csms, line, link, journal, timekeeper, configuration, statuses, refused, conflicts)
             assert not task.done(), task
         finally:
             task.cancel()
@@ -180,7 +201,7 @@ def test_a_reply_that_is_lost_after_the_commit_is_asked_for_again_with_the_same_
             assert csms.actions().count("BootNotification") == 1, "a reconnect is no boot"
             assert csms.connections == 2
             assert len(csms.transactions) == 1
-            rows = await b.journal._all("SELECT refusals FROM ledger")
+            rows = await b.journal.database.read("SELECT refusals FROM ledger")
             assert [row[0] for row in rows] == [0, 0, 0], "a lost link spends no attempt"
 
     run(work)
@@ -250,7 +271,7 @@ def test_a_driver_does_not_wait_behind_the_backlog(tmp_path: Path) -> None:
         async with bench(tmp_path, line=Line(delay_s=0.03)) as b:
             await b.append(*charge("k1", samples=50))
             await b.csms.until(lambda: b.csms.actions().count("MeterValues") >= 2)
-            reply = await b.link.call("Authorize", {"idTag": "AB"})
+            reply = await b.link.call(Message("Authorize", {"idTag": "AB"}))
             assert isinstance(reply, Reply)
             assert reply.payload == {"idTagInfo": {"status": "Accepted"}}
             assert b.csms.actions().count("MeterValues") < 10
@@ -262,7 +283,7 @@ def test_a_driver_does_not_wait_behind_the_backlog(tmp_path: Path) -> None:
 def test_a_question_while_offline_is_answered_at_once_with_nothing(tmp_path: Path) -> None:
     async def work() -> None:
         async with bench(tmp_path, line=Line(has_coverage=False)) as b:
-            assert await b.link.call("Authorize", {"idTag": "AB"}) is None
+            assert await b.link.call(Message("Authorize", {"idTag": "AB"})) is None
 
     run(work)
 
@@ -278,7 +299,7 @@ def test_a_question_whose_connection_is_lost_is_answered_with_nothing(tmp_path: 
         csms.behave = behave
         async with bench(tmp_path, csms) as b:
             await csms.until(lambda: "StatusNotification" in csms.actions())
-            asking = asyncio.create_task(b.link.call("Authorize", {"idTag": "AB"}))
+            asking = asyncio.create_task(b.link.call(Message("Authorize", {"idTag": "AB"})))
             await csms.until(lambda: "Authorize" in csms.actions())
             b.line.cut()
             assert await asking is None
@@ -304,8 +325,42 @@ def test_a_server_that_refuses_everything_parks_the_transaction_and_others_pass(
             assert [payload["idTag"] for _, payload in starts] == ["BAD", "BAD", "BAD", "AB"]
             assert len({message_id for message_id, _ in starts}) == 2
             assert csms.actions().count("StopTransaction") == 1
-            assert await b.journal.backlog() == Backlog(pending=0, parked=3)
+            backlog = await b.journal.backlog()
+            assert (backlog.pending, backlog.parked) == (0, 3)
             assert await csms.ask("ClearCache", {}) == [3, {"status": "Accepted"}], "the connection lives on"
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    ("refused", "told", "parked"),
+    [("MeterValues", ["StartTransaction", "MeterValues", "StopTransaction"], 1), ("StopTransaction", [], 1)],
+)
+def test_a_sample_is_parked_alone_an_end_waits_for_a_person(
+    tmp_path: Path, refused: str, told: list[str], parked: int
+) -> None:
+    async def work() -> None:
+        csms = Csms()
+
+        def behave(action: str, _payload: Json) -> None:
+            if action == refused:
+                raise CallError
+
+        csms.behave = behave
+        keys = {"TransactionMessageAttempts": "1", "TransactionMessageRetryInterval": "0"}
+        async with bench(tmp_path, csms, keys=keys) as b:
+            await b.append(*charge("k1"))
+            await b.drained()
+            assert (await b.journal.backlog()).parked == parked
+            if told:
+                assert [action for action in csms.actions() if "Transaction" in action or action == refused] == told
+            csms.behave = lambda action, payload: None
+            csms.calls.clear()
+            assert release(tmp_path / "journal", "k1") == parked
+            b.link.wake()
+            await b.drained()
+            assert csms.actions() == [refused]
+            assert csms.calls[0][2]["transactionId"] == 100
 
     run(work)
 
@@ -319,7 +374,11 @@ def test_a_card_refused_in_the_answer_to_the_start_is_reported(tmp_path: Path) -
         async with bench(tmp_path, csms) as b:
             await b.append(charge("k1")[0])
             await b.drained()
-            await csms.until(lambda: b.deauthorized == ["k1"])
+
+            async def told() -> bool:
+                return b.deauthorized == ["k1"]
+
+            await eventually(told)
             assert (await b.journal.open_transactions(1))[EvseId(1)].deauthorized
             info = (await b.journal.tokens.known(IdToken("AB"))).in_cache
             assert info
@@ -340,8 +399,8 @@ def test_pending_sends_nothing_but_what_is_triggered(tmp_path: Path) -> None:
         async with bench(tmp_path, csms) as b:
             await b.append(*charge("k1"))
             await csms.until(lambda: csms.calls)
-            b.link.post("Heartbeat", {})
-            b.link.post("MeterValues", {"connectorId": 1, "meterValue": []}, is_triggered=True)
+            b.link.post(HEARTBEAT)
+            b.link.post(Message("MeterValues", {"connectorId": 1, "meterValue": []}), is_triggered=True)
             await csms.until(lambda: "MeterValues" in csms.actions())
             assert csms.actions() == ["BootNotification", "MeterValues"]
             assert not b.link.is_online
@@ -445,7 +504,7 @@ def test_a_refused_question_is_told_apart_from_no_answer(tmp_path: Path) -> None
         csms.behave = behave
         async with bench(tmp_path, csms) as b:
             await csms.until(lambda: "StatusNotification" in csms.actions())
-            assert await b.link.call("Authorize", {"idTag": "AB"}) == Refusal("InternalError told to")
+            assert await b.link.call(Message("Authorize", {"idTag": "AB"})) == Refusal("InternalError told to")
 
     run(work)
 

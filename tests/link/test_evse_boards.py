@@ -12,7 +12,7 @@ from hardware.errors import DeviceError, LinkError
 from hardware.evse import bender, phoenix, simple_evse, walther
 from hardware.evse.self_test import self_test
 from hardware.modbus import ModbusLine
-from simulators.evse_board import Fault
+from simulators.board import Fault
 from tests.link.bus import open_bus
 from tests.link.foreign import Foreign, over_pty, over_tcp
 
@@ -186,7 +186,7 @@ def _status_with(make: Make, table: str, **words: int) -> EvseStatus:
     [
         (1 << 11, {"PowerSwitchFailure"}),
         (1 << 5 | 1 << 6, {"ConnectorLockFailure"}),
-        (1 << 8 | 1 << 12, {"OverCurrentFailure", "EVCommunicationError"}),
+        (1 << 8 | 1 << 12, {"OverCurrentFailure", "DiodeFault"}),
         (1 << 9, set()),
         (1 << 14, {"GroundFailure"}),
     ],
@@ -217,7 +217,7 @@ def test_walther_tells_its_states(state: int, pilot: PilotState, closed: bool, f
     status = _status_with(_walther, "input", r5=state)
     assert (status.pilot, status.contactor_closed, set(status.faults)) == (pilot, closed, faults)
     assert status.temperature_c == -14.5
-    assert _status_with(_walther, "input", r13=0).faults == {"OtherError"}
+    assert _status_with(_walther, "input", r13=0).faults == {"KeySwitch"}
 
 
 @pytest.mark.parametrize(

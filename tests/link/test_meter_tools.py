@@ -10,7 +10,7 @@ from shared.config import load
 from station.errors import FieldError, ServiceError
 from station.field import meter_tools
 from station.field.keeping import keeping_path, kept
-from station.journal import journal_lock
+from station.journal_file import journal_lock
 from station.service_client import Facts
 from station.settings import StationSettings
 from tests.link.bus import BAUD, BOARD, METER, open_bus

@@ -9,7 +9,7 @@ from hardware.api import MeterIdentity, PilotState
 from hardware.bus import Priority
 from hardware.errors import DeviceError, LinkError, PortError
 from hardware.modbus import ModbusLine
-from simulators.evse_board import Fault
+from simulators.board import Fault
 from simulators.faults import FaultyLine
 from simulators.meter import MeterSimulator
 from simulators.modbus_slave import Refusal
@@ -292,7 +292,7 @@ def test_a_welded_contactor_is_told(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("fault", "told"), [(Fault.RCD, "GroundFailure"), (Fault.DIODE, "EVCommunicationError")])
+@pytest.mark.parametrize(("fault", "told"), [(Fault.RCD, "GroundFailure"), (Fault.DIODE, "DiodeFault")])
 def test_faults_of_the_board_are_told(tmp_path: Path, fault: Fault, told: str) -> None:
     async def scenario() -> None:
         async with open_bus(tmp_path) as bus:

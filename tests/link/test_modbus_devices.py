@@ -270,8 +270,8 @@ def _board(**words: int) -> Registers:
         ({"r1002": 5, "r1007": 0x10}, PilotState.F, {"GroundFailure"}),
         ({"r1002": 2, "r1007": 0x10}, PilotState.B, set()),
         ({"r1002": 5, "r1007": 0x20}, PilotState.F, {"GroundFailure"}),
-        ({"r1002": 5, "r1007": 0x02}, PilotState.F, {"EVCommunicationError"}),
-        ({"r1002": 4, "r1007": 0x04}, PilotState.D, {"OtherError"}),
+        ({"r1002": 5, "r1007": 0x02}, PilotState.F, {"DiodeFault"}),
+        ({"r1002": 4, "r1007": 0x04}, PilotState.D, {"VentilationNotAvailable"}),
     ],
 )
 def test_the_board_tells_pilot_and_faults(

@@ -41,8 +41,8 @@ Scenario = Callable[[httpx.AsyncClient, World], Awaitable[None]]
 def _with(folder: Path, scenario: Scenario) -> None:
     async def run() -> None:
         async with (
-            open_world(settings(folder)) as (world, port),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+            open_world(settings(folder)) as (world, ports),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.control}") as client,
         ):
             await scenario(client, world)
 
@@ -62,9 +62,16 @@ def test_state_tells_all(tmp_path: Path) -> None:
             "soc": None,
             "soc_kwh": None,
             "wants_energy": None,
+            "fault": "",
+            "temperature_c": 25,
+            "watches": False,
+            "safe_current_a": 0,
+            "board_answering": True,
+            "meter_answering": True,
         }
         assert set(state["modem"]) == {"dbm", "registered", "bytes_sent", "bytes_received"}
-        assert state["meter"] == {"answering": True}
+        assert state["relay"] is None
+        assert state["power"] == {"on": True, "controller_pid": None}
         assert state["mailbox"] == {"accepting": True, "count": 0}
 
     _with(tmp_path, scenario)
@@ -75,7 +82,7 @@ def test_a_vehicle_comes_charges_pauses_and_leaves(tmp_path: Path) -> None:
         body = {"evse": 1, "battery_kwh": 58.5, "soc_kwh": 11.7, "max_power_w": 7400, "phases": 1}
         evse = (await client.post("/plug", json=body)).json()["evses"]["1"]
         assert (evse["pilot"], evse["soc"], evse["soc_kwh"]) == ("B", 0.2, 11.7)
-        world.site.board.write(1000, 16)
+        world.evses[1].board.write(1000, 16)
         evse = (await client.get("/state")).json()["evses"]["1"]
         assert (evse["pilot"], evse["contactor_closed"], evse["power_w"]) == ("C", True, 3680)
         evse = (await client.post("/vehicle", json={"wants_energy": False})).json()["evses"]["1"]
@@ -110,8 +117,8 @@ def test_a_tag_reaches_a_pn532(tmp_path: Path) -> None:
         made = settings(tmp_path)
         made = replace(made, rfid=replace(made.rfid, kind="pn532", baud=115200))
         async with (
-            open_world(made) as (_, port),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+            open_world(made) as (_, ports),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.control}") as client,
             asyncio.timeout(10),
             asyncio.TaskGroup() as tasks,
         ):
@@ -141,10 +148,10 @@ def test_a_signing_meter_loses_its_power(tmp_path: Path) -> None:
         made = settings(tmp_path)
         signing = replace(made, bus=replace(made.bus, meter="EM580"))
         async with (
-            open_world(signing) as (world, port),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+            open_world(signing) as (world, ports),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.control}") as client,
         ):
-            meter = world.site.meter
+            meter = world.evses[1].site.meter
             assert isinstance(meter, SigningMeter)
             for register, word in zip(range(0x7032, 0x7036), (0x5300, 0x6904, 0, 0), strict=True):
                 meter.write(register, word)
@@ -169,7 +176,7 @@ def test_coverage_meter_and_mailbox_are_switched(tmp_path: Path) -> None:
             assert state["modem"]["dbm"] == dbm
         for switch in (False, True):
             state = (await client.post("/meter", json={"answering": switch})).json()
-            assert state["meter"]["answering"] is switch
+            assert state["evses"]["1"]["meter_answering"] is switch
             state = (await client.post("/mailbox", json={"accepting": switch})).json()
             assert state["mailbox"]["accepting"] is switch
 
@@ -196,6 +203,11 @@ def test_coverage_meter_and_mailbox_are_switched(tmp_path: Path) -> None:
         ("/tag", b'{"token": "04A1B2C3"}', "token"),
         ("/tag", b'{"token": 4711}', "token"),
         ("/board", b'{"fault": "tired"}', "fault"),
+        ("/board", b'{"fault": "tilt"}', "fault"),
+        ("/tag", b'{"token": "04A1B2C3D4", "reader": 2}', "reader"),
+        ("/link", b'{"state": "bad"}', "state"),
+        ("/link", b'{"link": "modem", "direction": "up"}', "direction"),
+        ("/power", b"{}", "on"),
         ("/coverage", b"{}", "dbm"),
         ("/coverage", b'{"dbm": 10}', "dbm"),
         ("/meter", b'{"answering": "no"}', "answering"),
@@ -216,7 +228,7 @@ def test_what_is_not_understood_names_the_field(tmp_path: Path, path: str, body:
 
 def test_what_does_not_exist_is_not_found(tmp_path: Path) -> None:
     async def scenario(client: httpx.AsyncClient, world: World) -> None:
-        assert (await client.post("/power")).status_code == 404
+        assert (await client.post("/nowhere")).status_code == 404
         assert (await client.get("/tag")).status_code == 405
 
     _with(tmp_path, scenario)

@@ -8,7 +8,8 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.units import Watt, Wh
-from simulators.evse_board import BoardSimulator, Fault
+from simulators.board import Fault
+from simulators.evse_board import BoardSimulator
 from simulators.meter import MeterSimulator
 from simulators.site import Site
 from simulators.vehicle import Vehicle

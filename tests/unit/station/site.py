@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hardware.api import EvseBoard, EvseStatus, MeterIdentity, PilotState
 from hardware.errors import LinkError
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.config import parse
 from shared.ids import EvseId, IdToken
 from shared.metering import MeterReading
@@ -50,8 +50,9 @@ id_token = "04a1b2c3d4"
 """
 
 
-def settings(folder: Path, port: int, sample_s: int = 0) -> StationSettings:
-    made = parse(SETTINGS.format(folder=folder, port=port, sample_s=sample_s), StationSettings)
+def settings(folder: Path, port: int, sample_s: int = 0, version: str = "1.6") -> StationSettings:
+    text = SETTINGS.format(folder=folder, port=port, sample_s=sample_s)
+    made = parse(text.replace("[csms]\n", f'[csms]\nversion = "{version}"\n'), StationSettings)
     check(made)
     return made
 
@@ -114,12 +115,12 @@ class Site(EvseBoard):
 
 @asynccontextmanager
 async def station(
-    made: StationSettings, site: Site, kernel_boot_id: str = "boot-a"
+    made: StationSettings, site: Site, kernel_boot_id: str = "boot-a", clock: Clock | None = None
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Run a station; leaving asks it to stop and waits."""
     stop = asyncio.Event()
     task = asyncio.create_task(
-        run_station(made, site.hardware(), clock=SystemClock(), kernel_boot_id=kernel_boot_id, stop=stop)
+        run_station(made, site.hardware(), clock=clock or SystemClock(), kernel_boot_id=kernel_boot_id, stop=stop)
     )
     try:
         yield task

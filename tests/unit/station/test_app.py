@@ -22,7 +22,8 @@ from shared.ocpp.vendor import RunningCost, encode_running_cost
 from shared.units import Wh
 from station import app
 from station.errors import JournalError
-from station.journal import Journal, journal_lock
+from station.journal import Journal
+from station.journal_file import journal_lock
 from station.ledger_view import read_ledger
 from tests.link.csms import Csms, Json, Silence, eventually
 from tests.unit.station.site import CARD, Site, settings, station
@@ -315,7 +316,7 @@ def test_the_cost_so_far_is_shown_to_the_driver(tmp_path: Path, port: int) -> No
         ("TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": 0}, "Accepted"),
         ("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1}, "Accepted"),
         ("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 9}, "Rejected"),
-        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, "NotImplemented"),
+        ("TriggerMessage", {"requestedMessage": "FirmwareStatusNotification"}, "Accepted"),
     ],
 )
 def test_what_the_central_system_may_ask(tmp_path: Path, port: int, action: str, payload: Json, answer: str) -> None:

@@ -20,7 +20,8 @@ from station.core.delivery import Entry
 from station.core.evse_events import Ending
 from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.errors import JournalError
-from station.journal import Backlog, Journal, journal_lock, open_journal
+from station.journal import Journal
+from station.journal_file import journal_lock, open_journal
 from station.ledger_view import read_ledger, release
 
 T = TypeVar("T")
@@ -164,7 +165,8 @@ def test_a_transaction_is_parked_as_a_whole_also_what_comes_later(tmp_path: Path
         await journal.park(await head(journal), NOON, "refused 3 times", transaction=True)
         assert (await head(journal)).event.key == "k2", "others pass"
         await journal.append(ended(2, "k1"), BOOT, FLOOR)
-        assert await journal.backlog() == Backlog(pending=1, parked=3)
+        backlog = await journal.backlog()
+        assert (backlog.pending, backlog.parked) == (1, 3)
 
     use(path, work)
     rows = read_ledger(path, "k1")
@@ -199,7 +201,7 @@ def test_the_ledger_keeps_each_try_with_its_outcome(tmp_path: Path) -> None:
         await journal.refuse(await head(journal), "GenericError")
         await journal.begin_try(await head(journal), NOON)
         await journal.acknowledge(await head(journal), NOON, 250, 5)
-        return [row[0] for row in await journal._all("SELECT outcome FROM try ORDER BY id")]
+        return [row[0] for row in await journal.database.read("SELECT outcome FROM try ORDER BY id")]
 
     assert use(tmp_path / "j", work) == ["no answer", "GenericError", "acknowledged"]
     (row,) = read_ledger(tmp_path / "j")
@@ -318,3 +320,16 @@ def test_the_ledger_of_a_station_that_never_ran_is_an_error_in_one_line(tmp_path
         read_ledger(tmp_path / "none")
     with pytest.raises(JournalError, match="there is no journal"):
         release(tmp_path / "none", "k")
+
+
+def test_a_clock_set_after_the_begin_was_told_changes_no_duration(tmp_path: Path) -> None:
+    async def work(journal: Journal) -> None:
+        await fill(journal, started(), ended(1))
+        begin = await journal.begin_try(await head(journal), NOON)
+        await journal.acknowledge(begin, NOON, 1, 5)
+        later = BootTime(BOOT.number, BOOT.kernel_boot_id, BOOT.offset_ms + 315_000_000_000, TimeSource.CSMS)
+        await journal.set_time(later, FLOOR)
+        end = await journal.begin_try(await head(journal), NOON)
+        assert (begin.event, end.event) == (started(), ended(1))
+
+    use(tmp_path / "j", work)

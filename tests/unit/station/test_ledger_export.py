@@ -23,14 +23,15 @@ from shared.metering import MeterReading, MeterValue
 from shared.ocpp.session import dumps, loads
 from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import Wh
-from station.core import delivery
-from station.core.delivery import Message
+from station.core.delivery import Message, Rules
 from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.errors import JournalError
 from station.field import ledger_tool
 from station.field.signature import key_path, station_key
-from station.journal import Journal, open_journal
+from station.journal import Journal
+from station.journal_file import open_journal
 from station.ledger_export import Exported, Maker, export_ledger, transactions_without_time
+from station.ocpp16.dialect import Ocpp16
 from tests.unit.backend.world import NOW, open_world
 from tests.unit.backend.world import Station as Stranger
 from tests.unit.station.field.scripted import Scripted
@@ -85,7 +86,7 @@ class Station:
 
     def export(self, out: Path, *, everything: bool = False, without_time: bool = False) -> Exported:
         key = station_key(key_path(self.path))
-        maker = Maker(POINT, key.public, key.sign, NOW)
+        maker = Maker(POINT, key.public, key.sign, NOW, Ocpp16())
         return export_ledger(self.path, out, maker, everything=everything, without_time=without_time)
 
 
@@ -94,7 +95,7 @@ async def deliver_one(journal: Journal, store: Store) -> bool:
     if entry is None:
         return False
     entry = await journal.begin_try(entry, NOW)
-    message = delivery.outgoing(entry, delivery.Rules())
+    message = Ocpp16().outgoing(entry, Rules())
     assert isinstance(message, Message)
     wire = loads(dumps(message.payload))
     assert isinstance(wire, dict)

@@ -19,7 +19,8 @@ from shared.metering import MeterReading, SignedData
 from shared.units import Wh
 from station.core.configuration import ChangeStatus, Configuration
 from station.core.evse_events import SigningDone
-from station.journal import Journal, open_journal
+from station.journal import Journal
+from station.journal_file import open_journal
 from station.meter_signatures import TEND_S, MeterSignatures
 from station.timekeeper import start_time
 

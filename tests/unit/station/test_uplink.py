@@ -16,7 +16,7 @@ from hardware.errors import HardwareError, LinkError, PortError, SimError
 from shared.clock import ManualClock
 from station.core.timekeeping import TimeSource
 from station.errors import LinkLost
-from station.journal import open_journal
+from station.journal_file import open_journal
 from station.settings import UplinkSettings
 from station.timekeeper import Timekeeper, start_time
 from station.uplink import HostBearer, ModemUplink

@@ -78,6 +78,16 @@ def talk(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("version", [Version.V201, Version.V21])
+def test_later_versions_have_their_own_spelling_of_errors(tmp_path: Path, version: Version) -> None:
+    async def story(wire: Wire) -> None:
+        codes = [(await wire.ask(text))[2] for text in ("{}", b"\x00", '[2,"a","Authorize",{}]')]
+        assert codes == ["FormatViolation", "FormatViolation", "OccurrenceConstraintViolation"]
+        assert (await wire.ask('[2,"a","Heartbeat",{"x":1}]'))[2] == "FormatViolation"
+
+    talk(tmp_path, story, version=version)
+
+
 @pytest.mark.parametrize(
     ("message", "answer_id", "code"),
     [
@@ -493,7 +503,7 @@ def test_answers_of_later_versions_fulfil_their_schemas(
         ("StartTransaction", start(), "NotImplemented"),
         ("RequestStartTransaction", {"remoteStartId": 1}, "NotImplemented"),
         ("VatNumberValidation", {"vatNumber": "DE123456789"}, "NotImplemented"),
-        ("TransactionEvent", {}, "OccurenceConstraintViolation"),
+        ("TransactionEvent", {}, "OccurrenceConstraintViolation"),
         ("TransactionEvent", {**events_v201.started(), "seqNo": "0"}, "TypeConstraintViolation"),
         ("TransactionEvent", {**events_v201.started(), "eventType": "Paused"}, "PropertyConstraintViolation"),
         ("TransactionEvent", {**events_v201.started(), "timestamp": "soon"}, "PropertyConstraintViolation"),

@@ -130,7 +130,7 @@ def test_a_vehicle_that_wants_ventilation_charges_only_where_there_is_some() -> 
         each.run(0.1)
         each.vehicle = "D"
         each.run(1.0)
-    assert (bench.control.drive.contactor, set(bench.control.faults)) == (False, {"OtherError"})
+    assert (bench.control.drive.contactor, set(bench.control.faults)) == (False, {"VentilationNotAvailable"})
     assert (airy.control.drive.contactor, set(airy.control.faults)) == (True, set())
 
 
@@ -168,7 +168,7 @@ def test_a_vehicle_without_a_diode_gets_no_energy() -> None:
     bench.vehicle = "C"
     bench.run(1.0)
     assert not any(drive.contactor for _, drive in bench.drives)
-    assert bench.control.faults == {"EVCommunicationError"}
+    assert bench.control.faults == {"DiodeFault"}
 
 
 def test_a_pwm_that_does_not_come_out_is_a_fault_of_ours() -> None:
@@ -193,7 +193,7 @@ def test_a_contactor_that_does_not_close_is_told_and_let_go() -> None:
     bench.mirror = lambda closed: False
     bench.charging()
     assert bench.run(1.0) == Drive(STEADY, False)
-    assert bench.control.faults == {"PowerSwitchFailure"}
+    assert bench.control.faults == {"ContactorStaysOpen"}
 
 
 def test_without_a_mirror_contact_the_command_counts() -> None:

@@ -11,7 +11,7 @@ from shared.ocpp import v201
 from shared.ocpp.session import Payload, dumps, loads
 from shared.ocpp.v16 import PayloadError
 from shared.ocpp.validation import Version, violation
-from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from shared.transaction import ChargingState, Ended, Started, StopReason, TransactionEvent, Updated
 from shared.units import MilliAmp, MilliVolt, Watt, Wh
 
 AT = datetime(2026, 10, 31, 18, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ def through_the_wire(event: TransactionEvent, **more: Any) -> v201.TransactionMe
 
 
 def test_a_start_survives_the_wire() -> None:
-    message = through_the_wire(Started(KEY, EvseId(2), TOKEN, BEGIN, 5, 77), charging_state="Charging")
+    message = through_the_wire(Started(KEY, EvseId(2), TOKEN, BEGIN, 5, 77, state=ChargingState.CHARGING))
     assert (message.kind, message.key, message.seq_no, message.at) == (v201.EventType.STARTED, KEY, 0, AT)
     assert (message.evse_id, message.id_token, message.values) == (2, TOKEN, (BEGIN,))
     assert (message.reservation_id, message.remote_start_id, message.trigger) == (5, 77, "RemoteStart")

@@ -14,8 +14,8 @@ from station.core.authorize import (
     TokenInfo,
     decide,
     decide_answer,
-    parse_token_info,
 )
+from station.ocpp16.dialect import token_info
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 GOOD, BLOCKED = TokenInfo("Accepted"), TokenInfo("Blocked")
@@ -69,4 +69,4 @@ def test_the_answer_decides_and_names_the_status() -> None:
     ],
 )
 def test_id_tag_info_of_any_server(info: object, expected: TokenInfo | None) -> None:
-    assert parse_token_info(info) == expected
+    assert token_info(info) == expected

@@ -167,7 +167,7 @@ def test_a_vehicle_that_draws_too_much_is_cut_off_and_shown_until_it_goes() -> N
     assert any(fact.startswith("vehicle_draws_too_much: more than the 16 A") for fact in scene.told)
     (end,) = recorded(scene.do(board("B"), draws(0)))
     assert isinstance(end, Ended)
-    assert end.reason is StopReason.OTHER
+    assert end.reason is StopReason.OVERCURRENT_FAULT
     assert scene.status() is Status.FAULTED
     scene.do(board("A"))
     assert scene.status() is Status.AVAILABLE

@@ -1,6 +1,6 @@
 """One EVSE from card and plug to first and last register, told as scenes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from hardware.api import EvseStatus, PilotState
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext
-from shared.transaction import Ended, Started, StopReason, TransactionEvent, Updated
+from shared.transaction import ChargingState, Ended, Started, StopReason, TransactionEvent, Trigger, Updated
 from shared.units import Watt, Wh
-from station.core.board_health import OPENING_LOOKS
-from station.core.charging import Charging, Phase
+from station.core.board_health import OPENING_S
+from station.core.charging import IN_USE, Charging
 from station.core.configuration import Configuration
 from station.core.connector import Status
+from station.core.current_limit import CurrentRules
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -23,26 +25,35 @@ from station.core.evse_events import (
     Authorized,
     BoardLost,
     BoardSeen,
+    CompareGroup,
     Deauthorized,
     Ending,
     EndRequested,
     Event,
+    HoldPlug,
+    KeepReservation,
     Lent,
     MarkEnding,
     MeterRead,
     Notify,
     OpenTransaction,
     OperativeChanged,
+    PlugHeld,
     Record,
     Refused,
+    ReleasePlug,
     RemoteStart,
+    Reserved,
     SendSample,
     Stop,
+    StopAuthorized,
     TagPresented,
     Tell,
+    TellExpired,
     Tick,
 )
 from station.core.presentation import meant_evse
+from station.core.reservation import Reservation
 from station.core.timekeeping import Now
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
@@ -60,6 +71,7 @@ class Scene:
     keys: dict[str, str] = field(default_factory=dict)
     transaction: OpenTransaction | None = None
     operative: bool = True
+    rules: CurrentRules = CurrentRules()
     seconds: float = 0.0
     statuses: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -73,6 +85,7 @@ class Scene:
             lambda: TransactionKey(f"k{next(numbers)}"),
             transaction=self.transaction,
             operative=self.operative,
+            rules=self.rules,
         )
 
     def do(self, *events: Event) -> list[Action]:
@@ -122,7 +135,9 @@ def test_plug_then_card() -> None:
         TransactionKey("k1"),
         EvseId(1),
         CARD,
-        MeterValue(NOON, MeterReading(Wh(1005), Watt(11000)), ReadingContext.BEGIN),
+        MeterValue(NOON, MeterReading(Wh(1005)), ReadingContext.BEGIN),
+        trigger=Trigger.AUTHORIZED,
+        state=ChargingState.EV_CONNECTED,
     )
     assert allow == Allow(16)
     scene.do(board("C", 16, True))
@@ -135,7 +150,7 @@ def test_card_then_plug() -> None:
     assert scene.do(read(1000)) == [], "nothing starts before the vehicle is there"
     actions = scene.do(board("B"), read(1000))
     assert [type(action) for action in actions] == [Record, Allow]
-    assert scene.statuses == ["Available", "Preparing", "SuspendedEV"]
+    assert scene.statuses == ["Available", "Preparing", "Preparing", "SuspendedEV"], "told again: it is plugged in now"
 
 
 def test_the_cable_limits_the_current() -> None:
@@ -188,9 +203,10 @@ def test_the_same_card_ends_and_the_end_register_is_read_with_the_contactor_open
         key,
         1,
         EvseId(1),
-        MeterValue(NOON + timedelta(seconds=3), MeterReading(Wh(1503), Watt(11000)), ReadingContext.END),
+        MeterValue(NOON + timedelta(seconds=3), MeterReading(Wh(1503)), ReadingContext.END),
         StopReason.LOCAL,
         CARD,
+        state=ChargingState.EV_CONNECTED,
     )
     assert scene.status() is Status.FINISHING
     scene.do(board("A"))
@@ -218,8 +234,130 @@ def test_unplugging_ends() -> None:
 
 def test_another_card_does_not_end_it() -> None:
     scene = Scene().charging()
-    assert scene.do(TagPresented(OTHER)) == []
+    assert scene.do(TagPresented(OTHER)) == [CompareGroup(OTHER, CARD)]
+    assert scene.do(Refused(OTHER, IN_USE)) == []
     assert scene.told == ["charge_refused: another transaction is running here"]
+
+
+def test_a_card_of_the_same_group_ends_it() -> None:
+    scene = Scene().charging()
+    scene.do(TagPresented(OTHER))
+    actions = scene.do(StopAuthorized(OTHER, CARD))
+    assert actions == [MarkEnding(TransactionKey("k1"), Ending(StopReason.LOCAL, OTHER)), Stop()]
+    (end,) = recorded(scene.do(board("B"), read(1100)))
+    assert isinstance(end, Ended)
+    assert (end.id_token, end.reason) == (OTHER, StopReason.LOCAL)
+
+
+KEPT = Reservation(7, CARD, NOON + timedelta(minutes=10), "GROUP")
+
+
+def test_a_master_card_ends_it_and_the_record_says_so() -> None:
+    scene = Scene().charging()
+    assert scene.do(TagPresented(OTHER)) == [CompareGroup(OTHER, CARD)]
+    actions = scene.do(StopAuthorized(OTHER, CARD, by_master_pass=True), board("B"), read(1500))
+    (end,) = recorded(actions)
+    assert isinstance(end, Ended)
+    assert (end.reason, end.id_token) == (StopReason.MASTER_PASS, OTHER)
+
+
+def free_vend() -> Scene:
+    scene = Scene()
+    scene.evse = Charging(
+        EvseId(1), 16, Configuration({}), lambda: TransactionKey("k1"), free_vend=IdToken("FREEVEND", "NoAuthorization")
+    )
+    return scene.idle()
+
+
+def test_free_vend_charges_whoever_plugs_in_once() -> None:
+    scene = free_vend()
+    (start,) = recorded(scene.do(board("B"), read(1000)))
+    assert isinstance(start, Started)
+    assert (start.id_token.value, start.id_token.kind) == ("FREEVEND", "NoAuthorization")
+    scene.do(board("C", 16, True), EndRequested(StopReason.REMOTE), board("B"), read(1500))
+    assert recorded(scene.do(board("B"), read(1500))) == []
+    assert recorded(scene.do(board("A"), board("B"), read(1500)))
+
+
+def test_free_vend_waits_until_nothing_stands_in_its_way_and_gives_up_once() -> None:
+    scene = free_vend()
+    scene.do(OperativeChanged(False), board("B"), read(1000))
+    assert scene.status() is Status.UNAVAILABLE
+    scene.do(OperativeChanged(True), board("B"), MeterRead(None))
+    assert scene.evse.refusal or scene.evse.phase is Phase.IDLE
+    scene.do(board("A"))
+    assert recorded(scene.do(read(1000), board("B"), read(1000)))
+
+
+def test_a_reserved_evse_serves_its_driver_and_the_reservation_is_used_up() -> None:
+    scene = Scene().idle()
+    assert scene.do(Reserved(KEPT)) == [KeepReservation(KEPT)]
+    assert scene.status() is Status.RESERVED
+    scene.do(board("B"))
+    assert scene.status() is Status.RESERVED, "a vehicle alone is not the driver"
+    scene.do(TagPresented(CARD), Authorized(CARD))
+    record, kept, allow = scene.do(read(1000))
+    assert isinstance(record, Record)
+    assert isinstance(record.event, Started)
+    assert record.event.reservation_id == 7
+    assert kept == KeepReservation(None)
+    assert allow == Allow(16)
+
+
+def test_a_reserved_evse_serves_the_group_and_nobody_else() -> None:
+    scene = Scene().idle()
+    scene.do(Reserved(KEPT), TagPresented(OTHER), Authorized(OTHER, "ANOTHER"))
+    assert scene.status() is Status.RESERVED
+    assert scene.told == ["charge_refused: this EVSE is reserved for another driver"]
+    scene.do(TagPresented(OTHER), Authorized(OTHER, "group"))
+    assert scene.status() is Status.PREPARING
+
+
+def test_a_reservation_without_a_group_refuses_others_at_once() -> None:
+    scene = Scene().idle()
+    scene.do(Reserved(replace(KEPT, group="")))
+    assert scene.do(TagPresented(OTHER)) == []
+    assert scene.do(RemoteStart(OTHER)) == []
+    assert scene.do(RemoteStart(CARD), board("B"), read(1000))
+
+
+def test_a_reservation_expires() -> None:
+    scene = Scene().idle()
+    scene.do(Reserved(KEPT))
+    scene.seconds = 601
+    assert scene.do(Tick()) == [TellExpired(KEPT.number), KeepReservation(None)]
+    assert scene.status() is Status.AVAILABLE
+
+
+def test_a_card_refused_later_may_still_get_some_energy() -> None:
+    scene = Scene({"MaxEnergyOnInvalidId": "50"}).charging()
+    assert scene.do(Deauthorized(TransactionKey("k1")), read(1049)) == []
+    ending = Ending(StopReason.DE_AUTHORIZED)
+    assert scene.do(read(1050)) == [MarkEnding(TransactionKey("k1"), ending), Stop(), HoldPlug(CARD)]
+
+
+def test_the_plug_stays_locked_until_the_card_is_shown_again() -> None:
+    scene = Scene().charging()
+    scene.do(Deauthorized(TransactionKey("k1")), PlugHeld(CARD), board("B"), read(1100))
+    assert "stays locked" in scene.evse.blocked_by
+    assert scene.do(TagPresented(OTHER)) == [CompareGroup(OTHER, CARD)]
+    assert scene.do(TagPresented(CARD)) == [ReleasePlug()]
+    assert scene.evse.blocked_by == ""
+
+
+def test_unplugging_need_not_end_the_transaction() -> None:
+    scene = Scene({"StopTransactionOnEVSideDisconnect": "false"}).charging()
+    assert scene.do(board("A", 16)) == [Stop()]
+    assert scene.status() is Status.SUSPENDED_EV
+    assert scene.do(board("B", 0)) == [Allow(16)]
+    assert [type(event) for event in recorded(scene.do(EndRequested(StopReason.REMOTE), board("B"), read(1100)))] == [
+        Ended
+    ]
+
+
+def test_unplugging_may_leave_the_plug_locked() -> None:
+    scene = Scene({"UnlockConnectorOnEVSideDisconnect": "false"}).charging()
+    assert HoldPlug(CARD) in scene.do(board("A"))
 
 
 @pytest.mark.parametrize("reason", [StopReason.REMOTE, StopReason.SOFT_RESET])
@@ -278,12 +416,12 @@ def test_a_contactor_that_never_confirms_does_not_keep_the_transaction_open() ->
     scene = Scene().charging()
     scene.do(TagPresented(CARD))
     ends = []
-    for second in range(5, 60, 5):
+    for second in range(5, 90, 5):
         scene.seconds = second
         ends += recorded(scene.do(board("C", 0, True), read(1500 + second)))
     (end,) = ends
     assert isinstance(end, Ended)
-    assert end.meter.reading.energy_import == 1500 + 5 * OPENING_LOOKS
+    assert end.meter.reading.energy_import == 1500 + round(OPENING_S)
     assert any(fact.startswith("contactor_not_open") for fact in scene.told)
 
 
@@ -390,9 +528,9 @@ def test_a_board_that_offers_without_a_transaction_is_stopped() -> None:
 
 def test_a_fault_of_the_board_is_reported_and_the_charge_goes_on_when_it_is_gone() -> None:
     scene = Scene().charging()
-    scene.do(board("C", 0, False, faults=frozenset({"GroundFailure"})))
+    scene.do(board("C", 0, False, faults=frozenset({"InternalError"})))
     assert scene.status() is Status.FAULTED
-    assert "GroundFailure" in scene.evse.blocked_by
+    assert "InternalError" in scene.evse.blocked_by
     assert scene.do(board("C")) == [Allow(16)]
 
 

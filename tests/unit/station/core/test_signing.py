@@ -7,8 +7,9 @@ from shared.ids import EvseId, TransactionKey
 from shared.metering import MeterReading, MeterValue, ReadingContext, SignedData
 from shared.transaction import Ended, Started, StopReason
 from shared.units import Watt, Wh
-from station.core.charging import Charging, Phase
+from station.core.charging import Charging
 from station.core.configuration import Configuration
+from station.core.evse_condition import Phase
 from station.core.evse_events import (
     Action,
     Allow,
@@ -146,7 +147,7 @@ def test_the_end_is_signed_before_it_is_recorded_and_released_after() -> None:
     actions = made.do(read(1500), signed(begin=False), read(1500))
     ended = records(actions)[0]
     assert isinstance(ended, Ended)
-    assert ended.meter == MeterValue(NOON, MeterReading(Wh(1500), Watt(0), signed=END), ReadingContext.END)
+    assert ended.meter == MeterValue(NOON, MeterReading(Wh(1500), signed=END), ReadingContext.END)
     assert actions.index(Record(ended)) < actions.index(ReleaseSigned())
     assert made.evse.phase is Phase.IDLE
 

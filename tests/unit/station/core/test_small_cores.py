@@ -1,5 +1,6 @@
 """Sampling, back-off, states to report, keys, the written form of events."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from shared.transaction import Ended, Started, StopReason, TransactionEvent, Upd
 from shared.units import MilliAmp, MilliVolt, Watt, Wh
 from station.core import record
 from station.core.backoff import Backoff
-from station.core.configuration import KEYS, ChangeStatus, Configuration
-from station.core.sampling import AlignedSamples, PeriodicSamples, contexts
+from station.core.configuration import AS_TOLD, KEYS, ChangeStatus, Configuration
+from station.core.sampling import AlignedSamples, PeriodicSamples, Samples
 from station.core.status_reports import Report, StatusReports
 from station.core.timekeeping import Now
+from station.ocpp16.dialect import Ocpp16
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 
@@ -46,9 +48,44 @@ def test_aligned_samples_lie_on_the_clock_also_past_midnight() -> None:
     assert due == [10, 25]
 
 
-def test_one_reading_serves_both_reasons() -> None:
-    assert contexts(True, True) == (ReadingContext.PERIODIC, ReadingContext.CLOCK)
-    assert contexts(False, False) == ()
+def test_one_reading_serves_both_reasons_each_with_its_own_measurands() -> None:
+    keys = {
+        "MeterValueSampleInterval": "60",
+        "ClockAlignedDataInterval": "60",
+        "MeterValuesAlignedData": "Energy.Active.Import.Register",
+    }
+    samples = Samples(Configuration(keys))
+    samples.begin(now(0))
+    assert samples.within(FULL, now(0)) == ()
+    periodic, aligned = samples.within(FULL, now(60))
+    assert (periodic.context, aligned.context) == (ReadingContext.PERIODIC, ReadingContext.CLOCK)
+    assert (periodic.reading.power, aligned.reading.power) == (FULL.power, None)
+    assert not periodic.reading.voltages
+
+
+def test_the_end_repeats_what_was_asked_for_and_thins_the_first_one_first() -> None:
+    keys = {
+        "MeterValueSampleInterval": "10",
+        "StopTxnSampledData": "Energy.Active.Import.Register",
+        "StopTransactionMaxMeterValues": "4",
+    }
+    samples = Samples(Configuration(keys))
+    samples.begin(now(0))
+    for second in range(10, 60, 10):
+        samples.within(replace(FULL, energy_import=Wh(second)), now(second))
+    begin, end = MeterValue(NOON, FULL, ReadingContext.BEGIN), MeterValue(now(60).utc, FULL, ReadingContext.END)
+    repeated = samples.repeated(begin, end, now(60))
+    assert [value.reading.energy_import for value in repeated] == [12345, 20, 40, 12345]
+    assert [value.at for value in repeated] == [NOON, now(20).utc, now(40).utc, now(60).utc]
+    assert all(value.reading.power is None for value in repeated)
+
+
+def test_without_a_wish_the_end_repeats_nothing() -> None:
+    samples = Samples(Configuration({"MeterValueSampleInterval": "10"}))
+    samples.begin(now(0))
+    samples.within(FULL, now(10))
+    value = MeterValue(NOON, FULL)
+    assert samples.repeated(value, value, now(20)) == ()
 
 
 def test_the_wait_doubles_up_to_a_limit_and_begins_anew_after_success() -> None:
@@ -63,7 +100,7 @@ def report(status: str, connector: int = 1, error: str = "NoError") -> Report:
 
 
 def test_a_state_must_last_to_be_reported() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     statuses.set(report("Available"), 0.0)
     first = statuses.due(0.0, 2.0)
     assert first == report("Available")
@@ -75,7 +112,7 @@ def test_a_state_must_last_to_be_reported() -> None:
 
 
 def test_a_state_that_came_and_went_is_not_reported() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     statuses.set(report("Available"), 0.0)
     statuses.told(report("Available"))
     statuses.set(report("Preparing"), 10.0)
@@ -85,25 +122,25 @@ def test_a_state_that_came_and_went_is_not_reported() -> None:
 
 
 def test_after_a_boot_everything_is_told_connector_0_first() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     for connector in (2, 0, 1):
         statuses.set(report("Available", connector), 0.0)
         statuses.told(report("Available", connector))
     statuses.forget_told()
     told = []
     while due := statuses.due(5.0, 0.0):
-        told.append(due.connector_id)
+        told.append(due.evse_id)
         statuses.told(due)
     assert told == [0, 1, 2]
 
 
 def test_a_new_error_is_news_though_the_status_stays() -> None:
-    statuses = StatusReports()
+    statuses = StatusReports(Ocpp16().status_words)
     statuses.told(report("Charging"))
     statuses.set(report("Charging", error="PowerMeterFailure"), 0.0)
     due = statuses.due(5.0, 1.0)
     assert due
-    assert due.payload()["errorCode"] == "PowerMeterFailure"
+    assert Ocpp16().status(due).payload["errorCode"] == "PowerMeterFailure"
 
 
 @pytest.mark.parametrize(
@@ -114,15 +151,20 @@ def test_a_new_error_is_news_though_the_status_stays() -> None:
         ("MeterValueSampleInterval", "86401", ChangeStatus.REJECTED),
         ("MeterValueSampleInterval", "soon", ChangeStatus.REJECTED),
         ("MeterValueSampleInterval", "٦٠", ChangeStatus.REJECTED),
-        ("ConnectionTimeOut", "9", ChangeStatus.REJECTED),
+        ("ConnectionTimeOut", "0", ChangeStatus.REJECTED),
         ("LocalPreAuthorize", "True", ChangeStatus.ACCEPTED),
         ("LocalPreAuthorize", "yes", ChangeStatus.REJECTED),
         ("MeterValuesSampledData", "Energy.Active.Import.Register, Voltage", ChangeStatus.ACCEPTED),
         ("MeterValuesSampledData", "Voltage", ChangeStatus.REJECTED),
         ("MeterValuesSampledData", "Energy.Active.Import.Register,SoC", ChangeStatus.REJECTED),
-        ("WebSocketPingInterval", "300", ChangeStatus.REBOOT_REQUIRED),
+        ("WebSocketPingInterval", "300", ChangeStatus.ACCEPTED),
+        ("StopTxnSampledData", "", ChangeStatus.ACCEPTED),
+        ("StopTxnSampledData", "Voltage", ChangeStatus.REJECTED),
+        ("ConnectorPhaseRotation", "0.RST,1.RTS", ChangeStatus.ACCEPTED),
+        ("ConnectorPhaseRotation", "up", ChangeStatus.REJECTED),
+        ("LightIntensity", "50", ChangeStatus.NOT_SUPPORTED),
         ("NumberOfConnectors", "2", ChangeStatus.REJECTED),
-        ("CpoName", "x", ChangeStatus.NOT_SUPPORTED),
+        ("NoSuchKey", "x", ChangeStatus.NOT_SUPPORTED),
     ],
 )
 def test_what_a_change_of_a_key_comes_to(name: str, text: str, status: ChangeStatus) -> None:
@@ -139,9 +181,9 @@ def test_a_changed_key_is_told_and_obeyed() -> None:
 
 
 def test_every_default_is_a_value_that_its_own_key_accepts() -> None:
-    keys = Configuration()
+    keys = Configuration(tells_newer=True)
     for key in KEYS:
-        if key.access != "ro":
+        if key.access != "ro" and not key.is_set_elsewhere and key.default != AS_TOLD:
             assert keys.judge(key.name, keys.text(key.name) or "") is not ChangeStatus.REJECTED
 
 
@@ -151,6 +193,7 @@ FULL = MeterReading(
     (MilliAmp(1), MilliAmp(2), MilliAmp(3)),
     (MilliVolt(230000),),
     SignedData('OCMF|{"a":"ä"}|{}', "3059", "ECDSA-secp256r1-SHA256", "OCMF"),
+    MilliAmp(16000),
 )
 KEY = TransactionKey("k1")
 
@@ -158,11 +201,12 @@ KEY = TransactionKey("k1")
 @pytest.mark.parametrize(
     "event",
     [
-        Started(KEY, EvseId(2), IdToken("AB12"), MeterValue(NOON, FULL, ReadingContext.BEGIN), 7),
+        Started(KEY, EvseId(2), IdToken("AB12"), MeterValue(NOON, FULL, ReadingContext.BEGIN), 7, 12),
         Started(KEY, EvseId(1), IdToken("AB12"), MeterValue(NOON, MeterReading(Wh(0)), ReadingContext.BEGIN)),
         Updated(KEY, 3, EvseId(1), (MeterValue(NOON, FULL), MeterValue(NOON, FULL, ReadingContext.CLOCK))),
         Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.POWER_LOSS),
         Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.LOCAL, IdToken("X")),
+        Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL), StopReason.LOCAL, None, (MeterValue(NOON, FULL),)),
     ],
 )
 def test_an_event_comes_back_from_the_journal_as_it_was(event: TransactionEvent) -> None:
@@ -170,7 +214,8 @@ def test_an_event_comes_back_from_the_journal_as_it_was(event: TransactionEvent)
 
 
 def test_a_signed_value_of_an_older_program_is_read() -> None:
-    text = record.encode(Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.LOCAL))
+    ended = Ended(KEY, 4, EvseId(1), MeterValue(NOON, FULL, ReadingContext.END), StopReason.LOCAL)
+    text = record.encode(ended).split(" ", 2)[2]  # without its check sum
     older = text.replace(',"ECDSA-secp256r1-SHA256","OCMF"', "")
     assert older != text
     event = record.decode(older)

@@ -1,0 +1,1 @@
+"""The station's security: profiles, certificates and their rotation, security events."""

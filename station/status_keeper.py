@@ -1,0 +1,80 @@
+"""Keeps the status file: what commands and the status page show of the running agent."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from shared.ids import EvseId
+from shared.log import Log
+from station.csms_link import CsmsLink
+from station.evse_task import EvseTask
+from station.status_file import State, write_status
+from station.timekeeper import Timekeeper
+from station.uplink import ModemUplink
+
+STATUS_S = 1.0
+"""How often the status file is looked at, link time; it is written only when something changed."""
+
+_LOG = Log("station")
+
+
+class StatusKeeper:
+    """See the module."""
+
+    def __init__(
+        self,
+        path: Path,
+        evses: Mapping[EvseId, EvseTask],
+        timekeeper: Timekeeper,
+        link: CsmsLink,
+        uplink: ModemUplink | None,
+    ) -> None:
+        self._path = path
+        self._evses = evses
+        self._timekeeper = timekeeper
+        self._link = link
+        self._uplink = uplink
+
+    def state(self) -> State:
+        """Tell how everything stands."""
+        uplink = self._uplink
+        return {
+            "time": self._timekeeper.boot.source.name.lower(),
+            "csms": self._link.state,
+            "modem": "" if uplink is None else uplink.trouble or uplink.network.registration,
+            "operator": uplink.network.operator if uplink else "",
+            "evses": [_state_of(evse_id, evse) for evse_id, evse in self._evses.items()],
+        }
+
+    async def run(self) -> NoReturn:
+        """Write the file whenever something changed."""
+        written: State | None = None
+        complained = False
+        while True:
+            state = self.state()
+            if state != written:
+                try:
+                    write_status(self._path, state)
+                except OSError as error:
+                    if not complained:
+                        _LOG.warning("status_file", path=self._path, reason=error.strerror)
+                    complained = True
+                written = state
+            await asyncio.sleep(STATUS_S)
+
+
+def _state_of(evse_id: EvseId, evse: EvseTask) -> State:
+    charging = evse.charging
+    return {
+        "id": evse_id,
+        "status": charging.status,
+        "blocked_by": charging.blocked_by,
+        "limit": charging.limit_text,
+        "why": charging.why,
+        "refused": charging.refusal,
+        "faults": sorted(charging.faults),
+        "transaction": charging.transaction.started.key if charging.transaction else "",
+        "cost": str(evse.cost or ""),
+        "message": evse.message,
+    }
