@@ -12,7 +12,7 @@ WORKERS ?= $(shell expr 2 \* $$(nproc))
 CODE := shared hardware station backend simulators tests
 
 .DEFAULT_GOAL := check
-.PHONY: help check format lint types layers fast test bench bench-rating bench-intake bench-invoices bench-modbus bench-console demo constraints clean
+.PHONY: help check format lint types layers fast test bench bench-rating bench-intake bench-invoices bench-rendering bench-mail bench-modbus bench-console bench-station storm demo constraints clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
 fast: .venv/.dev  ## unit tests without the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/unit
 
-bench: bench-rating bench-intake bench-invoices bench-modbus bench-console  ## all measures, each against a baseline of the same run
+bench: bench-rating bench-intake bench-invoices bench-rendering bench-mail bench-modbus bench-console bench-station  ## all measures, each against a baseline of the same run
 
 bench-rating: .venv/.dev  ## what rating costs, per session and against a plain loop (N=10000 sessions)
 	$(BIN)/python -m tests.bench.bench_rating $(N)
@@ -38,6 +38,15 @@ bench-intake: .venv/.dev  ## what a message of a station costs the backend, from
 
 bench-invoices: .venv/.dev  ## what an invoice costs, and how many are issued in a second (N=1000 invoices)
 	$(BIN)/python -m tests.bench.bench_invoices $(N)
+
+bench-rendering: .venv/.dev  ## what stations wait while invoices are rendered (N=50 stations)
+	$(BIN)/python -m tests.bench.bench_rendering $(N)
+
+bench-mail: .venv/.dev  ## what a thousand letters cost
+	$(BIN)/python -m tests.bench.bench_mail $(N)
+
+bench-station: .venv/.dev  ## the agent's memory, start and idle load, a durable append, a drained backlog (N=10000 sessions)
+	$(BIN)/python -m tests.bench.bench_station $(N)
 
 bench-modbus: .venv/.dev  ## how near meters are read to the speed of the wire
 	$(BIN)/python -m tests.bench.bench_modbus
