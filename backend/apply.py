@@ -35,7 +35,7 @@ from backend.ledger import apply_ledger
 from backend.mandate_data import apply_mandate
 from backend.master_data import AssignmentEntry, MasterData, OperatorEntry, TariffEntry
 from backend.place_entries import ChargePointEntry, EvseEntry, LocationEntry, MeterEntry
-from backend.store import tables
+from backend.store import rating_tables, tables
 from backend.store.chain import append
 from backend.store.meter_keys import MeterPlace, pin_key, set_days
 from backend.store.session_tariffs import let_take_over
@@ -221,7 +221,7 @@ def _apply_charge_point(connection: Connection, entry: ChargePointEntry, outcome
 
 
 def _apply_tariff(connection: Connection, entry: TariffEntry, outcome: Outcome, now: datetime) -> None:
-    table = tables.tariff_version
+    table = rating_tables.tariff_version
     _operator(connection, entry.operator, entry.tariff_id)
     known = connection.execute(select(table.c.operator_id).where(table.c.id == entry.id)).scalar()
     if known == entry.operator:
@@ -277,12 +277,12 @@ def apply_assignment(connection: Connection, entry: AssignmentEntry, outcome: Ou
         "version_switch": entry.version_switch,
     }
     keys = ("operator_id", "scope", "target", "valid_from")
-    _upsert(connection, tables.tariff_assignment, keys, row, outcome)
+    _upsert(connection, rating_tables.tariff_assignment, keys, row, outcome)
 
 
 def _check_set(connection: Connection, entry: AssignmentEntry) -> None:
     """Check that the tariffs of an assignment exist and can take turns in a session, in all their versions."""
-    v = tables.tariff_version.c
+    v = rating_tables.tariff_version.c
     bodies = []
     for profile, tariff_id in [
         (TariffType.REGULAR, entry.tariff),

@@ -13,7 +13,8 @@ from backend.core.chain import ChainKind
 from backend.core.letter import Letter, Purpose
 from backend.store import outbox
 from backend.store.chain import append, read_head
-from backend.store.tables import chain, operator
+from backend.store.invoice_tables import chain
+from backend.store.tables import operator
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.log import Log

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, Select, or_, select
 
 from backend.errors import AccessError
 from backend.store.invoice_files import read_content
+from backend.store.invoice_tables import invoice
+from backend.store.letter_tables import letter
 from backend.store.payment_tables import mandate, open_item
 from backend.store.people_tables import account, audit_entry
 from backend.store.personal import Whom, accounts_of, is_known, letters_of, sessions_of
-from backend.store.tables import charging_transaction, contract, customer, id_token, invoice, letter, person
+from backend.store.tables import charging_transaction, contract, customer, id_token, person
 
 _SESSION = ("id", "charge_point_id", "evse_id", "id_token", "started_at", "ended_at", "meter_start", "meter_stop")
 _LETTER = ("id", "purpose", "document", "recipients", "language", "state", "created_at", "sent_at")

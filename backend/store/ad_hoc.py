@@ -7,8 +7,10 @@ from sqlalchemy.dialects.sqlite import insert
 
 from backend.core.small_invoice import Payer
 from backend.errors import InvoiceError
+from backend.store.invoice_tables import ad_hoc_payer, invoice, invoice_cdr
+from backend.store.rating_tables import cdr
 from backend.store.ratings import stands
-from backend.store.tables import ad_hoc_payer, cdr, charging_transaction, customer, id_token, invoice, invoice_cdr
+from backend.store.tables import charging_transaction, customer, id_token
 
 _P = ad_hoc_payer.c
 

@@ -11,20 +11,18 @@ from backend.core.chain import COVERED, FIRST, ChainKind, Entry, row_content
 from backend.core.invoice_model import Invoice
 from backend.core.record import RecordError, from_json
 from backend.errors import ReportError
-from backend.store.issued import covered_columns
-from backend.store.tables import (
-    cdr,
+from backend.store.invoice_tables import (
     chain,
-    charging_transaction,
     invoice,
     invoice_cancellation,
     invoice_cdr,
     invoice_correction,
     invoice_document,
     invoice_pdf,
-    operator,
-    tariff_version,
 )
+from backend.store.issued import covered_columns
+from backend.store.rating_tables import cdr, tariff_version
+from backend.store.tables import charging_transaction, operator
 from shared.ids import IdToken
 from shared.units import Wh, kwh
 

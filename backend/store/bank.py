@@ -21,6 +21,7 @@ from backend.core.record import from_json, to_json
 from backend.core.return_reasons import stops_mandate
 from backend.core.sepa_ids import plain
 from backend.store.debits import StoredDebit, batch_debits, debits_of, list_batches, pay_debit
+from backend.store.invoice_tables import invoice
 from backend.store.mandates import find_mandate, pause_mandate
 from backend.store.open_items import (
     Posting,
@@ -45,7 +46,7 @@ from backend.store.payment_tables import (
     open_item,
 )
 from backend.store.scope import of_operator
-from backend.store.tables import customer, invoice
+from backend.store.tables import customer
 
 _E = bank_entry.c
 _SETTLED_DAYS = 400

@@ -12,7 +12,8 @@ from backend.core.calibration import is_near, is_over
 from backend.core.letter import Letter, Purpose
 from backend.store import outbox
 from backend.store.scope import charge_points_in
-from backend.store.tables import charge_point, meter_key, operator
+from backend.store.signed_tables import meter_key
+from backend.store.tables import charge_point, operator
 
 _GERMAN = ("DE", "AT", "CH", "LI", "LU")
 _TITLES = {"de": "Die Eichung eines Zählers endet", "en": "the calibration of a meter ends"}

@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from backend.core.chain import FIRST, ChainKind, Entry, entry_hash
+from backend.store.invoice_tables import chain
 from backend.store.sql import Statement
-from backend.store.tables import chain
 
 _C = chain.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,8 +19,9 @@ from backend.core.record import from_json
 from backend.errors import ReportError
 from backend.store.chain import append
 from backend.store.datev_tables import ledger, ledger_account, ledger_export
+from backend.store.invoice_tables import chain, invoice
 from backend.store.payment_tables import booking
-from backend.store.tables import chain, charge_point, charging_transaction, customer, invoice, location, operator
+from backend.store.tables import charge_point, charging_transaction, customer, location, operator
 
 _E, _A, _B = ledger_export.c, ledger_account.c, booking.c
 _HEAD_LINE = b"\r\n"

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from backend.core.access import EVERYTHING, View
 from backend.core.direct_debit import Batch, Creditor, Debit, Mandate, Scheme, unusable
 from backend.core.open_item import BookingError, BookingKind, OpenItem
+from backend.store.invoice_tables import invoice
 from backend.store.mandates import mandates_by_reference
 from backend.store.open_items import Posting, item_of, list_items, pay, target_of
 from backend.store.payment_tables import debit, debit_batch
 from backend.store.scope import of_operator
-from backend.store.tables import invoice, operator
+from backend.store.tables import operator
 
 _D = debit.c
 _F = debit_batch.c

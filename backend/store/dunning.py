@@ -32,13 +32,14 @@ from backend.store.dunning_tables import (
     dunning_stop,
     suspension,
 )
+from backend.store.invoice_tables import chain, invoice
 from backend.store.invoices import load_debtor
 from backend.store.mandates import mandates_by_reference
 from backend.store.open_items import Posting, Target, book, customer_credit, list_items, set_dunning_level
 from backend.store.outbox import queue
 from backend.store.payment_tables import booking, debit
 from backend.store.scope import of_operator
-from backend.store.tables import chain, customer, invoice, operator
+from backend.store.tables import customer, operator
 
 _L, _S, _B = dunning_letter.c, dunning_step.c, booking.c
 _CHUNK = 500

@@ -10,15 +10,9 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
 
 from backend.core.transaction import State
+from backend.store.signed_tables import signed_check, signed_due, signed_record
 from backend.store.sql import Statement
-from backend.store.tables import (
-    charging_transaction,
-    meter_value,
-    signed_check,
-    signed_due,
-    signed_record,
-    transaction_event,
-)
+from backend.store.tables import charging_transaction, meter_value, transaction_event
 from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import MeterValue, ReadingContext, SignedData, SignedReading
 

@@ -19,18 +19,9 @@ from backend.core.rating import Rating
 from backend.core.record import from_json, to_json
 from backend.core.tariff import TariffError, load_tariff
 from backend.core.tariff_model import Scope, Span
-from backend.store.tables import (
-    charging_transaction,
-    contract,
-    customer,
-    fee,
-    fee_mark,
-    id_token,
-    operator,
-    tariff_assignment,
-    tariff_version,
-    unbilled_fee,
-)
+from backend.store.invoice_tables import unbilled_fee
+from backend.store.rating_tables import fee, fee_mark, tariff_assignment, tariff_version
+from backend.store.tables import charging_transaction, contract, customer, id_token, operator
 
 T = TypeVar("T")
 

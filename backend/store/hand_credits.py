@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select
 
 from backend.core.invoice_model import Invoice
 from backend.core.record import from_json
+from backend.store.invoice_tables import invoice, invoice_cdr, invoice_correction, invoice_credit
+from backend.store.rating_tables import cdr
 from backend.store.ratings import stands
-from backend.store.tables import cdr, invoice, invoice_cdr, invoice_correction, invoice_credit
 
 _G = invoice_credit.c
 

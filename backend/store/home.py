@@ -12,8 +12,9 @@ from backend.errors import ReportError
 from backend.store.home_tables import home_charging
 from backend.store.invoices import load_debtor
 from backend.store.rated_sessions import METER_SERIAL
+from backend.store.rating_tables import cdr, rating
 from backend.store.ratings import CURRENT_RATING
-from backend.store.tables import cdr, charge_point, charging_transaction, id_token, operator, person, rating
+from backend.store.tables import charge_point, charging_transaction, id_token, operator, person
 
 _T = charging_transaction.c
 

@@ -34,19 +34,13 @@ from backend.core.tariff import PriceBasis
 from backend.errors import InvoiceError
 from backend.store.host_tables import host, host_agreement, host_objection, host_session, host_share
 from backend.store.invoice_mail import order_delivery
+from backend.store.invoice_tables import invoice, invoice_cancellation, invoice_credit
 from backend.store.invoices import load_debtor
 from backend.store.issuing import issue_document
+from backend.store.rating_tables import cdr, rating
 from backend.store.ratings import CURRENT_RATING, stands
 from backend.store.reversals import ByHand, cancel
-from backend.store.tables import (
-    cdr,
-    charge_point,
-    charging_transaction,
-    invoice,
-    invoice_cancellation,
-    invoice_credit,
-    rating,
-)
+from backend.store.tables import charge_point, charging_transaction
 
 _T = charging_transaction.c
 _S = host_session.c

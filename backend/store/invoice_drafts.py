@@ -24,23 +24,19 @@ from backend.core.tax_evidence import Treatment, treatment
 from backend.store.ad_hoc import find_payer
 from backend.store.fees import load_fees
 from backend.store.hand_credits import hand_credits
-from backend.store.invoices import Bearing, Debtor, issue, load_bearing, load_corrections, load_debtor
-from backend.store.rated_sessions import load_sessions
-from backend.store.scope import invoices_in
-from backend.store.tables import (
-    cdr,
-    charge_point,
-    charging_transaction,
-    customer,
+from backend.store.invoice_tables import (
     draft_waiting,
     invoice,
     invoice_cdr,
     invoice_correction,
     invoice_draft,
     invoice_fee,
-    location,
-    operator,
 )
+from backend.store.invoices import Bearing, Debtor, issue, load_bearing, load_corrections, load_debtor
+from backend.store.rated_sessions import load_sessions
+from backend.store.rating_tables import cdr
+from backend.store.scope import invoices_in
+from backend.store.tables import charge_point, charging_transaction, customer, location, operator
 
 _TICK = timedelta(microseconds=1)
 

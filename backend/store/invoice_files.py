@@ -12,9 +12,9 @@ from backend.core.chain import ChainKind
 from backend.core.letter import SIGNED
 from backend.core.transparency import MEDIA_TYPE, transparency_xml
 from backend.store.chain import append
+from backend.store.invoice_tables import invoice, invoice_document, invoice_pdf
 from backend.store.scope import invoices_in
 from backend.store.signed import read_originals
-from backend.store.tables import invoice, invoice_document, invoice_pdf
 
 _P = invoice_pdf.c
 _COLUMNS = {"pdf": _P.content, "xml": invoice_document.c.xml}

@@ -8,7 +8,9 @@ from sqlalchemy import Connection, insert, select
 from backend.core.invoice import Invoice
 from backend.core.letter import invoice_letter, statement_letter
 from backend.store import outbox
-from backend.store.tables import cdr, charging_transaction, customer, id_token, invoice_cdr, invoice_pdf, person
+from backend.store.invoice_tables import invoice_cdr, invoice_pdf
+from backend.store.rating_tables import cdr
+from backend.store.tables import charging_transaction, customer, id_token, person
 
 
 def order_delivery(

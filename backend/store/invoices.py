@@ -34,24 +34,20 @@ from backend.core.rating import Rating
 from backend.core.record import from_json
 from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.store.invoice_mail import order_delivery
-from backend.store.issuing import issue_document
-from backend.store.mandates import customer_mandates
-from backend.store.rated_sessions import load_sessions
-from backend.store.ratings import BILLED_RATING, CURRENT_RATING, stands
-from backend.store.tables import (
-    cdr,
-    charging_transaction,
-    customer,
+from backend.store.invoice_tables import (
     invoice,
     invoice_cdr,
     invoice_correction,
     invoice_fee,
-    operator,
-    rating,
-    tax_evidence,
     unbilled_cdr,
     unbilled_fee,
 )
+from backend.store.issuing import issue_document
+from backend.store.mandates import customer_mandates
+from backend.store.rated_sessions import load_sessions
+from backend.store.rating_tables import cdr, rating
+from backend.store.ratings import BILLED_RATING, CURRENT_RATING, stands
+from backend.store.tables import charging_transaction, customer, operator, tax_evidence
 
 _T = charging_transaction.c
 _TICK = timedelta(milliseconds=1)

@@ -11,19 +11,10 @@ from backend.core.chain import COVERED, ChainKind, row_content
 from backend.core.einvoice import WRITER, write_einvoice
 from backend.core.invoice import Invoice
 from backend.store.chain import append, purged_digest
+from backend.store.invoice_tables import chain, invoice, invoice_document, invoice_pdf, invoice_series
 from backend.store.people_tables import audit_entry, purge
-from backend.store.tables import (
-    APPEND_ONLY,
-    ONCE,
-    Exact,
-    Instant,
-    chain,
-    invoice,
-    invoice_document,
-    invoice_pdf,
-    invoice_series,
-    tariff_version,
-)
+from backend.store.rating_tables import tariff_version
+from backend.store.tables import APPEND_ONLY, ONCE, Exact, Instant
 
 _ROWS = (ChainKind.INVOICE.value, ChainKind.LINK.value)
 

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, insert, select, update
 from backend.core.document_kind import CANCELLATION, format_number, prefixes_of
 from backend.core.invoice import Invoice, InvoiceDraft, with_number
 from backend.core.record import to_json
+from backend.store.invoice_tables import invoice, invoice_series
 from backend.store.issued import store_document
 from backend.store.open_items import Target, add_item, settle_cancelled, settle_credit
 from backend.store.prepaid import settle_prepaid
-from backend.store.tables import invoice, invoice_series, operator
+from backend.store.tables import operator
 
 _TICK = timedelta(milliseconds=1)
 

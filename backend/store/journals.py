@@ -10,9 +10,10 @@ from sqlalchemy import Connection, func, select
 
 from backend.core.invoice_model import Invoice
 from backend.core.record import from_json
+from backend.store.invoice_tables import invoice
 from backend.store.open_items import StoredBooking, booked_between
 from backend.store.payment_tables import booking, open_item
-from backend.store.tables import customer, invoice, operator
+from backend.store.tables import customer, operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,12 @@ from backend.core.signed_check import MeterKey
 from backend.core.signed_pair import Status
 from backend.errors import ApplyError
 from backend.store.event_log import ask_check
+from backend.store.invoice_tables import invoice_cdr
+from backend.store.rating_tables import cdr
 from backend.store.ratings import stands
 from backend.store.scope import charge_points_in
-from backend.store.tables import (
-    cdr,
-    charge_point,
-    charging_transaction,
-    invoice_cdr,
-    meter_key,
-    meter_key_event,
-    signed_check,
-    signed_record,
-    signed_verdict,
-)
+from backend.store.signed_tables import meter_key, meter_key_event, signed_check, signed_record, signed_verdict
+from backend.store.tables import charge_point, charging_transaction
 from shared.public_key import read_public_key
 
 _M = meter_key.c

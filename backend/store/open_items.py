@@ -20,8 +20,9 @@ from backend.core.invoice_model import Invoice
 from backend.core.open_item import ZERO, BookingError, BookingKind, OpenItem, check_booking
 from backend.core.record import to_json
 from backend.store.chain import append
+from backend.store.invoice_tables import chain, invoice
 from backend.store.payment_tables import Cents, booking, debit, open_item, open_item_mark
-from backend.store.tables import chain, customer, invoice, operator
+from backend.store.tables import customer, operator
 
 _B = booking.c
 _I = open_item.c

@@ -33,8 +33,10 @@ from backend.core.letter import (
 from backend.errors import MailError
 from backend.store.chain import append
 from backend.store.invoice_files import read_content
+from backend.store.invoice_tables import invoice_pdf
+from backend.store.letter_tables import bad_address, letter, letter_file
 from backend.store.scope import of_operator
-from backend.store.tables import bad_address, invoice_pdf, letter, letter_file, operator
+from backend.store.tables import operator
 
 _L = letter.c
 _WAITS = (State.QUEUED.value, State.RETRY.value)

@@ -11,26 +11,27 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_,
 
 from backend.core.access import EVERYTHING, View
 from backend.core.letter import Purpose
-from backend.store.ratings import CURRENT_RATING, stands
-from backend.store.scope import charge_points_in, invoices_in, transactions_in
-from backend.store.tables import (
-    cdr,
-    charge_point,
-    charging_transaction,
-    customer,
-    evse,
-    id_token,
+from backend.store.invoice_tables import (
     invoice,
     invoice_cdr,
     invoice_correction,
     invoice_document,
     invoice_pdf,
-    letter,
+    unbilled_cdr,
+)
+from backend.store.letter_tables import letter
+from backend.store.rating_tables import cdr, rating
+from backend.store.ratings import CURRENT_RATING, stands
+from backend.store.scope import charge_points_in, invoices_in, transactions_in
+from backend.store.tables import (
+    charge_point,
+    charging_transaction,
+    customer,
+    evse,
+    id_token,
     meter_value,
     operator,
-    rating,
     transaction_event,
-    unbilled_cdr,
 )
 from shared.ids import ChargePointId, EvseId, IdToken
 from shared.money import Money

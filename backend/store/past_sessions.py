@@ -15,8 +15,9 @@ from backend.core.simulation import PastSession
 from backend.core.tariff_model import SpotPrice, Tariff
 from backend.store.price_series import load_prices
 from backend.store.profile_switches import places_of, switches_at
+from backend.store.rating_tables import cdr, rating
 from backend.store.ratings import CURRENT_RATING, points_of
-from backend.store.tables import cdr, charge_point, charging_transaction, customer, operator, rating
+from backend.store.tables import charge_point, charging_transaction, customer, operator
 from shared.units import Wh
 
 _T = charging_transaction.c

@@ -12,8 +12,9 @@ from backend.core.open_item import BookingError, BookingKind
 from backend.core.payout import Payout, PayoutBatch
 from backend.core.record import from_json
 from backend.store.host_tables import payout, payout_batch
+from backend.store.invoice_tables import invoice
 from backend.store.open_items import Posting, book, item_of, list_items, target_of, undo
-from backend.store.tables import invoice, operator
+from backend.store.tables import operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,26 +18,15 @@ from backend.store import outbox
 from backend.store.accounts import end_sessions
 from backend.store.dunning_tables import dunning_letter, dunning_stop
 from backend.store.home_tables import home_charging
+from backend.store.invoice_tables import invoice, unbilled_cdr, unbilled_fee
+from backend.store.letter_tables import letter
 from backend.store.open_items import credits_by_customer, list_items
 from backend.store.payment_tables import debit, debit_batch, mandate
 from backend.store.people_tables import account, api_token, restriction
 from backend.store.purging import forget_who_charged, is_billed
+from backend.store.rating_tables import cdr, fee
 from backend.store.scope import transactions_in
-from backend.store.tables import (
-    cdr,
-    charging_transaction,
-    contract,
-    customer,
-    fee,
-    id_token,
-    invoice,
-    letter,
-    operator,
-    person,
-    tax_evidence,
-    unbilled_cdr,
-    unbilled_fee,
-)
+from backend.store.tables import charging_transaction, contract, customer, id_token, operator, person, tax_evidence
 
 _T, _K, _L, _M, _R = charging_transaction.c, id_token.c, letter.c, mandate.c, restriction.c
 _WAITING = (LetterState.QUEUED, LetterState.SENDING, LetterState.RETRY)

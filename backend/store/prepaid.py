@@ -10,8 +10,8 @@ from backend.core.document_kind import CANCELLATION
 from backend.core.invoice_model import Invoice
 from backend.core.open_item import BookingKind
 from backend.core.record import from_json
+from backend.store.invoice_tables import invoice
 from backend.store.open_items import Posting, Target, allocate, book, list_credits, target_of
-from backend.store.tables import invoice
 
 
 def settle_prepaid(connection: Connection, invoice_id: int, target: Target, document: Invoice, now: datetime) -> None:

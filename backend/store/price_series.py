@@ -13,8 +13,8 @@ from decimal import Decimal
 from sqlalchemy import Connection, func, insert, or_, select
 
 from backend.core.access import EVERYTHING, View
+from backend.store.rating_tables import price_point
 from backend.store.scope import of_operator
-from backend.store.tables import price_point
 
 _P = price_point.c
 

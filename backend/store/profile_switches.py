@@ -12,8 +12,9 @@ from backend.core.assignment import Scope
 from backend.core.profiles import Switch
 from backend.core.tariff_model import TariffType
 from backend.core.transaction import State
+from backend.store.rating_tables import profile_switch, session_tariff
 from backend.store.scope import of_operator
-from backend.store.tables import charge_point, charging_transaction, evse, profile_switch, session_tariff
+from backend.store.tables import charge_point, charging_transaction, evse
 
 _T = charging_transaction.c
 _S = profile_switch.c

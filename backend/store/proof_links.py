@@ -10,9 +10,12 @@ from sqlalchemy import Connection, func, insert, select
 
 from backend.core.invoice_model import Output
 from backend.store.invoice_files import read_content
+from backend.store.invoice_tables import invoice, invoice_cdr
+from backend.store.rating_tables import cdr
 from backend.store.ratings import StoredRating, current_rating, stands
 from backend.store.signed import StoredVerdict, last_verdict
-from backend.store.tables import cdr, charging_transaction, invoice, invoice_cdr, proof_link
+from backend.store.signed_tables import proof_link
+from backend.store.tables import charging_transaction
 
 _BYTES = 16
 """128 bits: guessing is hopeless, so nothing else has to slow it down."""

@@ -13,20 +13,12 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, insert, or_, se
 from backend.core.chain import ChainKind
 from backend.core.retention import forget_token, pseudonym
 from backend.store.chain import append_digest
+from backend.store.invoice_tables import ad_hoc_payer, chain, invoice_cdr, invoice_correction
+from backend.store.order_tables import station_order
 from backend.store.people_tables import purge
-from backend.store.tables import (
-    ad_hoc_payer,
-    cdr,
-    chain,
-    charging_transaction,
-    invoice_cdr,
-    invoice_correction,
-    proof_link,
-    signed_record,
-    signed_verdict,
-    station_order,
-    transaction_event,
-)
+from backend.store.rating_tables import cdr
+from backend.store.signed_tables import proof_link, signed_record, signed_verdict
+from backend.store.tables import charging_transaction, transaction_event
 
 _T, _C = charging_transaction.c, chain.c
 _LATER = timedelta(milliseconds=1)

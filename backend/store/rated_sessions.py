@@ -10,9 +10,10 @@ from backend.core.invoice import RatedSession
 from backend.core.invoice_model import SignatureProof
 from backend.core.rating import Rating
 from backend.core.record import from_json
+from backend.store.rating_tables import cdr, rating, tariff_version
 from backend.store.ratings import CURRENT_RATING
+from backend.store.signed_tables import signed_verdict
 from backend.store.tables import (
-    cdr,
     charge_point,
     charging_transaction,
     contract,
@@ -22,9 +23,6 @@ from backend.store.tables import (
     location,
     meter,
     person,
-    rating,
-    signed_verdict,
-    tariff_version,
 )
 from shared.ids import IdToken
 from shared.units import Wh

@@ -21,24 +21,10 @@ from backend.core.signed_pair import Session
 from backend.core.transaction import State
 from backend.store.event_log import signed_values
 from backend.store.fees import owe_used
+from backend.store.invoice_tables import invoice_cancellation, invoice_cdr, invoice_correction, unbilled_cdr
+from backend.store.rating_tables import cdr, cdr_correction, rating, rating_use, tariff_version
 from backend.store.signed import read_evidence
-from backend.store.tables import (
-    cdr,
-    cdr_correction,
-    charge_point,
-    charging_transaction,
-    customer,
-    id_token,
-    invoice_cancellation,
-    invoice_cdr,
-    invoice_correction,
-    meter_value,
-    operator,
-    rating,
-    rating_use,
-    tariff_version,
-    unbilled_cdr,
-)
+from backend.store.tables import charge_point, charging_transaction, customer, id_token, meter_value, operator
 from shared.ids import IdToken
 from shared.metering import ReadingContext, SignedReading
 from shared.units import MilliAmp, Watt, Wh

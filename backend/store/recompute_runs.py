@@ -7,7 +7,8 @@ from sqlalchemy import Connection, insert, select
 
 from backend.core.recompute import Proof
 from backend.core.record import from_json, to_json
-from backend.store.tables import operator, recompute_run
+from backend.store.rating_tables import recompute_run
+from backend.store.tables import operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,20 +14,18 @@ from backend.core.rating_model import Item, Rating
 from backend.core.record import RecordError, from_json
 from backend.core.report import Keys, Tally, shared_cents, with_parts
 from backend.core.transaction import State
+from backend.store.invoice_tables import invoice
+from backend.store.rating_tables import cdr, rating, tariff_version
 from backend.store.ratings import CURRENT_RATING
 from backend.store.tables import (
-    cdr,
     charge_point,
     charging_transaction,
     customer,
     id_token,
-    invoice,
     location,
     meter_value,
     operator,
     person,
-    rating,
-    tariff_version,
 )
 
 _T = charging_transaction.c

@@ -33,24 +33,22 @@ from backend.core.retention import Periods, add_months, due_before, vouchers_due
 from backend.core.transaction import State
 from backend.store import outbox
 from backend.store.chain import purged_digest
-from backend.store.payment_tables import booking, debit, debit_batch, mandate, open_item
-from backend.store.people_tables import audit_entry, restriction
-from backend.store.personal import zone_of
-from backend.store.purging import chain_purge, forget_who_charged, is_billed, purging
-from backend.store.tables import (
-    cdr,
+from backend.store.invoice_tables import (
     chain,
-    charging_transaction,
-    contract,
-    id_token,
     invoice,
     invoice_cdr,
     invoice_correction,
     invoice_document,
     invoice_pdf,
-    letter,
     unbilled_cdr,
 )
+from backend.store.letter_tables import letter
+from backend.store.payment_tables import booking, debit, debit_batch, mandate, open_item
+from backend.store.people_tables import audit_entry, restriction
+from backend.store.personal import zone_of
+from backend.store.purging import chain_purge, forget_who_charged, is_billed, purging
+from backend.store.rating_tables import cdr
+from backend.store.tables import charging_transaction, contract, id_token
 
 _T, _I, _L, _M, _K = charging_transaction.c, invoice.c, letter.c, mandate.c, id_token.c
 _ROWS = (ChainKind.INVOICE, ChainKind.LINK)

@@ -8,8 +8,7 @@ from backend.core.document_kind import CANCELLATION, CREDIT_NOTE
 from backend.core.invoice_model import Invoice
 from backend.core.record import RecordError, from_json
 from backend.core.reversal import cancellation_problems
-from backend.store.ratings import stands
-from backend.store.tables import (
+from backend.store.invoice_tables import (
     invoice,
     invoice_cancellation,
     invoice_cdr,
@@ -17,6 +16,7 @@ from backend.store.tables import (
     invoice_credit,
     invoice_fee,
 )
+from backend.store.ratings import stands
 
 _ONCE = (
     ("session (CDR)", invoice_cdr, invoice_cdr.c.cdr_id),

@@ -17,19 +17,19 @@ from backend.core.record import from_json
 from backend.core.reversal import credit_problems, draft_cancellation, draft_credit
 from backend.errors import InvoiceError
 from backend.store.invoice_mail import order_delivery
-from backend.store.issuing import issue_document
-from backend.store.ratings import list_unbilled, stands
-from backend.store.tables import (
-    cdr,
+from backend.store.invoice_tables import (
     invoice,
     invoice_cancellation,
     invoice_cdr,
     invoice_correction,
     invoice_credit,
     invoice_fee,
-    operator,
     unbilled_fee,
 )
+from backend.store.issuing import issue_document
+from backend.store.rating_tables import cdr
+from backend.store.ratings import list_unbilled, stands
+from backend.store.tables import operator
 
 
 @dataclass(frozen=True, slots=True)

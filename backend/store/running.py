@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from backend.core.transaction import State
-from backend.store.tables import charge_point, charging_transaction, meter_value, profile_switch, session_tariff
+from backend.store.rating_tables import profile_switch, session_tariff
+from backend.store.tables import charge_point, charging_transaction, meter_value
 from shared.ids import ChargePointId
 
 _T = charging_transaction.c

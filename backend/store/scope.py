@@ -7,19 +7,13 @@ from sqlalchemy import ColumnElement, Connection, and_, case, false, select, tru
 from backend.core.access import View
 from backend.store.datev_tables import ledger_export
 from backend.store.dunning_tables import dunning_letter
+from backend.store.invoice_tables import invoice
+from backend.store.letter_tables import letter
+from backend.store.order_tables import station_order
 from backend.store.payment_tables import bank_entry, booking, debit_batch
 from backend.store.people_tables import account, restriction
-from backend.store.tables import (
-    cdr,
-    charge_point,
-    charging_transaction,
-    customer,
-    id_token,
-    invoice,
-    letter,
-    station_order,
-    tariff_version,
-)
+from backend.store.rating_tables import cdr, tariff_version
+from backend.store.tables import charge_point, charging_transaction, customer, id_token
 
 
 class Owned(Enum):

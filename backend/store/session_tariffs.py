@@ -15,8 +15,9 @@ from backend.core.tariff_model import Tariff, TariffType
 from backend.core.transaction import State
 from backend.core.turns import Turn
 from backend.store.profile_switches import places_of, switches_at
+from backend.store.rating_tables import session_tariff, tariff_version
 from backend.store.ratings import RatableTransaction
-from backend.store.tables import charging_transaction, session_tariff, tariff_version
+from backend.store.tables import charging_transaction
 
 _T = charging_transaction.c
 _S = session_tariff.c

@@ -25,13 +25,9 @@ from backend.core.signed_proof import SignedOriginal, original_of
 from backend.core.signed_time import TARIFF_CHANGE, signed_changes
 from backend.store.chain import purged_digest
 from backend.store.event_log import ask_check
+from backend.store.invoice_tables import chain
 from backend.store.scope import charge_points_in
-from backend.store.sql import Statement
-from backend.store.tables import (
-    chain,
-    charge_point,
-    charging_transaction,
-    operator,
+from backend.store.signed_tables import (
     signed_check,
     signed_decision,
     signed_due,
@@ -39,6 +35,8 @@ from backend.store.tables import (
     signed_record,
     signed_verdict,
 )
+from backend.store.sql import Statement
+from backend.store.tables import charge_point, charging_transaction, operator
 from shared.metering import SignedData
 
 _K, _V, _R = signed_check.c, signed_verdict.c, signed_record.c

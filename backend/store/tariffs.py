@@ -23,17 +23,10 @@ from backend.core.assignment import (
 from backend.core.rating_model import VersionSwitch
 from backend.core.record import RecordError, from_json
 from backend.core.tariff_model import TariffType
+from backend.store.rating_tables import tariff_assignment, tariff_version
 from backend.store.scope import of_operator
 from backend.store.sql import Statement
-from backend.store.tables import (
-    charge_point,
-    charging_transaction,
-    contract,
-    customer,
-    id_token,
-    tariff_assignment,
-    tariff_version,
-)
+from backend.store.tables import charge_point, charging_transaction, contract, customer, id_token
 
 _T = charging_transaction.c
 _K = id_token.c

@@ -12,7 +12,8 @@ from backend.core.meter_key_order import ToldKey
 from backend.core.signed_check import CHANGED_KEY
 from backend.store.meter_keys import MeterPlace, append_key_event, keys_at, see_key
 from backend.store.signed import Finding, store_finding
-from backend.store.tables import meter, meter_key_event
+from backend.store.signed_tables import meter_key_event
+from backend.store.tables import meter
 from shared.log import Log
 from shared.public_key import fingerprint, read_public_key
 

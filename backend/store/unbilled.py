@@ -10,22 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, fu
 from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
 from backend.core.billing_profile import Grouping
 from backend.core.transaction import State
+from backend.store.invoice_tables import invoice_cdr, unbilled_cdr, unbilled_fee
+from backend.store.rating_tables import cdr, cdr_correction, fee, rating
 from backend.store.ratings import BILLED_RATING, CURRENT_RATING, NO_REASON, stands
-from backend.store.tables import (
-    Exact,
-    cdr,
-    cdr_correction,
-    charge_point,
-    charging_transaction,
-    customer,
-    fee,
-    id_token,
-    invoice_cdr,
-    operator,
-    rating,
-    unbilled_cdr,
-    unbilled_fee,
-)
+from backend.store.tables import Exact, charge_point, charging_transaction, customer, id_token, operator
 
 _T = charging_transaction.c
 _TICK = timedelta(milliseconds=1)

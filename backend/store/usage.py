@@ -19,8 +19,9 @@ from backend.core.rating_model import Used
 from backend.core.tariff_model import Scope, Span, SpotPrice, Tariff
 from backend.core.transaction import State
 from backend.store.price_series import load_prices
+from backend.store.rating_tables import rating, rating_use, session_tariff, tariff_version
 from backend.store.ratings import RatableTransaction
-from backend.store.tables import charging_transaction, rating, rating_use, session_tariff, tariff_version
+from backend.store.tables import charging_transaction
 
 _T = charging_transaction.c
 _OF_SESSION = "/session@"

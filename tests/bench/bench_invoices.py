@@ -26,8 +26,9 @@ from backend.core.invoice import Charges, Invoice, Output, draft_invoice, with_n
 from backend.core.invoice_check import problems
 from backend.core.record import to_json
 from backend.documents.render import open_renderer
+from backend.store.invoice_tables import invoice, unbilled_fee
 from backend.store.invoices import Bearing, issue, load_debtor
-from backend.store.tables import fee, invoice, tariff_version, unbilled_fee
+from backend.store.rating_tables import fee, tariff_version
 from backend.store.writer import Store, open_store
 from tests.unit.backend.billing_example import BUYER, EVENING, account, base_fee, session
 from tests.unit.backend.billing_store import billing_store

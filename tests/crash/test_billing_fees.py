@@ -16,7 +16,7 @@ from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.reports import rate_again
-from backend.store.tables import tariff_assignment
+from backend.store.rating_tables import tariff_assignment
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.crash.test_billing import KilledError, MortalStore

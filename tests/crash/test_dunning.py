@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from backend.audit import verify
 from backend.core.dunning_letter import DunningLetter
 from backend.jobs.dun import dun, prepare, review_suspensions
-from backend.store import tables as t
+from backend.store import letter_tables
 from backend.store.dunning import list_letters, store_letter
 from backend.store.open_items import list_bookings, list_items
 from backend.store.suspensions import list_suspensions
@@ -52,7 +52,7 @@ async def _story(path: Path, steps: int) -> bool:
         assert Counter((one.customer_id, one.level) for one in letters) == {
             (who, level): 1 for who in ("K-1", "K-2") for level in (1, 2, 3)
         }
-        mails = await store.read(lambda unit: list(unit.scalars(select(t.letter.c.document))))
+        mails = await store.read(lambda unit: list(unit.scalars(select(letter_tables.letter.c.document))))
         assert sorted(mails) == sorted(one.number for one in letters)
         assert {item.dunning_level for item in await store.read(list_items)} == {3}
         costs = await store.read(lambda unit: [booking.amount for booking in list_bookings(unit)])
@@ -96,7 +96,7 @@ def test_every_statement(tmp_path: Path) -> None:
                 except ConnectionError:
                     statements += 1
                     assert await store.read(list_letters) == []
-                    assert await store.read(lambda unit: list(unit.scalars(select(t.letter.c.id)))) == []
+                    assert await store.read(lambda unit: list(unit.scalars(select(letter_tables.letter.c.id)))) == []
                     assert [item.dunning_level for item in await store.read(list_items)] == [0]
             assert statements > 15
 

@@ -16,8 +16,8 @@ from backend.jobs.rate_ended import rate_ended
 from backend.store.chain import read_head
 from backend.store.host_tables import host_objection, host_session, host_share, payout
 from backend.store.hosts import draft_due, issue_statement, load_hosts, object_to
+from backend.store.letter_tables import letter
 from backend.store.payouts import plan_payouts, store_payouts
-from backend.store.tables import letter
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT_NET

@@ -16,8 +16,8 @@ from backend.core.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.store.chain import read_head
+from backend.store.invoice_tables import unbilled_cdr
 from backend.store.reversals import ByHand, cancel, credit
-from backend.store.tables import unbilled_cdr
 from backend.store.writer import Store, open_store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING

@@ -11,7 +11,8 @@ from backend.audit import verify
 from backend.core.rating import Policy
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.verify_signed import verify_signed
-from backend.store.tables import rating, signed_check, signed_due, signed_verdict
+from backend.store.rating_tables import rating
+from backend.store.signed_tables import signed_check, signed_due, signed_verdict
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.crash.test_billing import KilledError, MortalStore

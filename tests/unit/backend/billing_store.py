@@ -23,19 +23,11 @@ from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
 from backend.jobs.send_mail import Mailer
 from backend.store.chain import append
+from backend.store.invoice_tables import invoice, invoice_pdf
+from backend.store.letter_tables import letter
 from backend.store.migrate import migrate
-from backend.store.tables import (
-    charge_point,
-    charging_transaction,
-    customer,
-    id_token,
-    invoice,
-    invoice_pdf,
-    letter,
-    meter_value,
-    operator,
-    tariff_version,
-)
+from backend.store.rating_tables import tariff_version
+from backend.store.tables import charge_point, charging_transaction, customer, id_token, meter_value, operator
 from backend.store.writer import Store, open_store
 from shared.clock import Clock
 from tests.unit.backend.billing_example import BUYER, DAY_NIGHT, EVENING, IBAN, SELLER

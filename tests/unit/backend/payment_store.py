@@ -17,10 +17,10 @@ from backend.core.matching import Part
 from backend.core.open_item import ZERO
 from backend.core.record import to_json
 from backend.master_data import parse_master_data
+from backend.store.invoice_tables import invoice
 from backend.store.migrate import migrate
 from backend.store.open_items import Target, add_item, credits_by_customer, find_item, list_bookings, list_items
 from backend.store.prepaid import settle_prepaid
-from backend.store.tables import invoice
 from backend.store.writer import Store, open_store
 from tests.unit.backend.billing_example import account, session
 from tests.unit.backend.world import MASTER

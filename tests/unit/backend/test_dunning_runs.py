@@ -17,7 +17,7 @@ from backend.core.open_item import BookingKind
 from backend.errors import ApplyError, DunningError
 from backend.jobs.dun import Dunned, Dunner, dun, open_paper, prepare, review_suspensions
 from backend.master_data import parse_master_data
-from backend.store import tables as t
+from backend.store import letter_tables as lt
 from backend.store.dunning import letter_pdf, list_letters
 from backend.store.id_tokens import find_token
 from backend.store.open_items import (
@@ -78,7 +78,7 @@ def test_from_the_reminder_to_suspension_and_back(tmp_path: Path) -> None:
             letters = await store.read(list_letters)
             assert [(one.level, one.number) for one in letters][-1] == (1, "MA-K-1-20261109")
             mails = await store.read(
-                lambda unit: unit.execute(select(t.letter).where(t.letter.c.purpose == Purpose.DUNNING)).all()
+                lambda unit: unit.execute(select(lt.letter).where(lt.letter.c.purpose == Purpose.DUNNING)).all()
             )
             assert [mail.recipients for mail in mails] == [
                 '{"to": ["erika@example.com"], "cc": [], "name": "Erika Beispiel"}'

@@ -18,7 +18,8 @@ from backend.jobs.base_fees import record_base_fees
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.reports import rate_again
-from backend.store.tables import charging_transaction, customer, customer_group, fee, operator, tariff_assignment
+from backend.store.rating_tables import fee, tariff_assignment
+from backend.store.tables import charging_transaction, customer, customer_group, operator
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING, VOLUME

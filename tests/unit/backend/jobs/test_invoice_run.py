@@ -17,6 +17,8 @@ from backend.core.record import from_json
 from backend.core.tariff import canonical, version_id
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due, issue_one
 from backend.jobs.rate_ended import rate_ended
+from backend.store import letter_tables as lt
+from backend.store import rating_tables as rt
 from backend.store import tables as t
 from backend.store.invoice_drafts import read_waiting
 from backend.store.writer import Store, open_store
@@ -68,7 +70,7 @@ def test_each_user_gets_an_invoice_with_a_copy_and_the_cost_centre(tmp_path: Pat
         assert [one.transaction_id for one in first.sessions] == [1, 3]
         assert [one.driver for one in second.sessions] == ["Person 2"]
         letters = await store.read(
-            lambda unit: list(unit.scalars(select(t.letter.c.recipients).order_by(t.letter.c.id)))
+            lambda unit: list(unit.scalars(select(lt.letter.c.recipients).order_by(lt.letter.c.id)))
         )
         assert ["u1@example.com" in letters[0], "u2@example.com" in letters[1]] == [True, True]
         assert all("buchhaltung@example.com" in one for one in letters)
@@ -215,9 +217,9 @@ def test_a_session_that_comes_weeks_late_has_its_own_period_and_the_tariff_of_it
         dear = {**DAY_NIGHT, "elements": [{"price_components": [{"type": "ENERGY", "price": 5, "vat": 19}]}]}
         text = canonical(dear)
         row = {"id": version_id(text), "operator_id": "acme", "tariff_id": dear["id"], "body": text}
-        await add(store, t.tariff_version, **row, valid_from=datetime(2026, 11, 1, tzinfo=UTC))
+        await add(store, rt.tariff_version, **row, valid_from=datetime(2026, 11, 1, tzinfo=UTC))
         cheap = await store.read(
-            lambda unit: unit.scalar(select(t.tariff_version.c.id).order_by(t.tariff_version.c.valid_from).limit(1))
+            lambda unit: unit.scalar(select(rt.tariff_version.c.id).order_by(rt.tariff_version.c.valid_from).limit(1))
         )
         day = EVENING + timedelta(days=2)
         await add_transaction(store, SMALL, start=day, tariff_version_id=cheap)

@@ -16,8 +16,9 @@ from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due
 from backend.jobs.rate_ended import rate_ended
 from backend.store.invoice_drafts import read_waiting
+from backend.store.invoice_tables import invoice
 from backend.store.invoices import issue
-from backend.store.tables import charging_transaction, customer, invoice
+from backend.store.tables import charging_transaction, customer
 from backend.store.writer import Store, Work, open_store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING, SELLER

@@ -12,7 +12,8 @@ from sqlalchemy import delete, select
 from backend.core.rating import Policy, Rating
 from backend.core.record import from_json
 from backend.jobs.rate_ended import rate_ended
-from backend.store.tables import cdr, id_token, rating
+from backend.store.rating_tables import cdr, rating
+from backend.store.tables import id_token
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING

@@ -19,16 +19,11 @@ from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_du
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
 from backend.reports import rate_again
+from backend.store.invoice_tables import invoice_correction, unbilled_cdr
 from backend.store.invoices import issue
+from backend.store.rating_tables import cdr, cdr_correction, rating
 from backend.store.ratings import current_rating
-from backend.store.tables import (
-    cdr,
-    cdr_correction,
-    charging_transaction,
-    invoice_correction,
-    rating,
-    unbilled_cdr,
-)
+from backend.store.tables import charging_transaction
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET, EVENING

@@ -13,7 +13,7 @@ from backend.audit import verify
 from backend.core.chain import ChainKind
 from backend.core.retention import Periods
 from backend.jobs.retention import Retainer, let_go
-from backend.store import tables as t
+from backend.store import invoice_tables
 from backend.store.audit_log import Done, record
 from backend.store.chain import append
 from backend.store.payment_tables import mandate
@@ -50,7 +50,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def _more(unit: Connection) -> None:
-    unit.execute(update(t.invoice_pdf).values(content=b"%PDF Erika Example"))
+    unit.execute(update(invoice_tables.invoice_pdf).values(content=b"%PDF Erika Example"))
     append(unit, "acme", ChainKind.PDF, "RE-2026-000001", b"%PDF Erika Example", NOW)
     for _ in range(2):
         record(unit, Done(NOW, "acme", "", "erika@example.com", "login", "", "192.0.2.1"))
@@ -129,7 +129,7 @@ def test_once_a_day(old: Path) -> None:
         await store.write(lambda unit: record(unit, Done(NOW, "acme", "", "x", "login", "", "")))
         clock.advance(3600)
         assert await job.run() == OVER + timedelta(days=1)
-        assert await store.read(lambda unit: len(unit.execute(select(t.chain.c.seq)).all())) > 0
+        assert await store.read(lambda unit: len(unit.execute(select(invoice_tables.chain.c.seq)).all())) > 0
         clock.advance(86_400)
         await job.run()
 

@@ -22,7 +22,9 @@ from backend.csms.handling import Sender
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.verify_signed import verify_signed
 from backend.store.invoice_files import invoice_file
-from backend.store.tables import invoice, letter_file, tariff_assignment
+from backend.store.invoice_tables import invoice
+from backend.store.letter_tables import letter_file
+from backend.store.rating_tables import tariff_assignment
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from shared.ids import ChargePointId, MessageId

@@ -20,9 +20,12 @@ from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
 from backend.jobs.verify_signed import CalibrationWatch, verify_again, verify_signed
 from backend.signed_review import decide, waiting
+from backend.store.letter_tables import letter
 from backend.store.meter_keys import MeterPlace, key_events, list_meter_keys, pin_key, set_days, withdraw_key
+from backend.store.rating_tables import cdr, rating
 from backend.store.signed import findings, last_verdict
-from backend.store.tables import cdr, charge_point, letter, rating, signed_check, signed_record, signed_verdict
+from backend.store.signed_tables import signed_check, signed_record, signed_verdict
+from backend.store.tables import charge_point
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT, EVENING

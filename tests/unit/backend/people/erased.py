@@ -15,6 +15,7 @@ from backend.core.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.people.people import add_user
+from backend.store import letter_tables, signed_tables
 from backend.store import tables as t
 from backend.store.open_items import Posting, book, list_items, target_of
 from backend.store.writer import Store
@@ -51,7 +52,7 @@ def _know(unit: Connection, free: int) -> None:
     record = {"transaction_id": free, "charge_point_id": "CP-1", "evse_id": 1, "message_id": "1", "at": EVENING}
     method = {"sha256": "", "public_key": "", "signing_method": "", "encoding_method": ""}
     unit.execute(
-        insert(t.signed_record).values(
+        insert(signed_tables.signed_record).values(
             record | method | {"received_at": EVENING, "context": "", "raw": b'OCMF|{"ID":"04FFEE"}'}
         )
     )
@@ -59,7 +60,7 @@ def _know(unit: Connection, free: int) -> None:
 
 
 def settle(unit: Connection) -> None:
-    unit.execute(update(t.letter).values(state="sent"))
+    unit.execute(update(letter_tables.letter).values(state="sent"))
     for item in list_items(unit):
         posting = Posting(kind=BookingKind.PAYMENT, amount=-item.open, booked_on=NOW.date())
         book(unit, target_of(item), posting, NOW)

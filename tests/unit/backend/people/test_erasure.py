@@ -13,6 +13,7 @@ from backend.core.access import View
 from backend.core.retention import Periods, Plan
 from backend.errors import AccessError
 from backend.people.erasure import By, erase, plan
+from backend.store import invoice_tables, rating_tables, signed_tables
 from backend.store import tables as t
 from backend.store.audit_log import list_entries
 from backend.store.people_tables import account, purge
@@ -119,11 +120,11 @@ def test_unknown(settled: Path, whom: Whom) -> None:
 @pytest.mark.parametrize(
     ("table", "content"),
     [
-        (t.invoice, "body"),
-        (t.invoice_document, "xml"),
+        (invoice_tables.invoice, "body"),
+        (invoice_tables.invoice_document, "xml"),
         (t.transaction_event, "payload"),
-        (t.signed_record, "raw"),
-        (t.cdr, "body"),
+        (signed_tables.signed_record, "raw"),
+        (rating_tables.cdr, "body"),
     ],
 )
 def test_content_goes_by_a_purge_only(settled: Path, table: Table, content: str) -> None:

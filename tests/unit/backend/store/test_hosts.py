@@ -20,9 +20,10 @@ from backend.jobs.rate_ended import rate_ended
 from backend.reports import rate_again
 from backend.store.hosts import draft_due, issue_statement, list_statements, load_hosts, object_to, settle
 from backend.store.issued import read_xml
+from backend.store.letter_tables import letter
 from backend.store.open_items import list_items
 from backend.store.reversals import ByHand, credit
-from backend.store.tables import charging_transaction, letter
+from backend.store.tables import charging_transaction
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT_NET, EVENING

@@ -19,8 +19,9 @@ from backend.energy_reports import Report, Wanted, make_report, measure, parse_w
 from backend.errors import ReportError
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
+from backend.store.invoice_tables import invoice
+from backend.store.rating_tables import rating
 from backend.store.reversals import ByHand, cancel, credit
-from backend.store.tables import invoice, rating
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT, DAY_NIGHT_NET

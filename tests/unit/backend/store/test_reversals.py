@@ -21,15 +21,10 @@ from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.reports import rate_again
 from backend.store.invoice_drafts import read_waiting
+from backend.store.invoice_tables import invoice_cancellation, invoice_cdr, invoice_credit, unbilled_cdr
 from backend.store.overview import find_transaction
 from backend.store.reversals import ByHand, cancel, credit
-from backend.store.tables import (
-    charging_transaction,
-    invoice_cancellation,
-    invoice_cdr,
-    invoice_credit,
-    unbilled_cdr,
-)
+from backend.store.tables import charging_transaction
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING, VOLUME

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.errors import BackendError, StoreClosedError
 from backend.store.migrate import migrate
-from backend.store.tables import tariff_version
+from backend.store.rating_tables import tariff_version
 from backend.store.writer import Store, open_store
 from tests.unit.backend.world import NOW, open_world
 

@@ -17,9 +17,9 @@ from backend.people.login import key_of
 from backend.people.people import add_user
 from backend.store import accounts
 from backend.store.accounts import Token
+from backend.store.invoice_tables import invoice
 from backend.store.personal import Whom, restrict
 from backend.store.scope import invoices_in
-from backend.store.tables import invoice
 from backend.store.writer import Store
 from tests.unit.backend.billing_example import BUYER
 from tests.unit.backend.people.erased import charge, run, settle

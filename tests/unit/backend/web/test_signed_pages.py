@@ -10,7 +10,9 @@ from sqlalchemy import Connection, insert, select, text, update
 from backend.core.transparency import read_transparency_xml
 from backend.jobs.verify_signed import verify_signed
 from backend.store.event_log import Received, store_signed_values
-from backend.store.tables import cdr, invoice, invoice_cdr, meter_key
+from backend.store.invoice_tables import invoice, invoice_cdr
+from backend.store.rating_tables import cdr
+from backend.store.signed_tables import meter_key
 from shared.clock import ManualClock
 from shared.ids import ChargePointId, EvseId, MessageId
 from shared.metering import ReadingContext, SignedData, SignedReading

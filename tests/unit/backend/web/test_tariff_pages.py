@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from backend.core.tariff import canonical, version_id
-from backend.store import tables
+from backend.store import rating_tables
 from backend.web.formats import NARROW
 from backend.web.security import CSRF_COOKIE
 from tests.unit.backend.web.installation import Installation
@@ -68,7 +68,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     engine = create_engine(f"sqlite:///{path}")
     rows = [OLD, CURRENT, COMING, row(ADHOC | {"id": SLASHED}, 10), row(ADHOC | {"id": EVIL[:36]}, 10)]
     with engine.begin() as connection:
-        connection.execute(tables.tariff_version.insert(), rows)
+        connection.execute(rating_tables.tariff_version.insert(), rows)
     engine.dispose()
     with Installation(path).client() as client:
         yield client
