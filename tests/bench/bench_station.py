@@ -69,6 +69,7 @@ STATION = """
 [identity]
 charge_point_id = "BENCH"
 [csms]
+version = "{version}"
 url = "ws://127.0.0.1:9/ocpp"
 [journal]
 path = "{folder}/journal.sqlite"
@@ -91,9 +92,10 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure_agent(folder: Path) -> None:
+def measure_agent(folder: Path, version: str) -> None:
     """Run the agent beside two simulators."""
-    config = STATION.format(folder=folder)
+    print(f"OCPP {version}")
+    config = STATION.format(folder=folder, version=version)
     children = []
     for n in (1, 2):
         (folder / f"sim{n}.toml").write_text(SIM.format(folder=folder, n=n))
@@ -212,7 +214,10 @@ def main() -> None:
         asyncio.run(measure_drain(Path(sys.argv[2]), int(sys.argv[3])))
         return
     with tempfile.TemporaryDirectory() as name:
-        measure_agent(Path(name))
+        for version in ("1.6", "2.0.1"):
+            folder = Path(name) / version
+            folder.mkdir()
+            measure_agent(folder, version)
         asyncio.run(measure_append(Path(name)))
         sessions = sys.argv[1] if len(sys.argv) > 1 else "10000"
         subprocess.run([sys.executable, "-m", "tests.bench.bench_station", "drain", name, sessions], check=True)
