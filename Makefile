@@ -48,6 +48,10 @@ bench-mail: .venv/.dev  ## what a thousand letters cost
 bench-station: .venv/.dev  ## the agent's memory, start and idle load, a durable append, a drained backlog (N=10000 sessions)
 	$(BIN)/python -m tests.bench.bench_station $(N)
 
+storm: .venv/.dev  ## random cuts of link and power at two stations, then every Wh is compared; not in `make test` (MINUTES=60)
+	$(BIN)/python -m tests.storm $(MINUTES)
+	$(BIN)/python -m tests.storm.matrix
+
 bench-modbus: .venv/.dev  ## how near meters are read to the speed of the wire
 	$(BIN)/python -m tests.bench.bench_modbus
 
