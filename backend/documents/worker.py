@@ -29,9 +29,6 @@ from backend.documents.look import BUILT_IN, Look, read_look
 from backend.documents.statement_view import statement_view
 from backend.errors import LookError
 
-_NICE = 10
-"""Stations are answered first: an invoice may take its time."""
-
 _EMBEDDED = {Output.HYBRID: ("factur-x.xml", "EN 16931"), Output.XRECHNUNG: ("xrechnung.xml", "XRECHNUNG")}
 """Name of the e-invoice inside the PDF, and its profile as the PDF tells it."""
 
@@ -40,7 +37,8 @@ _SIGNED = "signed meter values, to be checked by the transparency software"
 
 def main() -> int:
     """Answer every job. One that can't be done is told, and the next one is done all the same."""
-    os.nice(_NICE)
+    # Stations are answered first: an invoice takes the time that nobody else wants.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with TemporaryDirectory(prefix="emops-papers-") as room:
         press = _Press(Path(sys.argv[1]) if sys.argv[1:] else None, Path(room))
         for line in sys.stdin.buffer:
