@@ -102,7 +102,7 @@ def _send(options: argparse.Namespace, settings: Settings) -> int:
     async def work(store: "Store") -> "Dunned":
         operator_id, _, _ = await store.read(lambda unit: the_operator(unit, options.operator))
         only = (options.customer,) if options.customer else ()
-        async with open_paper() as paper:
+        async with open_paper(settings.billing.looks_folder) as paper:
             return await dun(store, operator_id, now, paper=paper, customer_ids=only)
 
     done = with_store(settings, work)

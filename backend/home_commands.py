@@ -40,8 +40,9 @@ def _home(options: argparse.Namespace, settings: Settings) -> int:
         paper = await store.read(lambda unit: load_paper(unit, options.user, month, now, options.language))
         if not options.pdf:
             return paper, b""
-        async with open_renderer() as renderer:
-            return paper, await renderer.render_view("home", home_view(paper), f"home charging of {options.user}")
+        async with open_renderer(settings.billing.looks_folder) as renderer:
+            view, name = home_view(paper), f"home charging of {options.user}"
+            return paper, await renderer.render_view("home", view, name, operator=paper.seller.id)
 
     paper, pdf = with_store(settings, work)
     if options.pdf:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body
@@ -94,7 +95,7 @@ def _out(one: Prepared) -> DemandOut:
     )
 
 
-def make_dunning_routes(store: Store, clock: Clock) -> APIRouter:
+def make_dunning_routes(store: Store, clock: Clock, looks: Path | None) -> APIRouter:
     """Build the routes under /api/v1/dunning."""
     router = APIRouter(prefix="/api/v1/dunning", tags=["payments"])
 
@@ -115,7 +116,7 @@ def make_dunning_routes(store: Store, clock: Clock) -> APIRouter:
     async def send(who: Who, operator: str = "", customer: str = "") -> list[str]:
         """Send the letters that are due, to all customers or one, and give their numbers. Again, it sends nothing."""
         only = (customer,) if customer else ()
-        async with open_paper() as paper:
+        async with open_paper(looks) as paper:
             done = await dun(store, await the_one(operator, who), clock.utc(), paper=paper, customer_ids=only)
         return [letter.number for letter in done.letters]
 

@@ -59,7 +59,7 @@ class Paper(Protocol):
 
 
 @asynccontextmanager
-async def open_paper(looks: Path | None = None) -> AsyncIterator[Paper]:
+async def open_paper(looks: Path | None) -> AsyncIterator[Paper]:
     """Give what renders letters, with the operators' own looks; its worker ends with the block."""
     async with open_renderer(looks) as renderer:
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,8 +36,8 @@ from backend.web.views import parse_id
 class DunningPages:
     """The pages of dunning. A POST does something and shows the page again, with what went wrong if it did."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, looks: Path | None) -> None:
+        self._site, self._looks = site, looks
 
     async def show(self, request: Request) -> Response:
         """Show what would be asked for, letters, suspensions and stops."""
@@ -76,11 +77,11 @@ class DunningPages:
         )
         if letter is None:
             raise HTTPException(404)
-        async with open_paper() as paper:
+        async with open_paper(self._looks) as paper:
             return _paper(letter.number, await paper(letter))
 
     async def _send(self, request: Request, customers: Sequence[str], now: datetime) -> None:
-        async with open_paper() as paper:
+        async with open_paper(self._looks) as paper:
             for operator_id in await self._operators(visitor_of(request).view):
                 await dun(self._site.store, operator_id, now, paper=paper, customer_ids=customers)
 

@@ -261,7 +261,7 @@ def test_by_schedule(tmp_path: Path) -> None:
 
 def test_paper_is_made(tmp_path: Path) -> None:
     async def run() -> None:
-        async with open_payers(tmp_path / "db") as store, open_paper() as paper:
+        async with open_payers(tmp_path / "db") as store, open_paper(None) as paper:
             await store.write(lambda unit: add_invoice(unit, 1, "100.00", due="2026-11-01"))
             (one,) = await store.read(lambda unit: prepare(unit, "muster", REMINDER))
             assert one.letter
