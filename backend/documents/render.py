@@ -95,6 +95,7 @@ class Renderer:
             return await worker.wait()
         except asyncio.CancelledError:
             worker.kill()
+            await worker.wait()  # or the process would outlive the loop that reaps it
             raise
 
     async def _ask(self, job: bytes) -> tuple[dict[str, object], bytes]:

@@ -191,3 +191,30 @@ def test_worker_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RenderError, match="RE-2026-000042: no PDF, exit status 1"):
         render(invoice(1))
+
+
+def test_no_worker_outlives_a_render_that_is_cancelled_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, pipe = asyncio.create_subprocess_exec, asyncio.subprocess.PIPE
+
+    async def run() -> None:
+        workers: asyncio.Queue[asyncio.subprocess.Process] = asyncio.Queue()
+
+        async def start_deaf(*_: str, **__: int) -> asyncio.subprocess.Process:
+            deaf = "import time; time.sleep(60)"  # it does not end when its input does
+            worker = await start(sys.executable, "-c", deaf, stdin=pipe, stdout=pipe)
+            workers.put_nowait(worker)
+            return worker
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start_deaf)
+        async with open_renderer() as renderer:
+            task = asyncio.create_task(renderer.render("RE-1", "{}", None))
+            worker = await workers.get()
+            for _ in range(2):
+                task.cancel()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert worker.returncode is not None
+
+    asyncio.run(run())
