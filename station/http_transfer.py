@@ -183,10 +183,11 @@ class HttpTransfer:
     ) -> AsyncIterator[http.client.HTTPResponse]:
         """Ask, following redirects, and give an answer that is a success."""
         for _ in range(_REDIRECTS):
-            async with self._exchange(location) as connection:
+            async with self._exchange(location) as (connection, leaving):
                 try:
                     await self._write(connection, method, location, headers, data)
                     response = await asyncio.to_thread(connection.getresponse)
+                    leaving.callback(response.close)
                 except (OSError, http.client.HTTPException) as error:
                     host = urlsplit(location).hostname
                     raise TransferFailed(f"the file server {host} does not answer: {_reason(error)}") from error
@@ -227,7 +228,8 @@ class HttpTransfer:
                 await asyncio.sleep(len(block) / self._rate)
 
     @asynccontextmanager
-    async def _exchange(self, location: str) -> AsyncIterator[http.client.HTTPConnection]:
+    async def _exchange(self, location: str) -> AsyncIterator[tuple[http.client.HTTPConnection, contextlib.ExitStack]]:
+        """Give a connection, and what ends with it once nothing on the line can be waited for any more."""
         url = urlsplit(location)
         port = url.port or (443 if url.scheme == "https" else 80)
         async with self._bearer.piece() as bearer:
@@ -237,6 +239,7 @@ class HttpTransfer:
                 raise TransferFailed(f"the file server {url.hostname} can't be reached: {_reason(error)}") from error
             # A second handle on the socket: the first one may be in a thread, inside TLS.
             lever = sock.dup()
+            leaving = contextlib.ExitStack()
             try:
                 sock.setblocking(True)
                 sock.settimeout(QUIET_S)
@@ -245,12 +248,13 @@ class HttpTransfer:
                 if url.scheme == "https":
                     sock = await asyncio.to_thread(self._wrap, sock, url.hostname or "")
                 connection.sock = sock
-                yield connection
+                yield connection, leaving
             finally:
                 with contextlib.suppress(OSError):
                     lever.shutdown(socket.SHUT_RDWR)
                 lever.close()
                 sock.close()
+                leaving.close()
 
     def _wrap(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
         wrapped = None
