@@ -23,6 +23,7 @@ from backend.core.signed_time import energy_changes, sells_energy, with_signed
 from backend.core.tariff import load_body
 from backend.core.transaction import State
 from backend.store.ratings import (
+    NOT_AGAIN,
     RatableTransaction,
     RatingToStore,
     StoredCdr,
@@ -141,7 +142,7 @@ async def _rerate_one(store: Store, now: datetime, transaction_id: int, allow: b
         try:
             return _price_again(connection, transaction, before, cdr, now=now, allow=allow)
         except (UnratableError, RecordError) as error:
-            return f"can't be rated again ({transaction.rerate_reason}): {error}"
+            return f"{NOT_AGAIN} ({transaction.rerate_reason}): {error}"
 
     again = await store.read(look)
     if again is None:

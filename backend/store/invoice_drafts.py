@@ -35,6 +35,7 @@ from backend.store.invoice_tables import (
 from backend.store.invoices import Bearing, Debtor, issue, load_bearing, load_corrections, load_debtor
 from backend.store.rated_sessions import load_sessions
 from backend.store.rating_tables import cdr
+from backend.store.ratings import lost_prices
 from backend.store.scope import invoices_in
 from backend.store.tables import charge_point, charging_transaction, customer, location, operator
 
@@ -154,13 +155,17 @@ def _parts(connection: Connection, group: Group, debtor: Debtor) -> Mapping[tupl
         how = treatment(debtor.tax_status, debtor.evidence, at.astimezone(debtor.account.zone).date())
         return found.setdefault((currency, basis, how.case, *apart), _Part(how, Charges()))
 
+    lost = lost_prices(connection, ids[Source.SESSION])
     for session in load_sessions(connection, ids[Source.SESSION]):
-        one = part(session.rating.currency, session.rating.basis, session.started_at)
+        why = lost.get(session.cdr_id)
+        apart = ("no price",) if why else ()  # so that it keeps nothing else back
+        one = part(session.rating.currency, session.rating.basis, session.started_at, *apart)
         one.charges = replace(one.charges, sessions=(*one.charges.sessions, session))
+        one.problems += (f"session {session.transaction_id}: {why}",) if why else ()
     by_hand = hand_credits(connection, ids[Source.CORRECTION])
     for correction in load_corrections(connection, ids[Source.CORRECTION]):
         given = by_hand.get(correction.session.cdr_id, {})
-        apart = ("by hand",) if given else ()  # so that it keeps nothing else back
+        apart = ("by hand",) if given else ()  # likewise
         one = part(correction.before.currency, correction.before.basis, correction.session.started_at, *apart)
         one.charges = replace(one.charges, corrections=(*one.charges.corrections, correction))
         one.problems += tuple(_given_back(correction, given))

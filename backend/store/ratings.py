@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import sqlite
 
 from backend.core.cdr import SignedValue
@@ -30,6 +30,9 @@ from shared.metering import ReadingContext, SignedReading
 from shared.units import MilliAmp, Watt, Wh
 
 _T = charging_transaction.c
+
+NOT_AGAIN = "can't be rated again"
+"""How the reason begins of a session that was rated and has no price any more: say, its proof was withdrawn."""
 
 CURRENT_RATING: ColumnElement[int] = func.coalesce(
     select(cdr_correction.c.rating_id)
@@ -255,9 +258,23 @@ def store_correction(
 
 
 def finish_rerating(connection: Connection, transaction_id: int, held_reason: str | None = None) -> None:
-    """Note that a session needs not be rated again (any more); None leaves its reason to be looked at as it is."""
-    values = {"rerate_reason": ""} if held_reason is None else {"rerate_reason": "", "held_reason": held_reason}
+    """Note that a session needs not be rated again (any more).
+
+    None: its price is as it was. That ends a reason of `NOT_AGAIN`; another one to be looked at stays.
+    """
+    reason = case((_T.held_reason.startswith(NOT_AGAIN), ""), else_=_T.held_reason)
+    values = {"rerate_reason": "", "held_reason": reason if held_reason is None else held_reason}
     connection.execute(update(charging_transaction).where(_T.id == transaction_id).values(**values))
+
+
+def lost_prices(connection: Connection, cdr_ids: Sequence[int]) -> dict[int, str]:
+    """Tell why sessions that were rated have no price any more, by CDR; those that have one are not in it."""
+    query = (
+        select(cdr.c.id, _T.held_reason)
+        .join(charging_transaction, _T.id == cdr.c.transaction_id)
+        .where(cdr.c.id.in_(cdr_ids), _T.held_reason.startswith(NOT_AGAIN))
+    )
+    return {row.id: row.held_reason for row in connection.execute(query)}
 
 
 def ask_rerating(connection: Connection, transaction_ids: Sequence[int], reason: str) -> int:

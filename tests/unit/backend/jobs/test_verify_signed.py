@@ -16,6 +16,8 @@ from backend.audit import verify
 from backend.core.rating import Policy
 from backend.core.signed_gate import Decision
 from backend.errors import ApplyError
+from backend.invoice_runs import preview
+from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
 from backend.jobs.verify_signed import CalibrationWatch, verify_again, verify_signed
@@ -366,6 +368,31 @@ def test_a_withdrawn_key_leads_to_a_new_verdict_unless_an_invoice_has_the_sessio
         await work(store)
         assert [one.status for one in await rows(store, signed_verdict)][2:] == ["verified"]
         assert [one.state for one in await transactions(store)] == ["rated"]
+
+    with_store(tmp_path, check)
+
+
+def test_what_was_rated_is_billed_no_more_once_its_proof_is_gone_and_again_when_it_is_back(tmp_path: Path) -> None:
+    async def drafts(store: Store) -> list[tuple[str, str]]:
+        found = await preview(store, CLOCK.utc() + timedelta(days=60), BillingSettings(), "")
+        return [(row.state, " ".join(row.reasons)) for row in found.rows]
+
+    async def check(store: Store) -> None:
+        await require_proof(store)
+        await pin(store)
+        number = await add_told(store)
+        await arrive(store, number, [CHARGE.both])
+        await work(store)
+        [(state, _)] = await drafts(store)
+        assert state == "ready"
+        assert await store.write(lambda unit: withdraw_key(unit, PLACE, "Kim", CLOCK.utc()))
+        await work(store)
+        [(state, reasons)] = await drafts(store)
+        assert state == "blocked"
+        assert reasons.startswith(f"session {number}: can't be rated again (")
+        await pin(store)
+        await work(store)
+        assert await drafts(store) == [("ready", "")]
 
     with_store(tmp_path, check)
 
