@@ -7,30 +7,30 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from backend.audit_commands import COMMANDS as AUDIT_COMMANDS
-from backend.datev_commands import add_datev_commands
-from backend.dunning_commands import add_dunning_commands
+from backend.commands.audit import COMMANDS as AUDIT_COMMANDS
+from backend.commands.datev import add_datev_commands
+from backend.commands.dunning import add_dunning_commands
+from backend.commands.home import COMMANDS as HOME_COMMANDS
+from backend.commands.host import COMMANDS as HOST_COMMANDS
+from backend.commands.invoice import COMMANDS as INVOICE_COMMANDS
+from backend.commands.journal import add_journal_arguments, run_journal_command
+from backend.commands.look import COMMANDS as LOOK_COMMANDS
+from backend.commands.mail import add_mail_commands, run_mail_command
+from backend.commands.maintenance import COMMANDS as MAINTENANCE_COMMANDS
+from backend.commands.order import COMMANDS as ORDER_COMMANDS
+from backend.commands.payment import add_payment_commands, run_payment_command
+from backend.commands.person import COMMANDS as PERSON_COMMANDS
+from backend.commands.profile import COMMANDS as PROFILE_COMMANDS
+from backend.commands.report import COMMANDS as REPORT_COMMANDS
+from backend.commands.reversal import COMMANDS as REVERSAL_COMMANDS
+from backend.commands.signed import COMMANDS as SIGNED_COMMANDS
+from backend.commands.tariff import COMMANDS as TARIFF_COMMANDS
+from backend.commands.tariff import Command, add_tariff_commands, run_tariff_command
+from backend.commands.tariff_reports import COMMANDS as TARIFF_REPORTS
+from backend.commands.user import COMMANDS as USER_COMMANDS
 from backend.errors import BackendError
-from backend.home_commands import COMMANDS as HOME_COMMANDS
-from backend.host_commands import COMMANDS as HOST_COMMANDS
-from backend.invoice_commands import COMMANDS as INVOICE_COMMANDS
 from backend.jobs.send_mail import open_templates
-from backend.journal_commands import add_journal_arguments, run_journal_command
-from backend.look_commands import COMMANDS as LOOK_COMMANDS
-from backend.mail_commands import add_mail_commands, run_mail_command
-from backend.maintenance_commands import COMMANDS as MAINTENANCE_COMMANDS
-from backend.order_commands import COMMANDS as ORDER_COMMANDS
-from backend.payment_commands import add_payment_commands, run_payment_command
-from backend.person_commands import COMMANDS as PERSON_COMMANDS
-from backend.profile_commands import COMMANDS as PROFILE_COMMANDS
-from backend.report_commands import COMMANDS as REPORT_COMMANDS
-from backend.reversal_commands import COMMANDS as REVERSAL_COMMANDS
 from backend.settings import Settings, load_settings
-from backend.signed_commands import COMMANDS as SIGNED_COMMANDS
-from backend.tariff_commands import COMMANDS as TARIFF_COMMANDS
-from backend.tariff_commands import Command, add_tariff_commands, run_tariff_command
-from backend.tariff_reports import COMMANDS as TARIFF_REPORTS
-from backend.user_commands import COMMANDS as USER_COMMANDS
 from shared.config import ConfigError, settings_text
 from shared.ids import ChargePointId
 from shared.log import start_logging
@@ -109,8 +109,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _apply(settings: Settings, file: Path) -> None:
-    from backend.apply import apply
-    from backend.master_data import read_master_data
+    from backend.services.apply import apply
+    from backend.services.master_data import read_master_data
     from backend.store.migrate import migrate
     from backend.store.writer import open_store
 
@@ -161,7 +161,7 @@ def _transactions(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _import_ledger(settings: Settings, options: argparse.Namespace) -> int:
-    from backend.ledger_import import check_file, check_key, import_ledger
+    from backend.services.ledger_import import check_file, check_key, import_ledger
     from backend.store.migrate import migrate
     from backend.store.writer import open_store
     from shared.ed25519 import fingerprint

@@ -9,7 +9,7 @@ from signal import SIGINT, SIGTERM
 import uvicorn
 from fastapi import FastAPI
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.csms.control import control_path, listen_for_commands

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.csms.server import OcppSettings
-from backend.entry_checks import EMAIL, EMAIL_SHAPE
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
@@ -14,6 +13,7 @@ from backend.jobs.relay import MailSettings
 from backend.jobs.retention import RetentionSettings
 from backend.jobs.verify_signed import SignedSettings
 from backend.people.login import LoginSettings
+from backend.services.entry_checks import EMAIL, EMAIL_SHAPE
 from shared.config import ClockSettings, ConfigError, load, setting, table
 from shared.ids import Secret
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from backend.api.permissions import Who, needs
 from backend.api.routes import Before, Limit
-from backend.core.access import Permission
+from backend.core.people.access import Permission
 from backend.store.audit_log import Wanted, list_entries
 from backend.store.writer import Store
 

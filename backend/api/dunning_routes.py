@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
-from backend.core.access import Permission, Visitor
+from backend.core.people.access import Permission, Visitor
 from backend.errors import BackendError, DunningError
 from backend.jobs.dun import Prepared, dun, open_paper, prepare
-from backend.payments import the_operator
+from backend.services.payments import the_operator
 from backend.store.dunning import letter_pdf, list_letters
 from backend.store.scope import Owned
 from backend.store.suspensions import lift, list_suspensions, resume_dunning, stop_dunning

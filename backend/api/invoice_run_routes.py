@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs
 from backend.api.problems import problem
-from backend.core.access import Permission
+from backend.core.people.access import Permission
 from backend.errors import ReportError
-from backend.invoice_runs import issue_by_key, preview, run_by_hand
 from backend.jobs.issue_invoices import BillingSettings
+from backend.services.invoice_runs import issue_by_key, preview, run_by_hand
 from backend.store.writer import Store
 from shared.clock import Clock
 

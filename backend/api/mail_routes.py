@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs
 from backend.api.problems import problem
-from backend.core.access import Permission, Visitor
-from backend.core.letter import State
-from backend.core.masking import mask_mail
+from backend.core.invoices.letter import State
+from backend.core.people.access import Permission, Visitor
+from backend.core.people.masking import mask_mail
 from backend.errors import MailError
 from backend.store import outbox
 from backend.store.outbox import Posted

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from backend.api.permissions import Who, needs
 from backend.api.routes import Before, Limit
-from backend.core.access import Permission, Visitor
 from backend.core.order import Order, OrderState, masked
+from backend.core.people.access import Permission, Visitor
 from backend.csms.catalogue import ACTIONS, fields
 from backend.csms.orders import Orders
 from backend.errors import InvalidCommandError

@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
-from backend.core.access import Permission
-from backend.core.masking import mask_iban
-from backend.core.open_item import BookingError
+from backend.core.payments.open_item import BookingError
+from backend.core.people.access import Permission
+from backend.core.people.masking import mask_iban
 from backend.errors import BackendError
-from backend.payment_desk import assign, ignore
-from backend.payments import Waiting, collect, import_file, waiting
+from backend.services.payment_desk import assign, ignore
+from backend.services.payments import Waiting, collect, import_file, waiting
 from backend.store.debits import batch_xml, list_batches, report_uploaded, withdraw_batch
 from backend.store.open_items import list_items
 from backend.store.scope import Owned

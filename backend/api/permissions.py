@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
-from backend.core.access import Permission, Visitor
+from backend.core.people.access import Permission, Visitor
 from backend.errors import BackendError
 from backend.store.audit_log import Done, record
 from backend.store.scope import Owned, could_be, sees

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
-from backend.core.access import Permission
-from backend.core.assignment import Assignment, Scope
-from backend.core.rating_model import VersionSwitch
+from backend.core.people.access import Permission
+from backend.core.rates.rating_model import VersionSwitch
+from backend.core.tariffs.assignment import Assignment, Scope
 from backend.errors import ApplyError, ReportError
-from backend.master_data import AssignmentEntry, ProfileEntry
-from backend.profiles import SwitchRequest, assign, switch_profile
+from backend.services.master_data import AssignmentEntry, ProfileEntry
+from backend.services.profiles import SwitchRequest, assign, switch_profile
 from backend.store.profile_switches import StoredSwitch, list_switches
 from backend.store.tariffs import list_assignments
 from backend.store.writer import Store

@@ -12,17 +12,17 @@ from starlette.responses import JSONResponse, Response
 
 from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
-from backend.core.access import Permission
-from backend.core.assignment import Rule, rule_text
-from backend.core.pricing import Inputs
-from backend.core.rating import Rating
+from backend.core.people.access import Permission
+from backend.core.rates.pricing import Inputs
+from backend.core.rates.rating import Rating
 from backend.core.record import from_json
 from backend.core.report_json import proof_json, results_json
-from backend.core.tariff import TariffError, parse_tariff
-from backend.core.turns import turn_text
+from backend.core.tariffs.assignment import Rule, rule_text
+from backend.core.tariffs.tariff import TariffError, parse_tariff
+from backend.core.tariffs.turns import turn_text
 from backend.errors import ReportError
 from backend.jobs.live_price import LivePrice, LivePrices
-from backend.reports import SimulationRequest, import_prices, rate_again, simulate_month
+from backend.services.reports import SimulationRequest, import_prices, rate_again, simulate_month
 from backend.store.overview import LARGEST_ID
 from backend.store.price_series import Origin, list_series
 from backend.store.ratings import current_rating

@@ -7,10 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from backend.api.permissions import Who, needs, own_operator
-from backend.core.access import Permission
+from backend.core.people.access import Permission
 from backend.core.report import By, Subject
-from backend.energy_reports import make_report, parse_wanted, report_json
 from backend.errors import ReportError
+from backend.services.energy_reports import make_report, parse_wanted, report_json
 from backend.store.writer import Store
 
 Day = Annotated[str, Query(description="local day, for instance 2026-10-01")]

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs, own_operator
 from backend.api.problems import problem
-from backend.core.access import Permission
-from backend.core.invoice_model import Invoice
+from backend.core.invoices.invoice_model import Invoice
+from backend.core.people.access import Permission
 from backend.errors import InvoiceError
 from backend.store.reversals import ByHand, cancel, credit
 from backend.store.scope import Owned

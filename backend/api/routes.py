@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from backend.api.live import Live
 from backend.api.permissions import Who, needs
-from backend.core.access import Permission, View
-from backend.core.invoice import Invoice, InvoiceLine
+from backend.core.invoices.invoice import Invoice, InvoiceLine
+from backend.core.people.access import Permission, View
 from backend.core.record import RecordError, from_json
 from backend.csms.connections import Connections
 from backend.store import overview as queries

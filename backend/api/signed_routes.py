@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from backend.api.permissions import Who, needs
 from backend.api.problems import problem
-from backend.core.access import Permission
-from backend.core.letter import SIGNED
-from backend.core.signed_gate import Decision
-from backend.core.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
+from backend.core.invoices.letter import SIGNED
+from backend.core.people.access import Permission
+from backend.core.proofs.signed_gate import Decision
+from backend.core.proofs.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
 from backend.errors import ApplyError
-from backend.signed_review import decide, waiting
+from backend.services.signed_review import decide, waiting
 from backend.store.invoice_files import invoice_file
 from backend.store.overview import LARGEST_ID
 from backend.store.proof_links import make_link

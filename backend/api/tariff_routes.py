@@ -12,17 +12,17 @@ from starlette.responses import Response
 
 from backend.api.permissions import needs
 from backend.api.problems import problem
-from backend.core.access import Permission
-from backend.core.charging_period import Between
-from backend.core.price_sign import price_sign
-from backend.core.rating_model import VersionSwitch
-from backend.core.scenario import ScenarioOptions, rate_scenario
-from backend.core.tariff import parse_tariff
-from backend.core.tariff_fit import export, fit
-from backend.core.tariff_import import import_tariff
-from backend.core.tariff_json import export_json, findings_json, fit_json, sign_json, tariffs_in
-from backend.core.tariff_lint import lint
-from backend.core.tariff_model import TariffError
+from backend.core.people.access import Permission
+from backend.core.rates.charging_period import Between
+from backend.core.rates.rating_model import VersionSwitch
+from backend.core.rates.scenario import ScenarioOptions, rate_scenario
+from backend.core.tariffs.price_sign import price_sign
+from backend.core.tariffs.tariff import parse_tariff
+from backend.core.tariffs.tariff_fit import export, fit
+from backend.core.tariffs.tariff_import import import_tariff
+from backend.core.tariffs.tariff_json import export_json, findings_json, fit_json, sign_json, tariffs_in
+from backend.core.tariffs.tariff_lint import lint
+from backend.core.tariffs.tariff_model import TariffError
 from shared.ocpp.session import dumps, loads
 
 _MAX_BODY = 1_000_000

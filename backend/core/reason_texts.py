@@ -8,9 +8,9 @@ test looks for the rows of all that the code can say. `{names}` stand for values
 import re
 from functools import cache
 
-from backend.core.draft_reason_texts import DRAFTS
-from backend.core.people_reason_texts import PEOPLE
-from backend.core.signed_reason_texts import SIGNED_VALUES, WORDS
+from backend.core.invoices.draft_reason_texts import DRAFTS
+from backend.core.people.people_reason_texts import PEOPLE
+from backend.core.proofs.signed_reason_texts import SIGNED_VALUES, WORDS
 
 _FIELDS = {
     "must be an object": "muss ein JSON-Objekt sein",

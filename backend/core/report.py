@@ -10,8 +10,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from backend.core.rating_model import Item
-from backend.core.rounding import cents
+from backend.core.rates.rating_model import Item
+from backend.core.rates.rounding import cents
 
 _ZERO = Decimal("0.00")
 

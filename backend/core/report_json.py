@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from backend.core.recompute import Proof
-from backend.core.simulation import CustomerResult, TariffResult
+from backend.core.rates.recompute import Proof
+from backend.core.rates.simulation import CustomerResult, TariffResult
 
 
 def results_json(results: Sequence[TariffResult]) -> list[dict[str, object]]:

@@ -12,8 +12,8 @@ from typing import NoReturn
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.core.meter_key_order import told_keys
 from backend.core.order import NewOrder, Order, OrderState
+from backend.core.proofs.meter_key_order import told_keys
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.errors import (

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from backend.core.dunning import ClaimKind, LetterItem, Level
-from backend.core.dunning_letter import DunningLetter
-from backend.core.explain import day_text
+from backend.core.payments.dunning import ClaimKind, LetterItem, Level
+from backend.core.payments.dunning_letter import DunningLetter
+from backend.core.rates.explain import day_text
 from backend.documents.girocode import transfer_code
 from backend.documents.invoice_view import Json, address_view, in_fours, seller_view
 from backend.documents.texts import WORDS as COMMON

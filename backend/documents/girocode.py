@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from backend.core.invoice import Invoice
+from backend.core.invoices.invoice import Invoice
 from backend.documents.qr import draw_transfer
 
 _LONGEST_NAME = 70

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from backend.core.explain import day_text, number_text
-from backend.core.home_charging import HomeProof, HomeSession
-from backend.core.invoice_model import Party
+from backend.core.invoices.home_charging import HomeProof, HomeSession
+from backend.core.invoices.invoice_model import Party
+from backend.core.rates.explain import day_text, number_text
 from backend.documents.invoice_view import Json, address_view, seller_view
 from backend.documents.texts import WORDS as COMMON
 from backend.documents.texts import money_text

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Protocol
 
-from backend.core.billing_profile import Payment
-from backend.core.document_kind import CANCELLATION, CREDIT_NOTE
-from backend.core.einvoice import payment_terms
-from backend.core.explain import day_text, number_text
-from backend.core.invoice import FeeProof, Invoice, InvoiceLine, SessionProof
-from backend.core.invoice_model import Party
-from backend.core.tariff import PriceBasis
+from backend.core.invoices.billing_profile import Payment
+from backend.core.invoices.document_kind import CANCELLATION, CREDIT_NOTE
+from backend.core.invoices.einvoice import payment_terms
+from backend.core.invoices.invoice import FeeProof, Invoice, InvoiceLine, SessionProof
+from backend.core.invoices.invoice_model import Party
+from backend.core.rates.explain import day_text, number_text
+from backend.core.tariffs.tariff import PriceBasis
 from backend.documents.girocode import girocode
 from backend.documents.texts import UNITS, WORDS, moment_text, money_text
 from shared.units import Wh, kwh

@@ -19,7 +19,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
-from backend.core.explain import LANGUAGES, day_text
+from backend.core.rates.explain import LANGUAGES, day_text
 from backend.documents.texts import money_text
 from backend.errors import MailError
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
-from backend.core.letter import Blob, Letter
+from backend.core.invoices.letter import Blob, Letter
 from backend.documents.letter_templates import Written
 
 

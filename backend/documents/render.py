@@ -36,7 +36,7 @@ class Renderer:
             operator: whose look it has; empty = what is built in.
             body: the frozen document as it is stored. The worker reads it: that takes longer than a station may wait.
             xml: its e-invoice, which goes into the PDF if the customer gets one; None if there is none.
-            signed: the signed values of its sessions, see `backend.core.transparency`; None if there are none.
+            signed: the signed values of its sessions, see `backend.core.proofs.transparency`; None if there are none.
 
         Raises:
             RenderError: the worker failed or took too long.

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from backend.core.invoice import draft_invoice, with_number
-from backend.core.invoice_model import Account, Charges, Invoice, Party, RatedSession
-from backend.core.periods import MeterPoint, cut
-from backend.core.rating import Policy, rate
-from backend.core.tariff import canonical, parse_tariff, version_id
+from backend.core.invoices.invoice import draft_invoice, with_number
+from backend.core.invoices.invoice_model import Account, Charges, Invoice, Party, RatedSession
+from backend.core.rates.periods import MeterPoint, cut
+from backend.core.rates.rating import Policy, rate
+from backend.core.tariffs.tariff import canonical, parse_tariff, version_id
 from shared.ids import IdToken
 from shared.units import Wh
 

@@ -10,9 +10,9 @@ from xml.etree import ElementTree  # reads only what was written here
 from sepaxml import SepaDD, SepaTransfer
 from sepaxml.validation import ValidationError, try_valid_xml
 
-from backend.core.direct_debit import Batch, Debit
-from backend.core.payout import Payout, PayoutBatch
-from backend.core.sepa_ids import spell
+from backend.core.invoices.payout import Payout, PayoutBatch
+from backend.core.payments.direct_debit import Batch, Debit
+from backend.core.payments.sepa_ids import spell
 from backend.errors import BackendError
 
 SCHEMA = "pain.008.001.08"

@@ -5,8 +5,8 @@ The e-invoice has the owner as seller and us as buyer; on paper it is our letter
 
 from collections.abc import Iterator
 
-from backend.core.explain import day_text
-from backend.core.invoice import FeeProof, Invoice
+from backend.core.invoices.invoice import FeeProof, Invoice
+from backend.core.rates.explain import day_text
 from backend.documents.invoice_view import Json, in_fours, invoice_view
 from backend.documents.texts import WORDS, money_text
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from backend.core.explain import day_text, number_text
+from backend.core.rates.explain import day_text, number_text
 
 WORDS: dict[str, dict[str, str]] = {
     "de": {

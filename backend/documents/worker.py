@@ -20,9 +20,9 @@ from typing import Any
 
 import typst
 
-from backend.core.invoice import Invoice, Output
+from backend.core.invoices.invoice import Invoice, Output
+from backend.core.proofs.transparency import FILE_NAME, MEDIA_TYPE
 from backend.core.record import RecordError, from_json
-from backend.core.transparency import FILE_NAME, MEDIA_TYPE
 from backend.documents.hybrid import Embedded, XmpError, einvoice_file, embed
 from backend.documents.invoice_view import Json, invoice_view
 from backend.documents.look import BUILT_IN, Look, read_look

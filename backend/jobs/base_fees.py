@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from backend.core.base_fee import BaseFee, ended_spans, owed_fees, span_of
-from backend.core.tariff_model import Span
+from backend.core.rates.base_fee import BaseFee, ended_spans, owed_fees, span_of
+from backend.core.tariffs.tariff_model import Span
 from backend.store.fees import (
     close_spans,
     count_versions,

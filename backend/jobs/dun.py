@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from backend.core.dunning import Held, plan_letter
-from backend.core.dunning_letter import DunningLetter
-from backend.core.target_calendar import is_banking_day
+from backend.core.payments.dunning import Held, plan_letter
+from backend.core.payments.dunning_letter import DunningLetter
+from backend.core.payments.target_calendar import is_banking_day
 from backend.documents.dunning_view import dunning_view
 from backend.documents.render import RenderError, open_renderer
 from backend.store.dunning import Case, load_cases, load_policies, load_rates, local_day, store_letter, write_letter

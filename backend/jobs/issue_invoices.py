@@ -13,9 +13,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from backend.core.access import EVERYTHING, View
-from backend.core.billing_period import Group, days_of, plan_invoices
-from backend.core.invoice_run import Carried, DraftKey, Sifted, sift, slot_of
+from backend.core.invoices.billing_period import Group, days_of, plan_invoices
+from backend.core.invoices.invoice_run import Carried, DraftKey, Sifted, sift, slot_of
+from backend.core.people.access import EVERYTHING, View
 from backend.jobs.base_fees import BaseFees
 from backend.store.invoice_drafts import DueDraft, Issued, Waiting, draft_group, is_kept, issue_draft, keep_waiting
 from backend.store.invoices import load_debtor

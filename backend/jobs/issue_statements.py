@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from backend.core.host import Month
-from backend.core.invoice import Invoice
+from backend.core.invoices.host import Month
+from backend.core.invoices.invoice import Invoice
 from backend.store.hosts import DueStatement, draft_due, issue_statement, load_hosts
 from backend.store.writer import Store
 from shared.clock import Clock

@@ -12,10 +12,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from backend.core.periods import MeterPoint
-from backend.core.pricing import Inputs, UnratableError, price, read_zone
-from backend.core.rating import Policy, Rating
-from backend.core.turns import Turn
+from backend.core.rates.periods import MeterPoint
+from backend.core.rates.pricing import Inputs, UnratableError, price, read_zone
+from backend.core.rates.rating import Policy, Rating
+from backend.core.tariffs.turns import Turn
 from backend.errors import CommandError, CommandRefusedError
 from backend.store.ratings import load_transaction, points_between
 from backend.store.running import RunningTransaction, running_transactions

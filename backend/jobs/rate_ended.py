@@ -12,15 +12,15 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from backend.core.cdr import CdrFacts, make_cdr
-from backend.core.credit import corrected_id, make_credit
-from backend.core.periods import MeterPoint
-from backend.core.pricing import Inputs, Priced, UnratableError, context_of, price, read_zone
-from backend.core.rating import Policy, Rating
+from backend.core.invoices.credit import corrected_id, make_credit
+from backend.core.proofs.signed_gate import Evidence, Registers, Way, billed, check_fixed_fee, check_proof, way_of
+from backend.core.proofs.signed_time import energy_changes, sells_energy, with_signed
+from backend.core.rates.cdr import CdrFacts, make_cdr
+from backend.core.rates.periods import MeterPoint
+from backend.core.rates.pricing import Inputs, Priced, UnratableError, context_of, price, read_zone
+from backend.core.rates.rating import Policy, Rating
 from backend.core.record import RecordError, from_json, to_json
-from backend.core.signed_gate import Evidence, Registers, Way, billed, check_fixed_fee, check_proof, way_of
-from backend.core.signed_time import energy_changes, sells_energy, with_signed
-from backend.core.tariff import load_body
+from backend.core.tariffs.tariff import load_body
 from backend.core.transaction import State
 from backend.store.ratings import (
     NOT_AGAIN,

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from backend.core.dsn import Action, Report, parse_report
-from backend.core.letter import Reply
+from backend.core.invoices.dsn import Action, Report, parse_report
+from backend.core.invoices.letter import Reply
 from backend.jobs.bounce_mailbox import BounceSettings, MailboxError, fetch, remove
 from backend.jobs.relay import MailSettings
 from backend.jobs.send_mail import hand_over

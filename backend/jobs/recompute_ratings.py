@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
 
-from backend.core.pricing import Inputs
-from backend.core.rating import Rating
-from backend.core.recompute import Difference, Proof, check
+from backend.core.rates.pricing import Inputs
+from backend.core.rates.rating import Rating
+from backend.core.rates.recompute import Difference, Proof, check
 from backend.core.record import RecordError, from_json
 from backend.store.ratings import StoredRating, points_of, ratings_after
 from backend.store.recompute_runs import Run, first_time_zone, last_run, store_run

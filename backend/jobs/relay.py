@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 import aiosmtplib
 
-from backend.core.letter import Reply
+from backend.core.invoices.letter import Reply
 from backend.errors import MailError
 from shared.config import setting
 from shared.ids import Secret

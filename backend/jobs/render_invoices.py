@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from backend.core.letter import pause
+from backend.core.invoices.letter import pause
 from backend.documents.render import Renderer, RenderError, open_renderer
 from backend.store import invoice_files
 from backend.store.invoice_files import Rendering

@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from backend.core.retention import LIMITATION_YEARS, MANDATE_MONTHS, VOUCHER_YEARS, Periods
+from backend.core.people.retention import LIMITATION_YEARS, MANDATE_MONTHS, VOUCHER_YEARS, Periods
 from backend.store.retention import STEPS, Due
 from backend.store.tables import operator
 from backend.store.writer import Store

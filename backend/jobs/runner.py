@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.errors import StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.dun import Dunner

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from backend.core.letter import Blob, Letter, Outcome, Pace, Purpose, Reply, State, judge, message_id, pause
+from backend.core.invoices.letter import Blob, Letter, Outcome, Pace, Purpose, Reply, State, judge, message_id, pause
 from backend.documents.letter_templates import LetterTemplates
 from backend.documents.mail_message import compose
 from backend.errors import MailError

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from backend.core.chain import ChainKind
-from backend.core.letter import Letter, Purpose
+from backend.core.invoices.chain import ChainKind
+from backend.core.invoices.letter import Letter, Purpose
 from backend.store import outbox
 from backend.store.chain import append, read_head
 from backend.store.invoice_tables import chain

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from backend.core.calibration import is_over, over_text
-from backend.core.chain import ChainKind
-from backend.core.pagination import Page, follow
-from backend.core.signed_check import NEW_KEY, Came, Checked, MeterKey, Outcome, check_records, page_of
-from backend.core.signed_pair import Judged, Session, Status, judge
+from backend.core.invoices.chain import ChainKind
+from backend.core.proofs.calibration import is_over, over_text
+from backend.core.proofs.pagination import Page, follow
+from backend.core.proofs.signed_check import NEW_KEY, Came, Checked, MeterKey, Outcome, check_records, page_of
+from backend.core.proofs.signed_pair import Judged, Session, Status, judge
 from backend.core.transaction import State
 from backend.store.calibration import endings, remind
 from backend.store.chain import append

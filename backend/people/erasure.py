@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from backend.core.retention import Periods, Plan, plan_erasure
-from backend.core.retention_texts import part_text
+from backend.core.people.retention import Periods, Plan, plan_erasure
+from backend.core.people.retention_texts import part_text
 from backend.errors import AccessError
 from backend.store.audit_log import Done, record
 from backend.store.personal import Whom, erase_now, is_known, read_facts, restrict, zone_of

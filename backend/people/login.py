@@ -8,9 +8,9 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from backend.core.access import Account, AccountError, Visitor, visitor_of
-from backend.core.login_limit import Failures, Limit, after_failure, locked_until
-from backend.core.request_rate import Bucket, Rate, take
+from backend.core.people.access import Account, AccountError, Visitor, visitor_of
+from backend.core.people.login_limit import Failures, Limit, after_failure, locked_until
+from backend.core.people.request_rate import Bucket, Rate, take
 from backend.errors import AccessError, TooManyError
 from backend.people.passwords import is_password
 from backend.people.second_factor import recovery_hash, step_of

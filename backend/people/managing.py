@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from backend.core.access import Account, Visitor, may_manage
+from backend.core.people.access import Account, Visitor, may_manage
 from backend.errors import AccessError
 from backend.people.people import add_user, change_user, reset_second_factor
 from backend.store import accounts

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from backend.core.access import EVERYTHING, GRANTS, Account, AccountError, Permission, Role, view_of
+from backend.core.people.access import EVERYTHING, GRANTS, Account, AccountError, Permission, Role, view_of
 from backend.errors import AccessError
 from backend.people.login import key_of, new_token
 from backend.people.passwords import LONGEST, SHORTEST

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from backend.core.access import Account, Role, View
-from backend.core.login_limit import Failures
+from backend.core.people.access import Account, Role, View
+from backend.core.people.login_limit import Failures
 from backend.store.people_tables import account, api_token, login_failure, login_session
 from backend.store.scope import of_operator
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from backend.core.small_invoice import Payer
+from backend.core.invoices.small_invoice import Payer
 from backend.errors import InvoiceError
 from backend.store.invoice_tables import ad_hoc_payer, invoice, invoice_cdr
 from backend.store.rating_tables import cdr

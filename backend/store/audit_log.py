@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from backend.core.access import View
+from backend.core.people.access import View
 from backend.store.people_tables import audit_entry
 from backend.store.scope import of_operator
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, and_, func, or_, select, type_coerce, union
 
-from backend.core.chain import COVERED, FIRST, ChainKind, Entry, row_content
-from backend.core.invoice_model import Invoice
+from backend.core.invoices.chain import COVERED, FIRST, ChainKind, Entry, row_content
+from backend.core.invoices.invoice_model import Invoice
 from backend.core.record import RecordError, from_json
 from backend.errors import ReportError
 from backend.store.invoice_tables import (

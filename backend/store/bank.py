@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from backend.core.access import EVERYTHING, View
-from backend.core.bank_entry import BankEntry, entry_keys, is_twin
-from backend.core.matching import Books, Collection, Part
-from backend.core.open_item import ZERO, BookingError, BookingKind
+from backend.core.payments.bank_entry import BankEntry, entry_keys, is_twin
+from backend.core.payments.matching import Books, Collection, Part
+from backend.core.payments.open_item import ZERO, BookingError, BookingKind
+from backend.core.payments.return_reasons import stops_mandate
+from backend.core.payments.sepa_ids import plain
+from backend.core.people.access import EVERYTHING, View
 from backend.core.record import from_json, to_json
-from backend.core.return_reasons import stops_mandate
-from backend.core.sepa_ids import plain
 from backend.store.debits import StoredDebit, batch_debits, debits_of, list_batches, pay_debit
 from backend.store.invoice_tables import invoice
 from backend.store.mandates import find_mandate, pause_mandate

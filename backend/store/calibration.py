@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from backend.core.access import EVERYTHING, View
-from backend.core.calibration import is_near, is_over
-from backend.core.letter import Letter, Purpose
+from backend.core.invoices.letter import Letter, Purpose
+from backend.core.people.access import EVERYTHING, View
+from backend.core.proofs.calibration import is_near, is_over
 from backend.store import outbox
 from backend.store.scope import charge_points_in
 from backend.store.signed_tables import meter_key

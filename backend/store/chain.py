@@ -18,7 +18,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from backend.core.chain import FIRST, ChainKind, Entry, entry_hash
+from backend.core.invoices.chain import FIRST, ChainKind, Entry, entry_hash
 from backend.store.invoice_tables import chain
 from backend.store.sql import Statement
 

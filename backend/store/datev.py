@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
-from backend.core.audit import Kept
-from backend.core.chain import ChainKind
-from backend.core.datev import Head, LedgerBooking, LedgerDebtor, write_bookings, write_debtors
-from backend.core.datev_accounts import Ledger
-from backend.core.datev_bookings import Centres, LedgerError, Movement, document_bookings, movement_booking
-from backend.core.invoice_model import Invoice
-from backend.core.open_item import BookingKind
+from backend.core.invoices.audit import Kept
+from backend.core.invoices.chain import ChainKind
+from backend.core.invoices.invoice_model import Invoice
+from backend.core.payments.datev import Head, LedgerBooking, LedgerDebtor, write_bookings, write_debtors
+from backend.core.payments.datev_accounts import Ledger
+from backend.core.payments.datev_bookings import Centres, LedgerError, Movement, document_bookings, movement_booking
+from backend.core.payments.open_item import BookingKind
 from backend.core.record import from_json
 from backend.errors import ReportError
 from backend.store.chain import append

@@ -11,7 +11,7 @@ ledger = Table(
     "ledger",
     metadata,
     Column("operator_id", ForeignKey("operator.id"), primary_key=True),
-    Column("body", Text, nullable=False),  # JSON of backend.core.datev_accounts.Ledger
+    Column("body", Text, nullable=False),  # JSON of backend.core.payments.datev_accounts.Ledger
 )
 
 # Assigned once, and the same for ever.

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from backend.core.access import EVERYTHING, View
-from backend.core.direct_debit import Batch, Creditor, Debit, Mandate, Scheme, unusable
-from backend.core.open_item import BookingError, BookingKind, OpenItem
+from backend.core.payments.direct_debit import Batch, Creditor, Debit, Mandate, Scheme, unusable
+from backend.core.payments.open_item import BookingError, BookingKind, OpenItem
+from backend.core.people.access import EVERYTHING, View
 from backend.store.invoice_tables import invoice
 from backend.store.mandates import mandates_by_reference
 from backend.store.open_items import Posting, item_of, list_items, pay, target_of

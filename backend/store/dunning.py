@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
 
-from backend.core.access import EVERYTHING, View
-from backend.core.audit import Kept
-from backend.core.chain import ChainKind
-from backend.core.direct_debit import Mandate, unusable
-from backend.core.dunning import Account, Claim, Debtor, Demand, Level, Policy, plan_letter
-from backend.core.dunning_letter import DunningLetter, dunning_mail, dunning_number
-from backend.core.late_interest import PUBLISHED
-from backend.core.open_item import BookingKind, OpenItem
+from backend.core.invoices.audit import Kept
+from backend.core.invoices.chain import ChainKind
+from backend.core.payments.direct_debit import Mandate, unusable
+from backend.core.payments.dunning import Account, Claim, Debtor, Demand, Level, Policy, plan_letter
+from backend.core.payments.dunning_letter import DunningLetter, dunning_mail, dunning_number
+from backend.core.payments.late_interest import PUBLISHED
+from backend.core.payments.open_item import BookingKind, OpenItem
+from backend.core.people.access import EVERYTHING, View
 from backend.core.record import from_json, to_json
 from backend.store.chain import append
 from backend.store.dunning_tables import (

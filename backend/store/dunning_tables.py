@@ -26,7 +26,7 @@ dunning_policy = Table(
     metadata,
     Column("operator_id", ForeignKey("operator.id"), primary_key=True),
     Column("customer_id", String(36), primary_key=True),  # empty: all others
-    Column("body", Text, nullable=False),  # JSON of backend.core.dunning.Policy
+    Column("body", Text, nullable=False),  # JSON of backend.core.payments.dunning.Policy
 )
 
 # Base rates beside those that the program knows, per cent a year.
@@ -50,7 +50,7 @@ dunning_letter = Table(
     Column("total", Cents, nullable=False),
     Column("at", Instant, nullable=False),
     Column("letter_id", ForeignKey("letter.id"), nullable=False),
-    Column("body", Text, nullable=False),  # JSON of backend.core.dunning_letter.DunningLetter
+    Column("body", Text, nullable=False),  # JSON of backend.core.payments.dunning_letter.DunningLetter
     Column("pdf", LargeBinary, nullable=False),
     UniqueConstraint("operator_id", "number"),
     Index(None, "customer_id"),

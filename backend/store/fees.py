@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, insert, literal, select, union, update
 from sqlalchemy.dialects import sqlite
 
-from backend.core.assignment import Assignment, TariffVersion
-from backend.core.assignment import Scope as Assigned
-from backend.core.base_fee import Agreements, BaseFee, FeeVersion, Holder, fee_of, used_span, version_of
-from backend.core.rating import Rating
+from backend.core.rates.base_fee import Agreements, BaseFee, FeeVersion, Holder, fee_of, used_span, version_of
+from backend.core.rates.rating import Rating
 from backend.core.record import from_json, to_json
-from backend.core.tariff import TariffError, load_tariff
-from backend.core.tariff_model import Scope, Span
+from backend.core.tariffs.assignment import Assignment, TariffVersion
+from backend.core.tariffs.assignment import Scope as Assigned
+from backend.core.tariffs.tariff import TariffError, load_tariff
+from backend.core.tariffs.tariff_model import Scope, Span
 from backend.store.invoice_tables import unbilled_fee
 from backend.store.rating_tables import fee, fee_mark, tariff_assignment, tariff_version
 from backend.store.tables import charging_transaction, contract, customer, id_token, operator

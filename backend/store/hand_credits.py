@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from backend.core.invoice_model import Invoice
+from backend.core.invoices.invoice_model import Invoice
 from backend.core.record import from_json
 from backend.store.invoice_tables import invoice, invoice_cdr, invoice_correction, invoice_credit
 from backend.store.rating_tables import cdr

@@ -4,9 +4,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from backend.core.home_charging import HomeProof, HomeSession, Method, Plan, price_of, prove
-from backend.core.host import Month
-from backend.core.invoice_model import Party
+from backend.core.invoices.home_charging import HomeProof, HomeSession, Method, Plan, price_of, prove
+from backend.core.invoices.host import Month
+from backend.core.invoices.invoice_model import Party
 from backend.core.transaction import State
 from backend.errors import ReportError
 from backend.store.home_tables import home_charging

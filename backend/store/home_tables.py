@@ -16,7 +16,7 @@ home_charging = Table(
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("charge_point_id", ForeignKey("charge_point.id"), nullable=False),
     Column("vehicle", Text, nullable=False),  # as the employer knows it, for instance its plate
-    Column("method", String(10), nullable=False),  # see backend.core.home_charging.Method
+    Column("method", String(10), nullable=False),  # see backend.core.invoices.home_charging.Method
     Column("price", Exact),  # EUR per kWh, of a contract
     Column("evidence", Text, nullable=False),  # of the contract
     Column("shows_times", Boolean, nullable=False),  # the employer sees when and where

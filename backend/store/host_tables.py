@@ -14,7 +14,7 @@ host = Table(
     metadata,
     Column("customer_id", ForeignKey("customer.id"), primary_key=True),
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
-    Column("tax", String(12), nullable=False),  # see backend.core.host.HostTax
+    Column("tax", String(12), nullable=False),  # see backend.core.invoices.host.HostTax
     Column("tax_number", Text, nullable=False),
     Column("phone", Text, nullable=False),
     Column("iban", Text, nullable=False),
@@ -32,7 +32,7 @@ host_agreement = Table(
     Column("first_month", String(7), nullable=False),  # 2026-10
     Column("last_month", String(7), nullable=False),  # empty: no end
     Column("places", Text, nullable=False),  # JSON: list of [scope, target]: location, charge_point or evse
-    Column("terms", Text, nullable=False),  # JSON of backend.core.host.Terms
+    Column("terms", Text, nullable=False),  # JSON of backend.core.invoices.host.Terms
     Index(None, "customer_id"),
 )
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from backend.core.document_kind import SELF_BILLED
-from backend.core.host import (
+from backend.core.invoices.document_kind import SELF_BILLED
+from backend.core.invoices.host import (
     TAX_CASES,
     Change,
     HostTax,
@@ -24,13 +24,13 @@ from backend.core.host import (
     sums_of,
     tax_reason,
 )
-from backend.core.invoice import Invoice, InvoiceDraft, Output
-from backend.core.invoice_check import problems
-from backend.core.invoice_model import Account
-from backend.core.rating_model import Item, Rating
+from backend.core.invoices.invoice import Invoice, InvoiceDraft, Output
+from backend.core.invoices.invoice_check import problems
+from backend.core.invoices.invoice_model import Account
+from backend.core.rates.rating_model import Item, Rating
+from backend.core.rates.rounding import Ratio, rounded
 from backend.core.record import from_json
-from backend.core.rounding import Ratio, rounded
-from backend.core.tariff import PriceBasis
+from backend.core.tariffs.tariff import PriceBasis
 from backend.errors import InvoiceError
 from backend.store.host_tables import host, host_agreement, host_objection, host_session, host_share
 from backend.store.invoice_mail import order_delivery

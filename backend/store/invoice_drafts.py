@@ -11,16 +11,16 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from backend.core.access import EVERYTHING, View
-from backend.core.billing_period import Group, Source
-from backend.core.billing_profile import Grouping, Payment, Place
-from backend.core.direct_debit import announce
-from backend.core.invoice import Account, Charges, Correction, InvoiceDraft, draft_documents
-from backend.core.invoice_check import problems
-from backend.core.invoice_run import DraftKey, slot_of
-from backend.core.small_invoice import ad_hoc_account
-from backend.core.tariff import PriceBasis
-from backend.core.tax_evidence import Treatment, treatment
+from backend.core.invoices.billing_period import Group, Source
+from backend.core.invoices.billing_profile import Grouping, Payment, Place
+from backend.core.invoices.invoice import Account, Charges, Correction, InvoiceDraft, draft_documents
+from backend.core.invoices.invoice_check import problems
+from backend.core.invoices.invoice_run import DraftKey, slot_of
+from backend.core.invoices.small_invoice import ad_hoc_account
+from backend.core.invoices.tax_evidence import Treatment, treatment
+from backend.core.payments.direct_debit import announce
+from backend.core.people.access import EVERYTHING, View
+from backend.core.tariffs.tariff import PriceBasis
 from backend.store.ad_hoc import find_payer
 from backend.store.fees import load_fees
 from backend.store.hand_credits import hand_credits

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, func, select, update
 
-from backend.core.access import EVERYTHING, View
-from backend.core.chain import ChainKind
-from backend.core.letter import SIGNED
-from backend.core.transparency import MEDIA_TYPE, transparency_xml
+from backend.core.invoices.chain import ChainKind
+from backend.core.invoices.letter import SIGNED
+from backend.core.people.access import EVERYTHING, View
+from backend.core.proofs.transparency import MEDIA_TYPE, transparency_xml
 from backend.store.chain import append
 from backend.store.invoice_tables import invoice, invoice_document, invoice_pdf
 from backend.store.scope import invoices_in

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from backend.core.invoice import Invoice
-from backend.core.letter import invoice_letter, statement_letter
+from backend.core.invoices.invoice import Invoice
+from backend.core.invoices.letter import invoice_letter, statement_letter
 from backend.store import outbox
 from backend.store.invoice_tables import invoice_cdr, invoice_pdf
 from backend.store.rating_tables import cdr

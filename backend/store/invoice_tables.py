@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from backend.store.tables import Exact, Instant, metadata
 
-# Who paid a session at the charge point and wants an invoice in their name, see backend.core.small_invoice.Payer.
+# Who paid a session at the charge point and wants an invoice in their name, see core.invoices.small_invoice.Payer.
 ad_hoc_payer = Table(
     "ad_hoc_payer",
     metadata,
@@ -115,17 +115,17 @@ invoice_document = Table(
     "invoice_document",
     metadata,
     Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
-    Column("writer", Integer, nullable=False),  # see backend.core.einvoice.WRITER
+    Column("writer", Integer, nullable=False),  # see backend.core.invoices.einvoice.WRITER
     Column("xml", LargeBinary, nullable=False),
 )
 
-# Each entry covers a piece of content and the entry before it, see `backend.core.chain`.
+# Each entry covers a piece of content and the entry before it, see `backend.core.invoices.chain`.
 chain = Table(
     "chain",
     metadata,
     Column("operator_id", ForeignKey("operator.id"), primary_key=True),
     Column("seq", Integer, primary_key=True),  # 1, 2, ... without a gap
-    Column("kind", String(20), nullable=False),  # see backend.core.chain.ChainKind
+    Column("kind", String(20), nullable=False),  # see backend.core.invoices.chain.ChainKind
     Column("ref", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("previous", String(64), nullable=False),
@@ -139,7 +139,7 @@ invoice_draft = Table(
     "invoice_draft",
     metadata,
     Column("invoice_id", ForeignKey("invoice.id"), primary_key=True),
-    Column("slot", String(32), nullable=False),  # see backend.core.invoice_run.slot_of
+    Column("slot", String(32), nullable=False),  # see backend.core.invoices.invoice_run.slot_of
     Column("generation", Integer, nullable=False),  # 1, 2, ... of one slot
     UniqueConstraint("slot", "generation"),
 )
@@ -148,7 +148,7 @@ invoice_draft = Table(
 draft_waiting = Table(
     "draft_waiting",
     metadata,
-    Column("key", String(44), primary_key=True),  # see backend.core.invoice_run.DraftKey
+    Column("key", String(44), primary_key=True),  # see backend.core.invoices.invoice_run.DraftKey
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("state", String(10), nullable=False),  # blocked | carried

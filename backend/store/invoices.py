@@ -19,9 +19,8 @@ from sqlalchemy import (
     select,
 )
 
-from backend.core.billing_profile import Grouping, Payment
-from backend.core.direct_debit import Mandate
-from backend.core.invoice import (
+from backend.core.invoices.billing_profile import Grouping, Payment
+from backend.core.invoices.invoice import (
     Account,
     Correction,
     Invoice,
@@ -30,9 +29,10 @@ from backend.core.invoice import (
     Party,
     Preceding,
 )
-from backend.core.rating import Rating
+from backend.core.invoices.tax_evidence import Evidence, Kind, TaxStatus, treatment
+from backend.core.payments.direct_debit import Mandate
+from backend.core.rates.rating import Rating
 from backend.core.record import from_json
-from backend.core.tax_evidence import Evidence, Kind, TaxStatus, treatment
 from backend.store.invoice_mail import order_delivery
 from backend.store.invoice_tables import (
     invoice,

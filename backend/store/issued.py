@@ -6,10 +6,10 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, String, func, insert, select, text, type_coerce
 from sqlalchemy import cast as sql_cast
 
-from backend.core.audit import Issued, Kept
-from backend.core.chain import COVERED, ChainKind, row_content
-from backend.core.einvoice import WRITER, write_einvoice
-from backend.core.invoice import Invoice
+from backend.core.invoices.audit import Issued, Kept
+from backend.core.invoices.chain import COVERED, ChainKind, row_content
+from backend.core.invoices.einvoice import WRITER, write_einvoice
+from backend.core.invoices.invoice import Invoice
 from backend.store.chain import append, purged_digest
 from backend.store.invoice_tables import chain, invoice, invoice_document, invoice_pdf, invoice_series
 from backend.store.people_tables import audit_entry, purge

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
-from backend.core.document_kind import CANCELLATION, format_number, prefixes_of
-from backend.core.invoice import Invoice, InvoiceDraft, with_number
+from backend.core.invoices.document_kind import CANCELLATION, format_number, prefixes_of
+from backend.core.invoices.invoice import Invoice, InvoiceDraft, with_number
 from backend.core.record import to_json
 from backend.store.invoice_tables import invoice, invoice_series
 from backend.store.issued import store_document
@@ -30,7 +30,7 @@ def issue_document(
         connection: of the unit of work.
         operator_id: whose series it is.
         customer_id: who gets it.
-        draft: checked (`backend.core.invoice_check`).
+        draft: checked (`backend.core.invoices.invoice_check`).
         now: world time.
 
     Returns:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from backend.core.invoice_model import Invoice
+from backend.core.invoices.invoice_model import Invoice
 from backend.core.record import from_json
 from backend.store.invoice_tables import invoice
 from backend.store.open_items import StoredBooking, booked_between

@@ -9,7 +9,7 @@ letter = Table(
     "letter",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),  # see backend.core.letter.letter_key
+    Column("key", Text, nullable=False, unique=True),  # see backend.core.invoices.letter.letter_key
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("purpose", String(20), nullable=False),
     Column("document", Text, nullable=False),
@@ -18,7 +18,7 @@ letter = Table(
     Column("language", String(2), nullable=False),
     Column("template", String(40), nullable=False),
     Column("body", Text, nullable=False),  # JSON: what the template is filled with
-    Column("state", String(10), nullable=False),  # see backend.core.letter.State
+    Column("state", String(10), nullable=False),  # see backend.core.invoices.letter.State
     Column("tries", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),
     Column("lease_until", Instant),  # of one that is being sent

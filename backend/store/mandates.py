@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, update
 
-from backend.core.direct_debit import Mandate, Scheme
+from backend.core.payments.direct_debit import Mandate, Scheme
 from backend.store.payment_tables import debit, debit_batch, mandate
 
 _M = mandate.c

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from backend.core.access import EVERYTHING, View
-from backend.core.signed_check import MeterKey
-from backend.core.signed_pair import Status
+from backend.core.people.access import EVERYTHING, View
+from backend.core.proofs.signed_check import MeterKey
+from backend.core.proofs.signed_pair import Status
 from backend.errors import ApplyError
 from backend.store.event_log import ask_check
 from backend.store.invoice_tables import invoice_cdr

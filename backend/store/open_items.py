@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from backend.core.audit import Kept
-from backend.core.chain import ChainKind
-from backend.core.invoice_model import Invoice
-from backend.core.open_item import ZERO, BookingError, BookingKind, OpenItem, check_booking
+from backend.core.invoices.audit import Kept
+from backend.core.invoices.chain import ChainKind
+from backend.core.invoices.invoice_model import Invoice
+from backend.core.payments.open_item import ZERO, BookingError, BookingKind, OpenItem, check_booking
 from backend.core.record import to_json
 from backend.store.chain import append
 from backend.store.invoice_tables import chain, invoice
@@ -444,7 +444,7 @@ def mark_disputed(connection: Connection, invoice_id: int, reason: str) -> None:
 
 
 def set_dunning_level(connection: Connection, invoice_id: int, level: int) -> None:
-    """Note how far an item was dunned, see `backend.core.open_item.OpenItem`."""
+    """Note how far an item was dunned, see `backend.core.payments.open_item.OpenItem`."""
     row = {"invoice_id": invoice_id, "dunning_level": level}
     statement = upsert(open_item_mark).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=["invoice_id"], set_={"dunning_level": level}))

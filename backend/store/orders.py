@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from backend.core.access import EVERYTHING, View
 from backend.core.order import OPEN, NewOrder, Order, OrderState, masked
+from backend.core.people.access import EVERYTHING, View
 from backend.store.order_tables import station_order
 from backend.store.scope import charge_points_in, of_operator
 from backend.store.tables import charge_point

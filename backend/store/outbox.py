@@ -15,9 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from backend.core.access import EVERYTHING, View
-from backend.core.chain import ChainKind
-from backend.core.letter import (
+from backend.core.invoices.chain import ChainKind
+from backend.core.invoices.letter import (
     SIGNED,
     Blob,
     InvoiceFile,
@@ -30,6 +29,7 @@ from backend.core.letter import (
     letter_key,
     message_id,
 )
+from backend.core.people.access import EVERYTHING, View
 from backend.errors import MailError
 from backend.store.chain import append
 from backend.store.invoice_files import read_content
@@ -287,7 +287,7 @@ def end_outage(connection: Connection, now: datetime) -> None:
 
 
 def add_bad_addresses(connection: Connection, posted: Posted, refused: Mapping[str, Reply], now: datetime) -> list[str]:
-    """Remember the addresses where nobody is, and give them. See `backend.core.letter.is_bad_address`."""
+    """Remember the addresses where nobody is, and give them. See `backend.core.invoices.letter.is_bad_address`."""
     bad = [address for address, reply in refused.items() if is_bad_address(reply)]
     for address in bad:
         row = {"operator_id": posted.letter.operator_id, "address": address.lower(), "since": now}

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, or_, select, union
 
-from backend.core.access import EVERYTHING, View
-from backend.core.letter import Purpose
+from backend.core.invoices.letter import Purpose
+from backend.core.people.access import EVERYTHING, View
 from backend.store.invoice_tables import (
     invoice,
     invoice_cdr,
@@ -180,7 +180,7 @@ class InvoiceSummary:
     """An invoice and how its mail fares.
 
     `type_code` is 380, or 381 of a credit note, whose totals are negative; `mail_state` is that of its newest letter
-    (`backend.core.letter.State`), or empty without one; `letter_id` is the letter.
+    (`backend.core.invoices.letter.State`), or empty without one; `letter_id` is the letter.
     """
 
     id: int

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from backend.core.pricing import Inputs, Series
-from backend.core.profiles import Switch
-from backend.core.rating import Rating
+from backend.core.rates.pricing import Inputs, Series
+from backend.core.rates.rating import Rating
+from backend.core.rates.simulation import PastSession
 from backend.core.record import from_json
-from backend.core.simulation import PastSession
-from backend.core.tariff_model import SpotPrice, Tariff
+from backend.core.tariffs.profiles import Switch
+from backend.core.tariffs.tariff_model import SpotPrice, Tariff
 from backend.store.price_series import load_prices
 from backend.store.profile_switches import places_of, switches_at
 from backend.store.rating_tables import cdr, rating

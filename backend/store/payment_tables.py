@@ -62,7 +62,7 @@ mandate = Table(
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("reference", String(35), nullable=False),
-    Column("scheme", String(4), nullable=False),  # see backend.core.direct_debit.Scheme
+    Column("scheme", String(4), nullable=False),  # see backend.core.payments.direct_debit.Scheme
     Column("recurrent", Boolean, nullable=False),
     Column("signed_on", Day, nullable=False),
     Column("iban", String(34), nullable=False),
@@ -98,7 +98,7 @@ open_item_mark = Table(
     metadata,
     Column("invoice_id", ForeignKey("open_item.invoice_id"), primary_key=True),
     Column("disputed", Text, nullable=False, server_default=""),
-    Column("dunning_level", Integer, nullable=False, server_default="0"),  # see backend.core.open_item.OpenItem
+    Column("dunning_level", Integer, nullable=False, server_default="0"),  # see core.payments.open_item.OpenItem
     CheckConstraint("dunning_level BETWEEN 0 AND 4", name="dunning_level"),
 )
 
@@ -124,11 +124,11 @@ bank_entry = Table(
     Column("file_id", ForeignKey("bank_file.id"), nullable=False),
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("account", String(34), nullable=False),
-    Column("key", Text, nullable=False),  # see backend.core.bank_entry.entry_keys
+    Column("key", Text, nullable=False),  # see backend.core.payments.bank_entry.entry_keys
     Column("booked_on", Day, nullable=False),
     Column("amount", Cents, nullable=False),
     Column("iban", String(34), nullable=False),
-    Column("body", Text, nullable=False),  # JSON of backend.core.bank_entry.BankEntry
+    Column("body", Text, nullable=False),  # JSON of backend.core.payments.bank_entry.BankEntry
     UniqueConstraint("operator_id", "account", "key"),
     Index(None, "account", "booked_on", "amount"),
     sqlite_autoincrement=True,
@@ -185,7 +185,7 @@ booking = Table(
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("invoice_id", ForeignKey("open_item.invoice_id")),  # empty: on the customer's account
-    Column("kind", String(10), nullable=False),  # see backend.core.open_item.BookingKind
+    Column("kind", String(10), nullable=False),  # see core.payments.open_item.BookingKind
     Column("amount", Cents, nullable=False),  # signed: positive raises what the customer owes
     Column("currency", String(3), nullable=False),
     Column("booked_on", Day, nullable=False),

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from backend.core.document_kind import SELF_BILLED
-from backend.core.invoice import Invoice
-from backend.core.open_item import BookingError, BookingKind
-from backend.core.payout import Payout, PayoutBatch
+from backend.core.invoices.document_kind import SELF_BILLED
+from backend.core.invoices.invoice import Invoice
+from backend.core.invoices.payout import Payout, PayoutBatch
+from backend.core.payments.open_item import BookingError, BookingKind
 from backend.core.record import from_json
 from backend.store.host_tables import payout, payout_batch
 from backend.store.invoice_tables import invoice

@@ -11,7 +11,7 @@ account = Table(
     Column("operator_id", ForeignKey("operator.id")),  # empty: the platform
     Column("login", String(100), nullable=False, unique=True),  # in lower case
     Column("name", Text, nullable=False),
-    Column("role", String(20), nullable=False),  # see backend.core.access.Role
+    Column("role", String(20), nullable=False),  # see backend.core.people.access.Role
     Column("customer_id", String(36), nullable=False),
     Column("user_id", String(36), nullable=False),  # as in `id_token`
     Column("locations", Text, nullable=False),  # JSON

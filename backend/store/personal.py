@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, false, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from backend.core.access import View
-from backend.core.letter import State as LetterState
-from backend.core.retention import Facts
+from backend.core.invoices.letter import State as LetterState
+from backend.core.people.access import View
+from backend.core.people.retention import Facts
 from backend.core.transaction import State
 from backend.store import outbox
 from backend.store.accounts import end_sessions

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from backend.core.document_kind import CANCELLATION
-from backend.core.invoice_model import Invoice
-from backend.core.open_item import BookingKind
+from backend.core.invoices.document_kind import CANCELLATION
+from backend.core.invoices.invoice_model import Invoice
+from backend.core.payments.open_item import BookingKind
 from backend.core.record import from_json
 from backend.store.invoice_tables import invoice
 from backend.store.open_items import Posting, Target, allocate, book, list_credits, target_of

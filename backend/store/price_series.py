@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, insert, or_, select
 
-from backend.core.access import EVERYTHING, View
+from backend.core.people.access import EVERYTHING, View
 from backend.store.rating_tables import price_point
 from backend.store.scope import of_operator
 

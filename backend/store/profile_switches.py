@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, or_, select
 
-from backend.core.access import EVERYTHING, View
-from backend.core.assignment import Scope
-from backend.core.profiles import Switch
-from backend.core.tariff_model import TariffType
+from backend.core.people.access import EVERYTHING, View
+from backend.core.tariffs.assignment import Scope
+from backend.core.tariffs.profiles import Switch
+from backend.core.tariffs.tariff_model import TariffType
 from backend.core.transaction import State
 from backend.store.rating_tables import profile_switch, session_tariff
 from backend.store.scope import of_operator

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, func, insert, select
 
-from backend.core.invoice_model import Output
+from backend.core.invoices.invoice_model import Output
 from backend.store.invoice_files import read_content
 from backend.store.invoice_tables import invoice, invoice_cdr
 from backend.store.rating_tables import cdr

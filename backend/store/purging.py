@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, or_, select, update
 
-from backend.core.chain import ChainKind
-from backend.core.retention import forget_token, pseudonym
+from backend.core.invoices.chain import ChainKind
+from backend.core.people.retention import forget_token, pseudonym
 from backend.store.chain import append_digest
 from backend.store.invoice_tables import ad_hoc_payer, chain, invoice_cdr, invoice_correction
 from backend.store.order_tables import station_order

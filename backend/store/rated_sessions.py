@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, case, literal, or_, select
 
-from backend.core.billing_profile import CostCentre
-from backend.core.invoice import RatedSession
-from backend.core.invoice_model import SignatureProof
-from backend.core.rating import Rating
+from backend.core.invoices.billing_profile import CostCentre
+from backend.core.invoices.invoice import RatedSession
+from backend.core.invoices.invoice_model import SignatureProof
+from backend.core.rates.rating import Rating
 from backend.core.record import from_json
 from backend.store.rating_tables import cdr, rating, tariff_version
 from backend.store.ratings import CURRENT_RATING

@@ -20,7 +20,7 @@ tariff_assignment = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
-    Column("scope", String(20), nullable=False),  # see backend.core.assignment.Scope
+    Column("scope", String(20), nullable=False),  # see backend.core.tariffs.assignment.Scope
     Column("target", String(60), nullable=False),
     Column("tariff_id", String(36), nullable=False),
     Column("valid_from", Instant, nullable=False),
@@ -98,7 +98,7 @@ rating_use = Table(
     "rating_use",
     metadata,
     Column("rating_id", ForeignKey("rating.id"), primary_key=True),
-    Column("key", String(120), primary_key=True),  # see backend.core.rating_model.Context
+    Column("key", String(120), primary_key=True),  # see backend.core.rates.rating_model.Context
     Column("amount", Exact, nullable=False),
 )
 
@@ -154,7 +154,7 @@ fee_mark = Table(
     "fee_mark",
     metadata,
     Column("operator_id", ForeignKey("operator.id"), primary_key=True),
-    Column("span", String(20), primary_key=True),  # see backend.core.tariff_model.Span
+    Column("span", String(20), primary_key=True),  # see backend.core.tariffs.tariff_model.Span
     Column("until", Instant, nullable=False),
 )
 

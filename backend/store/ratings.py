@@ -12,12 +12,12 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import sqlite
 
-from backend.core.cdr import SignedValue
-from backend.core.periods import MeterPoint
-from backend.core.rating_model import Rating, VersionSwitch
+from backend.core.proofs.signed_gate import NO_EVIDENCE, Evidence
+from backend.core.proofs.signed_pair import Session
+from backend.core.rates.cdr import SignedValue
+from backend.core.rates.periods import MeterPoint
+from backend.core.rates.rating_model import Rating, VersionSwitch
 from backend.core.record import from_json
-from backend.core.signed_gate import NO_EVIDENCE, Evidence
-from backend.core.signed_pair import Session
 from backend.core.transaction import State
 from backend.store.event_log import signed_values
 from backend.store.fees import owe_used

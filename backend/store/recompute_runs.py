@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from backend.core.recompute import Proof
+from backend.core.rates.recompute import Proof
 from backend.core.record import from_json, to_json
 from backend.store.rating_tables import recompute_run
 from backend.store.tables import operator

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, or_, select, type_coerce
 
-from backend.core.invoice import Invoice, InvoiceLine
-from backend.core.rating_model import Item, Rating
+from backend.core.invoices.invoice import Invoice, InvoiceLine
+from backend.core.rates.rating_model import Item, Rating
 from backend.core.record import RecordError, from_json
 from backend.core.report import Keys, Tally, shared_cents, with_parts
 from backend.core.transaction import State

@@ -24,12 +24,12 @@ from sqlalchemy import (
     update,
 )
 
-from backend.core.chain import ChainKind
-from backend.core.invoice_model import Invoice
-from backend.core.letter import State as LetterState
-from backend.core.purged_invoice import without_persons
+from backend.core.invoices.chain import ChainKind
+from backend.core.invoices.invoice_model import Invoice
+from backend.core.invoices.letter import State as LetterState
+from backend.core.invoices.purged_invoice import without_persons
+from backend.core.people.retention import Periods, add_months, due_before, vouchers_due_before
 from backend.core.record import from_json, to_json
-from backend.core.retention import Periods, add_months, due_before, vouchers_due_before
 from backend.core.transaction import State
 from backend.store import outbox
 from backend.store.chain import purged_digest

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, exists, func, select
 
-from backend.core.document_kind import CANCELLATION, CREDIT_NOTE
-from backend.core.invoice_model import Invoice
+from backend.core.invoices.document_kind import CANCELLATION, CREDIT_NOTE
+from backend.core.invoices.invoice_model import Invoice
+from backend.core.invoices.reversal import cancellation_problems
 from backend.core.record import RecordError, from_json
-from backend.core.reversal import cancellation_problems
 from backend.store.invoice_tables import (
     invoice,
     invoice_cancellation,

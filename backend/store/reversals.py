@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, insert, select
 
-from backend.core.document_kind import CANCELLATION, INVOICE
-from backend.core.invoice import Invoice, InvoiceDraft
-from backend.core.invoice_check import problems
+from backend.core.invoices.document_kind import CANCELLATION, INVOICE
+from backend.core.invoices.invoice import Invoice, InvoiceDraft
+from backend.core.invoices.invoice_check import problems
+from backend.core.invoices.reversal import credit_problems, draft_cancellation, draft_credit
 from backend.core.record import from_json
-from backend.core.reversal import credit_problems, draft_cancellation, draft_credit
 from backend.errors import InvoiceError
 from backend.store.invoice_mail import order_delivery
 from backend.store.invoice_tables import (

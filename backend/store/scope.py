@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, select, true
 
-from backend.core.access import View
+from backend.core.people.access import View
 from backend.store.datev_tables import ledger_export
 from backend.store.dunning_tables import dunning_letter
 from backend.store.invoice_tables import invoice

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
-from backend.core.assignment import Further
-from backend.core.pricing import UnratableError, read_tariff
-from backend.core.profiles import Member, Switch, plan, used
-from backend.core.rating_model import VersionSwitch
-from backend.core.tariff_model import Tariff, TariffType
+from backend.core.rates.pricing import UnratableError, read_tariff
+from backend.core.rates.rating_model import VersionSwitch
+from backend.core.tariffs.assignment import Further
+from backend.core.tariffs.profiles import Member, Switch, plan, used
+from backend.core.tariffs.tariff_model import Tariff, TariffType
+from backend.core.tariffs.turns import Turn
 from backend.core.transaction import State
-from backend.core.turns import Turn
 from backend.store.profile_switches import places_of, switches_at
 from backend.store.rating_tables import session_tariff, tariff_version
 from backend.store.ratings import RatableTransaction

@@ -14,15 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, String, and_, bindparam, delete, func, insert, select
 from sqlalchemy import cast as sql_cast
 
-from backend.core.access import EVERYTHING, View
-from backend.core.audit import Kept
-from backend.core.chain import ChainKind
-from backend.core.pagination import Page
-from backend.core.signed_check import Checked, kinds_of, page_of
-from backend.core.signed_gate import Decision, Evidence
-from backend.core.signed_pair import Judged, Result, Session, SignedRegister, Status
-from backend.core.signed_proof import SignedOriginal, original_of
-from backend.core.signed_time import TARIFF_CHANGE, signed_changes
+from backend.core.invoices.audit import Kept
+from backend.core.invoices.chain import ChainKind
+from backend.core.people.access import EVERYTHING, View
+from backend.core.proofs.pagination import Page
+from backend.core.proofs.signed_check import Checked, kinds_of, page_of
+from backend.core.proofs.signed_gate import Decision, Evidence
+from backend.core.proofs.signed_pair import Judged, Result, Session, SignedRegister, Status
+from backend.core.proofs.signed_proof import SignedOriginal, original_of
+from backend.core.proofs.signed_time import TARIFF_CHANGE, signed_changes
 from backend.store.chain import purged_digest
 from backend.store.event_log import ask_check
 from backend.store.invoice_tables import chain

@@ -46,8 +46,8 @@ signed_check = Table(
     Column("page_at", Instant),
     Column("kinds", String(40), nullable=False),  # TX of its readings
     Column("key", Text, nullable=False),
-    Column("key_source", String(10), nullable=False),  # see backend.core.signed_pair.KeySource
-    Column("result", String(12), nullable=False),  # see backend.core.signed_pair.Result
+    Column("key_source", String(10), nullable=False),  # see backend.core.proofs.signed_pair.KeySource
+    Column("result", String(12), nullable=False),  # see backend.core.proofs.signed_pair.Result
     Column("reason", Text, nullable=False),
     Column("software", String(40), nullable=False),
     Index(None, "record_id"),
@@ -64,7 +64,7 @@ signed_verdict = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("status", String(12), nullable=False),  # see backend.core.signed_pair.Status
+    Column("status", String(12), nullable=False),  # see backend.core.proofs.signed_pair.Status
     Column("reason", Text, nullable=False),
     Column("begin_at", Instant),
     Column("begin_wh", Exact),
@@ -97,7 +97,7 @@ signed_decision = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("kind", String(10), nullable=False),  # see backend.core.signed_gate.Decision
+    Column("kind", String(10), nullable=False),  # see backend.core.proofs.signed_gate.Decision
     Column("reason", Text, nullable=False),
     Column("decided_by", Text, nullable=False),
     Index(None, "transaction_id"),

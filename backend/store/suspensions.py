@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from backend.core.access import EVERYTHING, View
-from backend.core.dunning import ZERO, Claim, Level, suspends, to_hand_over
+from backend.core.payments.dunning import ZERO, Claim, Level, suspends, to_hand_over
+from backend.core.people.access import EVERYTHING, View
 from backend.errors import DunningError
 from backend.store.dunning import load_cases, local_day
 from backend.store.dunning_tables import dunning_letter, dunning_step, dunning_stop, suspension

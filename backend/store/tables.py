@@ -129,7 +129,7 @@ operator = Table(
     Column("legal_note", Text, nullable=False, server_default=""),
     Column("eichrecht_required", Boolean, nullable=False, server_default="0"),  # bill no energy that is not proved
     Column("creditor_id", Text, nullable=False, server_default=""),  # of direct debits; empty: it collects none
-    Column("series_prefixes", Text, nullable=False, server_default="{}"),  # JSON: by backend.core.document_kind.KINDS
+    Column("series_prefixes", Text, nullable=False, server_default="{}"),  # JSON: by core.invoices.document_kind.KINDS
 )
 
 # A group of contracts or users that shares a tariff and its quotas, for instance the employees of a company.
@@ -154,26 +154,26 @@ customer = Table(
     Column("vat_id", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("language", String(2), nullable=False),
-    Column("cycle", String(10), nullable=False),  # see backend.core.billing_period.Cycle
+    Column("cycle", String(10), nullable=False),  # see backend.core.invoices.billing_period.Cycle
     Column("payment_days", Integer, nullable=False),
     Column("group_id", ForeignKey("customer_group.id")),
     Column("partner_id", String(36), nullable=False, server_default=""),  # a roaming partner pays for its drivers
     Column("relationship", String(36), nullable=False, server_default=""),  # names the tax rule in tariffs' x_tax
-    Column("output", Text, nullable=False, server_default="hybrid"),  # see backend.core.invoice_model.Output
+    Column("output", Text, nullable=False, server_default="hybrid"),  # see backend.core.invoices.invoice_model.Output
     Column("buyer_reference", Text, nullable=False, server_default=""),
     Column("order_number", Text, nullable=False, server_default=""),
-    Column("tax_case", Text, nullable=False, server_default="standard"),  # see backend.core.tax_evidence.TaxStatus
+    Column("tax_case", Text, nullable=False, server_default="standard"),  # see core.invoices.tax_evidence.TaxStatus
     Column("tax_reason", Text, nullable=False, server_default=""),
-    Column("grouping", Text, nullable=False, server_default="customer"),  # see backend.core.billing_profile.Grouping
+    Column("grouping", Text, nullable=False, server_default="customer"),  # see core.invoices.billing_profile.Grouping
     Column("recipients", Text, nullable=False, server_default="[]"),  # JSON: where invoices go; empty: to `email`
     Column("cc_user", Boolean, nullable=False, server_default="0"),
-    Column("payment", Text, nullable=False, server_default="transfer"),  # see backend.core.billing_profile.Payment
+    Column("payment", Text, nullable=False, server_default="transfer"),  # see core.invoices.billing_profile.Payment
     Column("card", Text, nullable=False, server_default=""),  # last digits of the card that pays
     Column("threshold", Exact, nullable=False, server_default="0"),  # less than this is carried forward
     Column("cost_centre", Text, nullable=False, server_default=""),
     Column(
         "cost_centre_rule", Text, nullable=False, server_default="none"
-    ),  # see backend.core.billing_profile.CostCentre
+    ),  # see backend.core.invoices.billing_profile.CostCentre
     Column("ad_hoc", Boolean, nullable=False, server_default="0"),  # stands for all who pay at the charge point
 )
 
@@ -196,7 +196,7 @@ tax_evidence = Table(
     Column("id", Integer, primary_key=True),
     Column("operator_id", ForeignKey("operator.id"), nullable=False),
     Column("customer_id", ForeignKey("customer.id")),  # empty: the operator's own
-    Column("kind", Text, nullable=False),  # see backend.core.tax_evidence.Kind
+    Column("kind", Text, nullable=False),  # see backend.core.invoices.tax_evidence.Kind
     Column("reference", Text, nullable=False),
     Column("valid_from", String(10), nullable=False),  # local days, ISO 8601
     Column("valid_to", String(10), nullable=False),  # the last day; empty: no end
@@ -316,7 +316,7 @@ charging_transaction = Table(
     Column("tariff_version_id", ForeignKey("tariff_version.id")),
     Column("tariff_reason", Text, nullable=False, server_default=""),
     Column("tariff_rule", Text, nullable=False, server_default=""),  # JSON: the rule behind the reason
-    # What a version that becomes valid meanwhile means to it, see backend.core.rating_model.VersionSwitch.
+    # What a version that becomes valid meanwhile means to it, see backend.core.rates.rating_model.VersionSwitch.
     Column("version_switch", String(20), nullable=False, server_default="lock_at_start"),
     # Where it is, and of whom it uses up quotas, as it was when the tariff was chosen.
     Column("location_id", String(36), nullable=False, server_default=""),

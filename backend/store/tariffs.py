@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from backend.core.access import EVERYTHING, View
-from backend.core.assignment import (
+from backend.core.people.access import EVERYTHING, View
+from backend.core.rates.rating_model import VersionSwitch
+from backend.core.record import RecordError, from_json
+from backend.core.tariffs.assignment import (
     Assignment,
     Choice,
     Facts,
@@ -20,9 +22,7 @@ from backend.core.assignment import (
     choose,
     no_payer,
 )
-from backend.core.rating_model import VersionSwitch
-from backend.core.record import RecordError, from_json
-from backend.core.tariff_model import TariffType
+from backend.core.tariffs.tariff_model import TariffType
 from backend.store.rating_tables import tariff_assignment, tariff_version
 from backend.store.scope import of_operator
 from backend.store.sql import Statement

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select, update
 
-from backend.core.tax_evidence import NEEDED, TaxStatus, expiring, name_of
+from backend.core.invoices.tax_evidence import NEEDED, TaxStatus, expiring, name_of
 from backend.store.invoices import load_evidence
 from backend.store.tables import customer, operator, tax_evidence
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from backend.core.meter_key_order import ToldKey
-from backend.core.signed_check import CHANGED_KEY
+from backend.core.proofs.meter_key_order import ToldKey
+from backend.core.proofs.signed_check import CHANGED_KEY
 from backend.store.meter_keys import MeterPlace, append_key_event, keys_at, see_key
 from backend.store.signed import Finding, store_finding
 from backend.store.signed_tables import meter_key_event

@@ -11,10 +11,10 @@ from typing import Any, cast
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from backend.core.assignment import Scope, rule_text
 from backend.core.id_token import Authorization, authorize
-from backend.core.rating_model import VersionSwitch
+from backend.core.rates.rating_model import VersionSwitch
 from backend.core.record import to_json
+from backend.core.tariffs.assignment import Scope, rule_text
 from backend.core.transaction import Derived, Known, Reading, Start, State, Stop, conflict, derive
 from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, Assembled, assemble
 from backend.store.charge_points import is_evse_known

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, literal, select
 
-from backend.core.billing_period import Cycle, Source, Unbilled, Unfinished
-from backend.core.billing_profile import Grouping
+from backend.core.invoices.billing_period import Cycle, Source, Unbilled, Unfinished
+from backend.core.invoices.billing_profile import Grouping
 from backend.core.transaction import State
 from backend.store.invoice_tables import invoice_cdr, unbilled_cdr, unbilled_fee
 from backend.store.rating_tables import cdr, cdr_correction, fee, rating

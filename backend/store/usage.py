@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from sqlalchemy.orm import aliased
 
-from backend.core.pricing import Series
-from backend.core.rating_model import Used
-from backend.core.tariff_model import Scope, Span, SpotPrice, Tariff
+from backend.core.rates.pricing import Series
+from backend.core.rates.rating_model import Used
+from backend.core.tariffs.tariff_model import Scope, Span, SpotPrice, Tariff
 from backend.core.transaction import State
 from backend.store.price_series import load_prices
 from backend.store.rating_tables import rating, rating_use, session_tariff, tariff_version

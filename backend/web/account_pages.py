@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import Account, Permission
+from backend.core.people.access import Account, Permission
 from backend.documents.qr import draw_text
 from backend.errors import AccessError
 from backend.people.login import Login, done_by, key_of

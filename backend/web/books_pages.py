@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import View
-from backend.entry_checks import day_of
+from backend.core.people.access import View
 from backend.errors import BackendError
-from backend.journals import FORMATS, KINDS, journal, write_journal
-from backend.ledger import export_month
+from backend.services.entry_checks import day_of
+from backend.services.journals import FORMATS, KINDS, journal, write_journal
+from backend.services.ledger import export_month
 from backend.store.datev import find_export, list_exports
 from backend.store.scope import of_operator
 from backend.store.tables import operator

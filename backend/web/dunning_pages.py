@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import check_own, visitor_of
-from backend.core.access import View
-from backend.core.open_item import BookingError
-from backend.entry_checks import day_of
+from backend.core.payments.open_item import BookingError
+from backend.core.people.access import View
 from backend.errors import BackendError
 from backend.jobs.dun import Prepared, dun, open_paper, prepare
+from backend.services.entry_checks import day_of
 from backend.store.dunning import letter_pdf, list_letters
 from backend.store.scope import Owned, of_operator
 from backend.store.suspensions import (

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from backend.api.permissions import own_operator
 from backend.core.report import By, Row, Tally
 from backend.documents.workbook import Page, write_csv, write_workbook
-from backend.energy_reports import Report, Wanted, make_report, measure, measures, parse_wanted, table
 from backend.errors import ReportError
+from backend.services.energy_reports import Report, Wanted, make_report, measure, measures, parse_wanted, table
 from backend.store.past_sessions import list_operators
 from backend.web.chart import Chart, chart
 from backend.web.site import Reader, Site

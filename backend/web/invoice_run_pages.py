@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import View
+from backend.core.people.access import View
 from backend.errors import ReportError
-from backend.invoice_runs import Preview, issue_by_key, preview, run_by_hand
 from backend.jobs.issue_invoices import BillingSettings
+from backend.services.invoice_runs import Preview, issue_by_key, preview, run_by_hand
 from backend.store import overview as queries
 from backend.web.remote import read_form
 from backend.web.security import CSRF_FIELD, is_own_form

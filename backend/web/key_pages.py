@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import Permission, View
-from backend.core.meter_key_order import key_question
 from backend.core.order import Order
+from backend.core.people.access import Permission, View
+from backend.core.proofs.meter_key_order import key_question
 from backend.csms.orders import Orders
 from backend.errors import ApplyError, InvalidCommandError
 from backend.store.meter_keys import MeterPlace, pin_key

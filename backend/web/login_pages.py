@@ -5,7 +5,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from backend.core.access import Visitor
+from backend.core.people.access import Visitor
 from backend.people.login import Entry, Login
 from backend.web.remote import read_form
 from backend.web.security import CSRF_FIELD, SESSION_COOKIE, is_own_form

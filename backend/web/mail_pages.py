@@ -5,14 +5,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from backend.api.permissions import own_operator, visitor_of
-from backend.core.explain import LANGUAGES
-from backend.core.letter import Purpose, State
-from backend.core.masking import mask_mail
+from backend.core.invoices.letter import Purpose, State
+from backend.core.people.masking import mask_mail
+from backend.core.rates.explain import LANGUAGES
 from backend.documents.letter_templates import Written
-from backend.entry_checks import EMAIL
 from backend.errors import MailError
 from backend.jobs.relay import MailSettings, Step, probe
 from backend.jobs.send_mail import open_templates, write_message, write_probe
+from backend.services.entry_checks import EMAIL
 from backend.store import outbox
 from backend.store.outbox import Posted
 from backend.web.remote import read_form

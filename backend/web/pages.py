@@ -31,8 +31,8 @@ from backend.api.reversal_routes import make_reversal_routes
 from backend.api.routes import make_routes
 from backend.api.signed_routes import make_signed_routes
 from backend.api.tariff_routes import make_tariff_routes
-from backend.core.access import Permission
-from backend.core.rating import Policy
+from backend.core.people.access import Permission
+from backend.core.rates.rating import Policy
 from backend.core.report import Subject
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections

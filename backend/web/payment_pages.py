@@ -12,13 +12,22 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import check_own, own_operator, visitor_of
-from backend.core.masking import mask_iban
-from backend.core.open_item import ZERO, Ages, BookingError, OpenItem, ages
-from backend.core.return_reasons import reason_words
-from backend.core.target_calendar import next_banking_day
+from backend.core.payments.open_item import ZERO, Ages, BookingError, OpenItem, ages
+from backend.core.payments.return_reasons import reason_words
+from backend.core.payments.target_calendar import next_banking_day
+from backend.core.people.masking import mask_iban
 from backend.errors import BackendError
-from backend.payment_desk import accept, assign, dispute, ignore, rest_mandate, statement, use_credit, write_off
-from backend.payments import Collected, Imported, collect, import_file, waiting
+from backend.services.payment_desk import (
+    accept,
+    assign,
+    dispute,
+    ignore,
+    rest_mandate,
+    statement,
+    use_credit,
+    write_off,
+)
+from backend.services.payments import Collected, Imported, collect, import_file, waiting
 from backend.store.bank import list_files
 from backend.store.debits import (
     batch_debits,

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import View
-from backend.core.retention import Periods, Plan
-from backend.core.retention_texts import part_text
+from backend.core.people.access import View
+from backend.core.people.retention import Periods, Plan
+from backend.core.people.retention_texts import part_text
 from backend.errors import AccessError
 from backend.people.archive import write_archive
 from backend.people.erasure import By, erase, plan

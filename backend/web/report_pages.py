@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.permissions import own_operator
-from backend.core.recompute import Proof
+from backend.core.rates.recompute import Proof
 from backend.errors import ReportError
-from backend.reports import SimulationReport, SimulationRequest, simulate_month
+from backend.services.reports import SimulationReport, SimulationRequest, simulate_month
 from backend.store.past_sessions import list_customers, list_operators, list_places
 from backend.store.recompute_runs import last_run
 from backend.store.tariffs import list_tariffs

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.invoice_model import Invoice
+from backend.core.invoices.invoice_model import Invoice
 from backend.errors import InvoiceError
 from backend.store.overview import InvoiceSummary, find_invoice
 from backend.store.reversals import ByHand, Standing, cancel, credit, read_standing

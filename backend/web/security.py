@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.permissions import SAFE, note_failure
 from backend.api.problems import problem
-from backend.core.access import OPEN_VISITOR, Visitor
+from backend.core.people.access import OPEN_VISITOR, Visitor
 from backend.errors import TooManyError
 from backend.people.login import Login
 from shared.ids import Secret

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.letter import SIGNED
-from backend.core.rating import Rating
-from backend.core.signed_gate import Decision
-from backend.core.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
+from backend.core.invoices.letter import SIGNED
+from backend.core.proofs.signed_gate import Decision
+from backend.core.proofs.transparency import FILE_NAME, MEDIA_TYPE, transparency_xml
+from backend.core.rates.rating import Rating
 from backend.errors import ApplyError
-from backend.signed_review import decide, waiting
+from backend.services.signed_review import decide, waiting
 from backend.store.calibration import endings
 from backend.store.invoice_files import invoice_file
 from backend.store.meter_keys import list_meter_keys

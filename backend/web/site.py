@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from backend.api.live import Live
-from backend.core.access import Permission, Role, View, Visitor
-from backend.core.masking import mask_mail
+from backend.core.people.access import Permission, Role, View, Visitor
+from backend.core.people.masking import mask_mail
 from backend.core.reason_texts import reason_text
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections

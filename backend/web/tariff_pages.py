@@ -13,18 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import View
-from backend.core.lint_texts import Severity
-from backend.core.price_sign import PriceSign, price_sign
-from backend.core.pricing import UnratableError
-from backend.core.rating_model import Policy
-from backend.core.tariff import load_body, parse_tariff
-from backend.core.tariff_fit import VERSIONS, Fit, Loss, export, fit
-from backend.core.tariff_import import import_tariff
-from backend.core.tariff_json import tariffs_in
-from backend.core.tariff_lint import Finding, invalid, lint
-from backend.core.tariff_model import Tariff, TariffError
-from backend.core.tariff_trial import Trial, price_trial
+from backend.core.people.access import View
+from backend.core.rates.pricing import UnratableError
+from backend.core.rates.rating_model import Policy
+from backend.core.tariffs.lint_texts import Severity
+from backend.core.tariffs.price_sign import PriceSign, price_sign
+from backend.core.tariffs.tariff import load_body, parse_tariff
+from backend.core.tariffs.tariff_fit import VERSIONS, Fit, Loss, export, fit
+from backend.core.tariffs.tariff_import import import_tariff
+from backend.core.tariffs.tariff_json import tariffs_in
+from backend.core.tariffs.tariff_lint import Finding, invalid, lint
+from backend.core.tariffs.tariff_model import Tariff, TariffError
+from backend.core.tariffs.tariff_trial import Trial, price_trial
 from backend.store.tariffs import StoredTariff, list_tariffs
 from backend.web.security import CSRF_FIELD, is_own_form
 from backend.web.site import Reader, Site

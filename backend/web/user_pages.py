@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import MANAGED_BY_OPERATOR, Account, Role, View
-from backend.entry_checks import day_of
+from backend.core.people.access import MANAGED_BY_OPERATOR, Account, Role, View
 from backend.errors import AccessError, ApplyError
 from backend.people import managing
 from backend.people.passwords import hash_password
+from backend.services.entry_checks import day_of
 from backend.store import accounts
 from backend.store.audit_log import Wanted, list_actions, list_entries
 from backend.store.scope import of_operator

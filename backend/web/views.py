@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.permissions import visitor_of
-from backend.core.access import Permission
-from backend.core.assignment import rule_text
-from backend.core.document_kind import kind_of
-from backend.core.invoice import Invoice
-from backend.core.pricing import Inputs
-from backend.core.rating import Rating
+from backend.core.invoices.document_kind import kind_of
+from backend.core.invoices.invoice import Invoice
+from backend.core.people.access import Permission
+from backend.core.rates.pricing import Inputs
+from backend.core.rates.rating import Rating
 from backend.core.reason_texts import reason_text
 from backend.core.record import RecordError, from_json
-from backend.core.turns import turn_text
+from backend.core.tariffs.assignment import rule_text
+from backend.core.tariffs.turns import turn_text
 from backend.jobs.live_price import LivePrices
 from backend.store import overview as queries
 from backend.store.invoice_files import invoice_file

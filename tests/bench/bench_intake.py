@@ -23,10 +23,10 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
 
-from backend.apply import apply
 from backend.csms.handlers import make_handlers
 from backend.csms.handling import Sender
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store.migrate import migrate
 from backend.store.writer import Store, open_store
 from shared.ids import ChargePointId, MessageId

@@ -20,10 +20,10 @@ from time import perf_counter, process_time
 
 from sqlalchemy import Connection, func, insert, select
 
-from backend.core.base_fee import BaseFee
-from backend.core.einvoice import write_einvoice
-from backend.core.invoice import Charges, Invoice, Output, draft_invoice, with_number
-from backend.core.invoice_check import problems
+from backend.core.invoices.einvoice import write_einvoice
+from backend.core.invoices.invoice import Charges, Invoice, Output, draft_invoice, with_number
+from backend.core.invoices.invoice_check import problems
+from backend.core.rates.base_fee import BaseFee
 from backend.core.record import to_json
 from backend.documents.render import open_renderer
 from backend.store.invoice_tables import invoice, unbilled_fee

@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 
 from sqlalchemy import Connection
 
-from backend.core.letter import Blob, Letter, Purpose
+from backend.core.invoices.letter import Blob, Letter, Purpose
 from backend.jobs.relay import MailSettings
 from backend.jobs.send_mail import Mailer
 from backend.store import outbox

@@ -17,9 +17,9 @@ from math import inf
 from time import process_time
 from zoneinfo import ZoneInfo
 
-from backend.core.charging_period import MeterPoint
-from backend.core.rating import Rater
-from backend.core.tariff import parse_tariff
+from backend.core.rates.charging_period import MeterPoint
+from backend.core.rates.rating import Rater
+from backend.core.tariffs.tariff import parse_tariff
 from shared.units import Watt, Wh
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection
 
-from backend.apply import apply
-from backend.core.invoice import Invoice
-from backend.master_data import parse_master_data
+from backend.core.invoices.invoice import Invoice
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store.invoices import Bearing, issue, load_debtor
 from backend.store.migrate import migrate
 from backend.store.writer import open_store

@@ -12,9 +12,9 @@ from typing import TypeVar, cast
 
 import pytest
 
-from backend.audit import verify
-from backend.core.invoice import Invoice
+from backend.core.invoices.invoice import Invoice
 from backend.core.record import from_json
+from backend.services.audit import verify
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING

@@ -9,13 +9,13 @@ from typing import cast
 import pytest
 from sqlalchemy import insert, text
 
-from backend.audit import verify
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
-from backend.reports import rate_again
+from backend.services.audit import verify
+from backend.services.reports import rate_again
 from backend.store.rating_tables import tariff_assignment
 from backend.store.writer import Store
 from shared.clock import ManualClock

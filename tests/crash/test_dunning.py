@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 from sqlalchemy import Connection, select
 
-from backend.audit import verify
-from backend.core.dunning_letter import DunningLetter
+from backend.core.payments.dunning_letter import DunningLetter
 from backend.jobs.dun import dun, prepare, review_suspensions
+from backend.services.audit import verify
 from backend.store import letter_tables
 from backend.store.dunning import list_letters, store_letter
 from backend.store.open_items import list_bookings, list_items

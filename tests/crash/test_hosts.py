@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from backend.audit import verify
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.documents.sepa import read_transfers, write_transfers
 from backend.jobs.rate_ended import rate_ended
+from backend.services.audit import verify
 from backend.store.chain import read_head
 from backend.store.host_tables import host_objection, host_session, host_share, payout
 from backend.store.hosts import draft_due, issue_statement, load_hosts, object_to

@@ -12,12 +12,12 @@ from typing import cast
 import pytest
 from sqlalchemy import insert
 
-from backend.audit import verify
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
+from backend.services.audit import verify
 from backend.store import tables as t
 from backend.store.invoice_drafts import read_waiting
 from backend.store.writer import Store, open_store

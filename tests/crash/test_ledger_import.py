@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backend import ledger_import
 from backend.errors import StoreClosedError
-from backend.ledger_import import check_file, import_ledger
+from backend.services import ledger_import
+from backend.services.ledger_import import check_file, import_ledger
 from backend.store.writer import Store
 from tests.unit.backend.world import MASTER, NOW, open_world
 from tests.unit.backend.world import Station as Stranger

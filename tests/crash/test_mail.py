@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from backend.core.letter import Blob, Letter, Purpose
+from backend.core.invoices.letter import Blob, Letter, Purpose
 from backend.store import outbox
 from backend.store.writer import Store
 from shared.clock import ManualClock

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from backend.documents.sepa import read_batch
-from backend.payments import collect, import_file
+from backend.services.payments import collect, import_file
 from backend.store.bank import open_entries
 from backend.store.debits import batch_xml, list_batches, report_uploaded
 from backend.store.writer import Store

@@ -8,12 +8,12 @@ from typing import cast
 import pytest
 from sqlalchemy import text
 
-from backend.apply import apply
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
-from backend.master_data import parse_master_data
-from backend.profiles import SwitchRequest, switch_profile
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
+from backend.services.profiles import SwitchRequest, switch_profile
 from backend.store.migrate import migrate
 from backend.store.writer import Store, open_store
 from tests.crash.test_billing import KilledError, MortalStore

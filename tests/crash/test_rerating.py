@@ -9,12 +9,12 @@ from typing import cast
 import pytest
 from sqlalchemy import text
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.live_price import CostTeller, LivePrices, LivePriceSettings
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import Recomputer, recompute
-from backend.reports import rate_again
+from backend.services.reports import rate_again
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from shared.ids import ChargePointId

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from backend.audit import verify
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
+from backend.services.audit import verify
 from backend.store.chain import read_head
 from backend.store.invoice_tables import unbilled_cdr
 from backend.store.reversals import ByHand, cancel, credit

@@ -7,10 +7,10 @@ from typing import cast
 
 from sqlalchemy import select
 
-from backend.audit import verify
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.verify_signed import verify_signed
+from backend.services.audit import verify
 from backend.store.rating_tables import rating
 from backend.store.signed_tables import signed_check, signed_due, signed_verdict
 from backend.store.writer import Store

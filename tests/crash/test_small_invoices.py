@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backend.audit import verify
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.invoices.small_invoice import Payer
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
-from backend.core.small_invoice import Payer
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due
 from backend.jobs.rate_ended import rate_ended
+from backend.services.audit import verify
 from backend.store.ad_hoc import keep_payer
 from backend.store.chain import read_head
 from backend.store.invoice_drafts import Issued, issue_draft

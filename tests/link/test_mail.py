@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backend.core.letter import Blob, Letter, Purpose, State
+from backend.core.invoices.letter import Blob, Letter, Purpose, State
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.read_bounces import BounceReader
 from backend.jobs.relay import MailSettings, probe

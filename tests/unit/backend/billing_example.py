@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.core.base_fee import BaseFee
-from backend.core.invoice import Account, Party, RatedSession
-from backend.core.periods import MeterPoint, cut
-from backend.core.rating import Policy, rate, rate_base_fee
-from backend.core.tariff import canonical, parse_tariff, version_id
-from backend.core.tariff_model import Scope
+from backend.core.invoices.invoice import Account, Party, RatedSession
+from backend.core.rates.base_fee import BaseFee
+from backend.core.rates.periods import MeterPoint, cut
+from backend.core.rates.rating import Policy, rate, rate_base_fee
+from backend.core.tariffs.tariff import canonical, parse_tariff, version_id
+from backend.core.tariffs.tariff_model import Scope
 from shared.ids import IdToken
 from shared.units import Wh
 

@@ -14,9 +14,9 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Connection, insert, select
 
-from backend.core.chain import ChainKind
-from backend.core.rating import Policy
-from backend.core.tariff import canonical, version_id
+from backend.core.invoices.chain import ChainKind
+from backend.core.rates.rating import Policy
+from backend.core.tariffs.tariff import canonical, version_id
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.relay import MailSettings

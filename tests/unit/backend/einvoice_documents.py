@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from backend.core.billing_profile import DirectDebit, Payment, Place
-from backend.core.host import (
+from backend.core.invoices.billing_profile import DirectDebit, Payment, Place
+from backend.core.invoices.host import (
     TAX_CASES,
     Change,
     HostTax,
@@ -20,7 +20,7 @@ from backend.core.host import (
     draft_statement,
     tax_reason,
 )
-from backend.core.invoice import (
+from backend.core.invoices.invoice import (
     Charges,
     Correction,
     Invoice,
@@ -32,9 +32,9 @@ from backend.core.invoice import (
     draft_invoice,
     with_number,
 )
-from backend.core.invoice_check import problems
-from backend.core.reversal import credit_problems, draft_cancellation, draft_credit
-from backend.core.small_invoice import ad_hoc_account
+from backend.core.invoices.invoice_check import problems
+from backend.core.invoices.reversal import credit_problems, draft_cancellation, draft_credit
+from backend.core.invoices.small_invoice import ad_hoc_account
 from tests.unit.backend.billing_example import (
     BUYER,
     DAY_NIGHT,

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backend.apply import apply
-from backend.master_data import MasterData, parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import MasterData, parse_master_data
 from tests.unit.backend.billing_example import EVENING
 
 HOST = "H-1"

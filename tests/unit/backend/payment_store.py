@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from backend.apply import apply
-from backend.core.billing_profile import DirectDebit
-from backend.core.invoice import CREDIT_NOTE, INVOICE, Charges, Invoice, draft_invoice, with_number
-from backend.core.matching import Part
-from backend.core.open_item import ZERO
+from backend.core.invoices.billing_profile import DirectDebit
+from backend.core.invoices.invoice import CREDIT_NOTE, INVOICE, Charges, Invoice, draft_invoice, with_number
+from backend.core.payments.matching import Part
+from backend.core.payments.open_item import ZERO
 from backend.core.record import to_json
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store.invoice_tables import invoice
 from backend.store.migrate import migrate
 from backend.store.open_items import Target, add_item, credits_by_customer, find_item, list_bookings, list_items

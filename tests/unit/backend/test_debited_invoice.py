@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
-from backend.payments import collect
+from backend.services.payments import collect
 from backend.store.payment_tables import mandate
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING

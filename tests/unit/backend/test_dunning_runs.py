@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from backend.apply import apply
-from backend.audit import verify
-from backend.core.dunning_letter import DunningLetter
 from backend.core.id_token import Authorization, authorize
-from backend.core.letter import Purpose
-from backend.core.open_item import BookingKind
+from backend.core.invoices.letter import Purpose
+from backend.core.payments.dunning_letter import DunningLetter
+from backend.core.payments.open_item import BookingKind
 from backend.errors import ApplyError, DunningError
 from backend.jobs.dun import Dunned, Dunner, dun, open_paper, prepare, review_suspensions
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.audit import verify
+from backend.services.master_data import parse_master_data
 from backend.store import letter_tables as lt
 from backend.store.dunning import letter_pdf, list_letters
 from backend.store.id_tokens import find_token

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table, select
 
-from backend.apply import apply
 from backend.core.id_token import Authorization, authorize
 from backend.errors import ApplyError
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store import tables
 from backend.store.id_tokens import find_token
 from shared.ids import ChargePointId, IdToken

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from backend.apply import apply
 from backend.csms.handlers import make_handlers
 from backend.csms.handling import Sender
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store.migrate import migrate
 from backend.store.transactions import Transaction, list_transactions
 from backend.store.writer import Store, open_store

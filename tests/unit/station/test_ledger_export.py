@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backend.csms.handlers_v16 import handlers_v16
 from backend.csms.handling import Sender
 from backend.errors import ReportError
-from backend.ledger_import import Imported, check_file, check_key, import_ledger
+from backend.services.ledger_import import Imported, check_file, check_key, import_ledger
 from backend.store.writer import Store
 from shared.ids import ChargePointId, EvseId, IdToken, TransactionKey
 from shared.ledger_file import End, LedgerFileError, Row, lines_of, read_lines

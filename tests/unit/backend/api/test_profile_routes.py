@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.rate_ended import rate_ended
 from backend.web.formats import NARROW
 from tests.unit.backend.store.test_session_tariffs import CLOCK, NINE, SET, Site, tariff

@@ -25,11 +25,11 @@ def sentences() -> Iterator[str]:
 
 
 SIGNED = (
-    "backend/core/calibration.py",
-    "backend/core/pagination.py",
-    "backend/core/signed_check.py",
-    "backend/core/signed_pair.py",
-    "backend/core/signed_time.py",
+    "backend/core/proofs/calibration.py",
+    "backend/core/proofs/pagination.py",
+    "backend/core/proofs/signed_check.py",
+    "backend/core/proofs/signed_pair.py",
+    "backend/core/proofs/signed_time.py",
     "backend/store/told_keys.py",
     "shared/ocmf.py",
     "shared/ocmf_signature.py",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pypdf import PdfReader
 
-from backend.core.invoice import Charges, Invoice, RatedSession, draft_invoice, with_number
+from backend.core.invoices.invoice import Charges, Invoice, RatedSession, draft_invoice, with_number
 from backend.core.record import to_json
 from backend.documents.invoice_view import bands, invoice_view
 from backend.documents.render import open_renderer

@@ -11,9 +11,9 @@ import pikepdf
 import pytest
 import segno
 
-from backend.core.document_kind import CREDIT_NOTE
-from backend.core.einvoice import write_einvoice
-from backend.core.invoice import Invoice, Output
+from backend.core.invoices.document_kind import CREDIT_NOTE
+from backend.core.invoices.einvoice import write_einvoice
+from backend.core.invoices.invoice import Invoice, Output
 from backend.documents.girocode import girocode
 from backend.documents.hybrid import XmpError, einvoice_file, embed
 from tests.unit.backend.billing_example import EVENING

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.core.explain import LANGUAGES
+from backend.core.rates.explain import LANGUAGES
 from backend.documents.letter_templates import LetterTemplates
 from backend.errors import MailError
 

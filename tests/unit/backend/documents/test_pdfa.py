@@ -9,8 +9,8 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from backend.core.einvoice import write_einvoice
-from backend.core.invoice import Output
+from backend.core.invoices.einvoice import write_einvoice
+from backend.core.invoices.invoice import Output
 from backend.core.record import to_json
 from backend.documents.render import open_renderer
 from tests.unit.backend.documents.test_bands import fleet_invoice

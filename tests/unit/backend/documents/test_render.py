@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from backend.core.invoice import Charges, Correction, Invoice, Preceding, draft_documents, draft_invoice, with_number
-from backend.core.invoice_check import is_printable, problems
-from backend.core.letter import invoice_letter
+from backend.core.invoices.invoice import (
+    Charges,
+    Correction,
+    Invoice,
+    Preceding,
+    draft_documents,
+    draft_invoice,
+    with_number,
+)
+from backend.core.invoices.invoice_check import is_printable, problems
+from backend.core.invoices.letter import invoice_letter
 from backend.core.record import to_json
 from backend.documents.letter_templates import LetterTemplates
 from backend.documents.render import RenderError, open_renderer

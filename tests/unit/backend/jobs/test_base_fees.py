@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.base_fees import record_base_fees
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
-from backend.reports import rate_again
+from backend.services.reports import rate_again
 from backend.store.rating_tables import fee, tariff_assignment
 from backend.store.tables import charging_transaction, customer, customer_group, operator
 from backend.store.writer import Store

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, insert, select, update
 
-from backend.core.billing_profile import Payment, Place
-from backend.core.invoice import Invoice, TaxCase
-from backend.core.rating import Policy
+from backend.core.invoices.billing_profile import Payment, Place
+from backend.core.invoices.invoice import Invoice, TaxCase
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
-from backend.core.tariff import canonical, version_id
+from backend.core.tariffs.tariff import canonical, version_id
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due, issue_one
 from backend.jobs.rate_ended import rate_ended
 from backend.store import letter_tables as lt

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import DBAPIError
 
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due
 from backend.jobs.rate_ended import rate_ended

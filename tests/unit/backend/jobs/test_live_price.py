@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.errors import CommandRefusedError, CommandTimeoutError
 from backend.jobs.live_price import CostTeller, LivePrices, LivePriceSettings
 from backend.jobs.rate_ended import rate_ended

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from backend.core.rating import Policy, Rating
+from backend.core.rates.rating import Policy, Rating
 from backend.core.record import from_json
 from backend.jobs.rate_ended import rate_ended
 from backend.store.rating_tables import cdr, rating

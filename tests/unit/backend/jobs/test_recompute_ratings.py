@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import Recomputer, next_night, recompute
 from backend.store.recompute_runs import last_run

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.record import from_json
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer, issue_due
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
-from backend.reports import rate_again
+from backend.services.reports import rate_again
 from backend.store.invoice_tables import invoice_correction, unbilled_cdr
 from backend.store.invoices import issue
 from backend.store.rating_tables import cdr, cdr_correction, rating

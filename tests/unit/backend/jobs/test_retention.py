@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from backend.audit import verify
-from backend.core.chain import ChainKind
-from backend.core.retention import Periods
+from backend.core.invoices.chain import ChainKind
+from backend.core.people.retention import Periods
 from backend.jobs.retention import Retainer, let_go
+from backend.services.audit import verify
 from backend.store import invoice_tables
 from backend.store.audit_log import Done, record
 from backend.store.chain import append

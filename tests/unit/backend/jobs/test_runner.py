@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.errors import NotConnectedError, StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings

@@ -8,7 +8,7 @@ import facturx
 import pytest
 from pypdf import PdfReader
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.relay import MailSettings

@@ -12,10 +12,10 @@ import pikepdf
 import pytest
 from sqlalchemy import Connection, select
 
-from backend.core.assignment import ALWAYS
-from backend.core.letter import SIGNED
-from backend.core.rating import Policy
-from backend.core.transparency import read_transparency_xml
+from backend.core.invoices.letter import SIGNED
+from backend.core.proofs.transparency import read_transparency_xml
+from backend.core.rates.rating import Policy
+from backend.core.tariffs.assignment import ALWAYS
 from backend.csms.handlers_v16 import handlers_v16
 from backend.csms.handlers_v201 import handlers_v201
 from backend.csms.handling import Sender

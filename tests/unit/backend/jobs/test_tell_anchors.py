@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backend.audit import verify
 from backend.jobs.tell_anchors import AnchorTeller, tell_anchors
+from backend.services.audit import verify
 from backend.store.chain import read_chain
 from backend.store.writer import Store
 from shared.clock import ManualClock

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from backend.audit import verify
-from backend.core.rating import Policy
-from backend.core.signed_gate import Decision
+from backend.core.proofs.signed_gate import Decision
+from backend.core.rates.rating import Policy
 from backend.errors import ApplyError
-from backend.invoice_runs import preview
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
 from backend.jobs.verify_signed import CalibrationWatch, verify_again, verify_signed
-from backend.signed_review import decide, waiting
+from backend.services.audit import verify
+from backend.services.invoice_runs import preview
+from backend.services.signed_review import decide, waiting
 from backend.store.letter_tables import letter
 from backend.store.meter_keys import MeterPlace, key_events, list_meter_keys, pin_key, set_days, withdraw_key
 from backend.store.rating_tables import cdr, rating

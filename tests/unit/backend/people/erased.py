@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, insert, select, update
 
-from backend.core.access import Account, Role
-from backend.core.open_item import BookingKind
-from backend.core.rating import Policy
+from backend.core.payments.open_item import BookingKind
+from backend.core.people.access import Account, Role
+from backend.core.rates.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.people.people import add_user

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.exc import DatabaseError
 
-from backend.audit import verify
-from backend.core.access import View
-from backend.core.retention import Periods, Plan
+from backend.core.people.access import View
+from backend.core.people.retention import Periods, Plan
 from backend.errors import AccessError
 from backend.people.erasure import By, erase, plan
+from backend.services.audit import verify
 from backend.store import invoice_tables, rating_tables, signed_tables
 from backend.store import tables as t
 from backend.store.audit_log import list_entries

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from backend.core.request_rate import Bucket, Rate, take
+from backend.core.people.request_rate import Bucket, Rate, take
 from backend.people import passwords
 from backend.people.login import Login, LoginSettings
 from backend.people.vault import Vault

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from backend.core.chain import FIRST, ChainCheck, ChainKind
+from backend.core.invoices.chain import FIRST, ChainCheck, ChainKind
 from backend.store.chain import append, read_chain, read_head
 from tests.unit.backend.billing_store import billing_store
 

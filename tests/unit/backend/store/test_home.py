@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from backend.__main__ import main
-from backend.apply import apply
-from backend.core.home_charging import Left
-from backend.core.host import Month
-from backend.core.rating import Policy
+from backend.core.invoices.home_charging import Left
+from backend.core.invoices.host import Month
+from backend.core.rates.rating import Policy
 from backend.documents.home_view import HomePaper, home_table, home_view
 from backend.documents.workbook import write_csv
 from backend.errors import ApplyError, ReportError
-from backend.home_proofs import load_paper, proof_json
 from backend.jobs.rate_ended import rate_ended
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.home_proofs import load_paper, proof_json
+from backend.services.master_data import parse_master_data
 from backend.store.writer import Store
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING

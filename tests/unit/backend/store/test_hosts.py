@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backend.audit import verify
-from backend.core.invoice import Invoice, Output
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice, Output
+from backend.core.rates.rating import Policy
 from backend.errors import ApplyError, InvoiceError
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.issue_statements import HostSettings, StatementIssuer, StatementOutcome, issue_statements
 from backend.jobs.rate_ended import rate_ended
-from backend.reports import rate_again
+from backend.services.audit import verify
+from backend.services.reports import rate_again
 from backend.store.hosts import draft_due, issue_statement, list_statements, load_hosts, object_to, settle
 from backend.store.issued import read_xml
 from backend.store.letter_tables import letter

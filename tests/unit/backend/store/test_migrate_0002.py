@@ -9,8 +9,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event
 
-from backend.apply import apply
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store import migrations
 from backend.store.migrate import migrate
 from backend.store.transactions import list_transactions

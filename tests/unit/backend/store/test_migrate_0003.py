@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event
 
-from backend.core.billing_period import Source
+from backend.core.invoices.billing_period import Source
 from backend.store import migrations
 from backend.store.migrate import migrate
 from backend.store.price_series import load_prices

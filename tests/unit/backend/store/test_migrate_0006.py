@@ -9,14 +9,14 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event
 
-from backend.audit import verify
-from backend.core.invoice import Invoice, Output
+from backend.core.invoices.invoice import Invoice, Output
 from backend.core.record import from_json, to_json
+from backend.services.audit import verify
 from backend.store import migrations
 from backend.store.invoices import load_debtor
 from backend.store.migrate import migrate
 from backend.store.writer import open_store, set_up
-from tests.unit.backend.core.test_audit import row_of
+from tests.unit.backend.core.invoices.test_audit import row_of
 from tests.unit.backend.einvoice_documents import KINDS
 
 OPERATORS = ("acme", "other")

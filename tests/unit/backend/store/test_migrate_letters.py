@@ -9,8 +9,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event
 
-from backend.core.invoice import Output
-from backend.core.letter import State
+from backend.core.invoices.invoice import Output
+from backend.core.invoices.letter import State
 from backend.core.record import to_json
 from backend.jobs.relay import MailSettings
 from backend.store import migrations, outbox
@@ -19,7 +19,7 @@ from backend.store.writer import Store, open_store, set_up
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING
 from tests.unit.backend.billing_store import Mailbox, mail_settings, open_mailbox, rendered, send_letters
-from tests.unit.backend.core.test_audit import row_of
+from tests.unit.backend.core.invoices.test_audit import row_of
 from tests.unit.backend.einvoice_documents import KINDS
 
 BEFORE = "0008"

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.core.report import By, Subject, Tally
 from backend.documents.workbook import Column, Page, write_csv, write_workbook
-from backend.energy_reports import Report, Wanted, make_report, measure, parse_wanted, report_json, table
 from backend.errors import ReportError
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
+from backend.services.energy_reports import Report, Wanted, make_report, measure, parse_wanted, report_json, table
 from backend.store.invoice_tables import invoice
 from backend.store.rating_tables import rating
 from backend.store.reversals import ByHand, cancel, credit

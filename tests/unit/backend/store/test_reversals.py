@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from backend.audit import verify
-from backend.core.invoice import Invoice
-from backend.core.rating import Policy
+from backend.core.invoices.invoice import Invoice
+from backend.core.rates.rating import Policy
 from backend.core.reason_texts import reason_text
 from backend.core.record import from_json
 from backend.errors import InvoiceError
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
-from backend.reports import rate_again
+from backend.services.audit import verify
+from backend.services.reports import rate_again
 from backend.store.invoice_drafts import read_waiting
 from backend.store.invoice_tables import invoice_cancellation, invoice_cdr, invoice_credit, unbilled_cdr
 from backend.store.overview import find_transaction

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.apply import apply
-from backend.core.cdr import recompute as recompute_cdr
-from backend.core.pricing import Inputs
-from backend.core.rating import Policy, Rating
-from backend.core.recompute import differences
+from backend.core.rates.cdr import recompute as recompute_cdr
+from backend.core.rates.pricing import Inputs
+from backend.core.rates.rating import Policy, Rating
+from backend.core.rates.recompute import differences
 from backend.core.record import from_json
-from backend.core.turns import Turn
+from backend.core.tariffs.turns import Turn
 from backend.errors import ApplyError, ReportError
 from backend.jobs.live_price import LivePrices
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
-from backend.master_data import parse_master_data
-from backend.profiles import Switched, SwitchRequest, switch_profile
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
+from backend.services.profiles import Switched, SwitchRequest, switch_profile
 from backend.store import usage
 from backend.store.ratings import ask_rerating, current_rating
 from backend.store.running import running_transactions

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from backend.apply import apply
-from backend.core.assignment import Scope, rule_text
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
+from backend.core.tariffs.assignment import Scope, rule_text
 from backend.errors import ApplyError
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.recompute_ratings import recompute
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store.tariffs import find_rule
 from backend.store.writer import Store
 from shared.clock import ManualClock

@@ -11,12 +11,12 @@ from typing import TypeVar, cast
 import pytest
 from sqlalchemy import func, select
 
-from backend.apply import apply
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.core.transaction import State
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.verify_signed import verify_signed
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store import tables
 from backend.store.event_log import LATE_VALUES, signed_values
 from backend.store.overview import find_transaction

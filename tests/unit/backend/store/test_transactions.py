@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text, update
 
-from backend.apply import apply
 from backend.core.transaction import State
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from backend.store import tables
 from shared.ocpp.session import Payload
 from tests.unit.backend.world import MASTER, NOW, Station, open_world, start, stop, values

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.rate_ended import rate_ended
 from backend.store.ratings import rerate_ids

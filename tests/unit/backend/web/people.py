@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, String, select
 
-from backend.core.access import GRANTS, Account, Permission, Role
+from backend.core.people.access import GRANTS, Account, Permission, Role
 from backend.people.login import key_of
 from backend.people.passwords import hash_password
 from backend.people.people import add_user

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, create_engine
 
-from backend.core.invoice import Account, Charges, Invoice, Party, RatedSession, draft_invoice, with_number
-from backend.core.periods import MeterPoint, cut
-from backend.core.rating import Policy, Rating, rate
+from backend.core.invoices.invoice import Account, Charges, Invoice, Party, RatedSession, draft_invoice, with_number
+from backend.core.rates.periods import MeterPoint, cut
+from backend.core.rates.rating import Policy, Rating, rate
 from backend.core.record import to_json
-from backend.core.tariff import canonical, load_tariff
+from backend.core.tariffs.tariff import canonical, load_tariff
 from backend.store import tables as t
 from shared.ids import IdToken
 from shared.units import Wh

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.unit.backend.billing_store import billing_store
-from tests.unit.backend.test_ledger import LATER, MONTH, fill
+from tests.unit.backend.services.test_ledger import LATER, MONTH, fill
 from tests.unit.backend.web.installation import Installation
 from tests.unit.backend.web.test_pages import read
 

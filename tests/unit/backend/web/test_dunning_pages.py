@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backend.__main__ import main
-from backend.apply import apply
-from backend.master_data import parse_master_data
+from backend.services.apply import apply
+from backend.services.master_data import parse_master_data
 from tests.unit.backend.payment_store import NOW, add_invoice, open_payers
 from tests.unit.backend.web.installation import Installation
 from tests.unit.backend.web.test_pages import read

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.__main__ import main
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.rate_ended import rate_ended
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import EVENING

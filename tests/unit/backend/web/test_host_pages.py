@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from backend.apply import apply
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.rate_ended import rate_ended
+from backend.services.apply import apply
 from shared.clock import ManualClock
 from tests.unit.backend.billing_example import DAY_NIGHT_NET, EVENING
 from tests.unit.backend.billing_store import add_transaction, billing_store

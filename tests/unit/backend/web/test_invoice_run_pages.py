@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from backend.__main__ import main
-from backend.core.rating import Policy
+from backend.core.rates.rating import Policy
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.rate_ended import rate_ended
 from backend.settings import Settings

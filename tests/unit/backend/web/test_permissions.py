@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from backend.api.permissions import OPEN, Need, all_routes, check_declared, need_of
-from backend.core.access import GRANTS, Account, Permission, Role
 from backend.core.order import NewOrder
+from backend.core.people.access import GRANTS, Account, Permission, Role
 from backend.errors import BackendError
-from backend.payments import import_file
 from backend.people.login import LoginSettings
+from backend.services.payments import import_file
 from backend.settings import Settings
 from backend.store import orders
 from backend.store import tables as t

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import Connection, select
 
-from backend.core.access import Account, Permission, Role, View
+from backend.core.people.access import Account, Permission, Role, View
 from backend.people.login import key_of
 from backend.people.people import add_user
 from backend.store import accounts

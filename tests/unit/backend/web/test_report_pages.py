@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from backend.core.recompute import Difference, Proof
+from backend.core.rates.recompute import Difference, Proof
 from backend.store.recompute_runs import Run, store_run
 from backend.store.writer import open_store
 from tests.unit.backend.web.installation import Installation

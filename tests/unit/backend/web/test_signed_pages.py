@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Connection, insert, select, text, update
 
-from backend.core.transparency import read_transparency_xml
+from backend.core.proofs.transparency import read_transparency_xml
 from backend.jobs.verify_signed import verify_signed
 from backend.store.event_log import Received, store_signed_values
 from backend.store.invoice_tables import invoice, invoice_cdr

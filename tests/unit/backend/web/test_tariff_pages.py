@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine
 
-from backend.core.tariff import canonical, version_id
+from backend.core.tariffs.tariff import canonical, version_id
 from backend.store import rating_tables
 from backend.web.formats import NARROW
 from backend.web.security import CSRF_COOKIE

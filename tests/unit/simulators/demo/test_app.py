@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.master_data import read_master_data
+from backend.services.master_data import read_master_data
 from backend.settings import load_settings
 from shared.config import ConfigError, load
 from simulators.demo.app import set_stage

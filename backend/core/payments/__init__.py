@@ -1,0 +1,1 @@
+"""What was paid and what is still owed: bank files, matching, direct debit, dunning, DATEV."""

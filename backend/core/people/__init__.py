@@ -1,0 +1,1 @@
+"""Who may do what, and how long what is known of a person is kept."""

@@ -1,0 +1,1 @@
+"""Signed meter values: records, pairs, verdicts, transparency files."""

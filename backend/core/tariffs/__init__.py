@@ -1,0 +1,1 @@
+"""What a tariff is: its parts, its checks and texts, to whom it applies."""

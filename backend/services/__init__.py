@@ -1,0 +1,1 @@
+"""What an operator can do, as functions that commands, API and pages share."""
