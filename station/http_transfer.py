@@ -183,11 +183,10 @@ class HttpTransfer:
     ) -> AsyncIterator[http.client.HTTPResponse]:
         """Ask, following redirects, and give an answer that is a success."""
         for _ in range(_REDIRECTS):
-            async with self._exchange(location) as (connection, leaving):
+            async with self._exchange(location) as line:
                 try:
-                    await self._write(connection, method, location, headers, data)
-                    response = await asyncio.to_thread(connection.getresponse)
-                    leaving.callback(response.close)
+                    await self._write(line.connection, method, location, headers, data)
+                    response = await asyncio.to_thread(line.answer)
                 except (OSError, http.client.HTTPException) as error:
                     host = urlsplit(location).hostname
                     raise TransferFailed(f"the file server {host} does not answer: {_reason(error)}") from error
@@ -228,8 +227,7 @@ class HttpTransfer:
                 await asyncio.sleep(len(block) / self._rate)
 
     @asynccontextmanager
-    async def _exchange(self, location: str) -> AsyncIterator[tuple[http.client.HTTPConnection, contextlib.ExitStack]]:
-        """Give a connection, and what ends with it once nothing on the line can be waited for any more."""
+    async def _exchange(self, location: str) -> AsyncIterator["_Line"]:
         url = urlsplit(location)
         port = url.port or (443 if url.scheme == "https" else 80)
         async with self._bearer.piece() as bearer:
@@ -237,24 +235,18 @@ class HttpTransfer:
                 sock = await bearer.connect(url.hostname or "", port)
             except OSError as error:
                 raise TransferFailed(f"the file server {url.hostname} can't be reached: {_reason(error)}") from error
-            # A second handle on the socket: the first one may be in a thread, inside TLS.
-            lever = sock.dup()
-            leaving = contextlib.ExitStack()
+            line = _Line(http.client.HTTPConnection(url.hostname or "", port), sock.dup())
             try:
                 sock.setblocking(True)
                 sock.settimeout(QUIET_S)
-                connection = http.client.HTTPConnection(url.hostname or "", port)
-                connection.auto_open = 0
+                line.connection.auto_open = 0
                 if url.scheme == "https":
                     sock = await asyncio.to_thread(self._wrap, sock, url.hostname or "")
-                connection.sock = sock
-                yield connection, leaving
+                line.connection.sock = sock
+                yield line
             finally:
-                with contextlib.suppress(OSError):
-                    lever.shutdown(socket.SHUT_RDWR)
-                lever.close()
+                line.end()
                 sock.close()
-                leaving.close()
 
     def _wrap(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
         wrapped = None
@@ -267,6 +259,35 @@ class HttpTransfer:
                 wrapped.close()
             raise TransferFailed(f"no TLS with {host}: {_reason(error)}") from error
         return wrapped
+
+
+class _Line:
+    """A connection for one request, whose calls block in threads until it is ended.
+
+    Args:
+        connection: without a socket yet.
+        lever: a second handle on the socket: the first one may be in a thread, inside TLS.
+    """
+
+    def __init__(self, connection: http.client.HTTPConnection, lever: socket.socket) -> None:
+        self.connection = connection
+        self._lever = lever
+        self._response: http.client.HTTPResponse | None = None
+
+    def answer(self) -> http.client.HTTPResponse:
+        """Wait for the answer, which is closed with the line."""
+        self._response = response = self.connection.getresponse()
+        if self._lever.fileno() < 0:  # ended meanwhile: nobody takes it any more
+            response.close()
+        return response
+
+    def end(self) -> None:
+        """Wake the thread that waits, if one does, and close."""
+        with contextlib.suppress(OSError):
+            self._lever.shutdown(socket.SHUT_RDWR)
+        self._lever.close()
+        if self._response:
+            self._response.close()
 
 
 def _extent(response: http.client.HTTPResponse, before: Piece) -> tuple[int, int | None, int | None]:
