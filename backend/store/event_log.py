@@ -10,6 +10,7 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
 
 from backend.core.transaction import State
+from backend.store.payloads import packed
 from backend.store.signed_tables import signed_check, signed_due, signed_record
 from backend.store.sql import Statement
 from backend.store.tables import charging_transaction, meter_value, transaction_event
@@ -24,9 +25,12 @@ _E = transaction_event.c
 _S = signed_record.c
 
 
-_VALUES = ("transaction_id", "kind", "message_id", "received_at", "payload", "seq_no")
+_VALUES = ("transaction_id", "kind", "message_id", "received_at", "payload", "seq_no", "shape_id")
 _GIVEN = {name: bindparam(name, type_=_E[name].type) for name in _VALUES}
-_SAME = select(_E.id).where(*(_E[name] == _GIVEN[name] for name in ("transaction_id", "kind", "payload")))
+_SAME = select(_E.id).where(
+    *(_E[name] == _GIVEN[name] for name in ("transaction_id", "kind", "payload")),
+    _E.shape_id.is_not_distinct_from(_GIVEN["shape_id"]),
+)
 _APPEND = Statement(
     plain_insert(transaction_event).from_select(list(_VALUES), select(*_GIVEN.values()).where(~_SAME.exists()))
 )
@@ -79,8 +83,8 @@ def append_event(connection: Connection, row_id: int, kind: str, received: Recei
         kind=kind,
         message_id=received.message_id,
         received_at=received.at,
-        payload=received.payload,
         seq_no=seq_no,
+        **packed(connection, received.payload),
     )
 
 

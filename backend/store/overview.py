@@ -20,6 +20,7 @@ from backend.store.invoice_tables import (
     unbilled_cdr,
 )
 from backend.store.letter_tables import letter
+from backend.store.payloads import SHAPE, text_of
 from backend.store.rating_tables import cdr, rating
 from backend.store.ratings import CURRENT_RATING, stands
 from backend.store.scope import charge_points_in, invoices_in, transactions_in
@@ -297,13 +298,13 @@ def find_transaction(connection: Connection, transaction_id: int) -> Transaction
     found = _transactions(connection, t.c.id == transaction_id)
     if not found:
         return None
-    events = connection.execute(select(e).where(e.c.transaction_id == transaction_id).order_by(e.c.id))
+    events = connection.execute(select(e, SHAPE).where(e.c.transaction_id == transaction_id).order_by(e.c.id))
     values = connection.execute(select(m).where(m.c.transaction_id == transaction_id).order_by(m.c.at, m.c.id))
     ratings = connection.execute(select(r).where(r.c.transaction_id == transaction_id).order_by(r.c.id))
     return TransactionDetail(
         found[0],
         connection.scalar(select(t.c.tariff_reason).where(t.c.id == transaction_id)) or "",
-        tuple(EventRow(row.kind, row.message_id, row.received_at, row.payload) for row in events),
+        tuple(EventRow(row.kind, row.message_id, row.received_at, text_of(row)) for row in events),
         tuple(MeterPoint(row.at, row.energy_wh, row.power_w) for row in values),
         tuple(RatingRow(row.created_at, row.reason, row.body, row.inputs) for row in ratings),
         _corrections(connection, transaction_id),

@@ -6,7 +6,6 @@ What the chain covers is told to the chain: an entry `retention.purge` with the 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, or_, select, update
 
@@ -15,6 +14,7 @@ from backend.core.people.retention import forget_token, pseudonym
 from backend.store.chain import append_digest
 from backend.store.invoice_tables import ad_hoc_payer, chain, invoice_cdr, invoice_correction
 from backend.store.order_tables import station_order
+from backend.store.payloads import SHAPE, packed, text_of
 from backend.store.people_tables import purge
 from backend.store.rating_tables import cdr
 from backend.store.signed_tables import proof_link, signed_record, signed_verdict
@@ -86,8 +86,8 @@ def forget_who_charged(connection: Connection, operator_id: str, sessions: Seque
     if not sessions:
         return
     tokens = set(connection.scalars(select(_T.id_token).where(_T.id.in_(sessions))))
-    for table, content in ((transaction_event, transaction_event.c.payload), (cdr, cdr.c.body)):
-        _forget_in(connection, table, content, sessions, now)
+    _forget_in_messages(connection, sessions, now)
+    _forget_in_cdrs(connection, sessions, now)
     _forget_signed(connection, operator_id, sessions, now)
     connection.execute(delete(proof_link).where(proof_link.c.transaction_id.in_(sessions)))
     connection.execute(delete(ad_hoc_payer).where(ad_hoc_payer.c.transaction_id.in_(sessions)))
@@ -96,17 +96,22 @@ def forget_who_charged(connection: Connection, operator_id: str, sessions: Seque
     _forget_in_orders(connection, operator_id, tokens)
 
 
-# Any: a column of texts.
-def _forget_in(
-    connection: Connection, table: Table, content: "ColumnElement[Any]", sessions: Sequence[int], now: datetime
-) -> None:
-    query = select(table.c.id, table.c.transaction_id, content.label("text")).where(
-        table.c.transaction_id.in_(sessions)
-    )
-    with purging(connection, table, now + _LATER, now) as under_way:
+def _forget_in_messages(connection: Connection, sessions: Sequence[int], now: datetime) -> None:
+    e = transaction_event.c
+    query = select(e.id, e.transaction_id, e.payload, SHAPE).where(e.transaction_id.in_(sessions))
+    with purging(connection, transaction_event, now + _LATER, now) as under_way:
         for row in connection.execute(query).all():
-            text = forget_token(row.text, pseudonym(row.transaction_id))
-            connection.execute(update(table).where(table.c.id == row.id).values({content: text}))
+            text = forget_token(text_of(row), pseudonym(row.transaction_id))
+            connection.execute(update(transaction_event).where(e.id == row.id).values(packed(connection, text)))
+            under_way.count += 1
+
+
+def _forget_in_cdrs(connection: Connection, sessions: Sequence[int], now: datetime) -> None:
+    query = select(cdr.c.id, cdr.c.transaction_id, cdr.c.body).where(cdr.c.transaction_id.in_(sessions))
+    with purging(connection, cdr, now + _LATER, now) as under_way:
+        for row in connection.execute(query).all():
+            text = forget_token(row.body, pseudonym(row.transaction_id))
+            connection.execute(update(cdr).where(cdr.c.id == row.id).values(body=text))
             under_way.count += 1
 
 

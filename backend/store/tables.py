@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 APPEND_ONLY = (
     "transaction_event",
+    "payload_shape",
     "signed_record",
     "signed_check",
     "signed_verdict",
@@ -340,6 +341,15 @@ charging_transaction = Table(
     sqlite_autoincrement=True,
 )
 
+# The form that many messages share, see backend.core.packed_readings.
+payload_shape = Table(
+    "payload_shape",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("text"),
+)
+
 transaction_event = Table(
     "transaction_event",
     metadata,
@@ -348,10 +358,10 @@ transaction_event = Table(
     Column("kind", String(10), nullable=False),  # Started | Updated | Ended
     Column("message_id", String(36), nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("payload", Text, nullable=False),  # as received, JSON
+    Column("payload", Text, nullable=False),  # JSON as received: packed bytes, or text; see backend.store.payloads
     Column("seq_no", Integer),  # OCPP 2.x: its number within the transaction, as the station gave it
+    Column("shape_id", Integer),  # of `payload_shape`; empty: the payload is deflated, or text
     # Not unique by message id: stations begin again at 1 after a reboot, and a message sent again may bear a new id.
-    Index(None, "transaction_id"),
     Index(None, "transaction_id", "seq_no"),
     sqlite_autoincrement=True,
 )

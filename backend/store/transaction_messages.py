@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from backend.core.transaction import State
 from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, same_meaning
 from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
+from backend.store.payloads import SHAPE, text_of
 from backend.store.sql import Statement
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
 from backend.store.transactions import settle
@@ -36,7 +37,7 @@ _FIND = Statement(
     )
 )
 _NUMBERED = Statement(
-    select(_E.payload).where(_E.transaction_id == bindparam("transaction_id"), _E.seq_no == bindparam("seq_no"))
+    select(_E.payload, SHAPE).where(_E.transaction_id == bindparam("transaction_id"), _E.seq_no == bindparam("seq_no"))
 )
 
 _DIGEST_LENGTH = 20
@@ -95,7 +96,7 @@ def _is_known(connection: Connection, row: Any, message: TransactionMessage) -> 
     if row.last is None or message.seq_no > row.last:
         return False
     rows = _NUMBERED.all(connection, transaction_id=row.id, seq_no=message.seq_no)
-    return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(one.payload)))) for one in rows)
+    return any(same_meaning(message, decode_transaction_event(cast(Payload, loads(text_of(one))))) for one in rows)
 
 
 def _tells_more(row: Any, message: TransactionMessage) -> bool:

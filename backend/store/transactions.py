@@ -20,6 +20,7 @@ from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, Assembled, asse
 from backend.store.charge_points import is_evse_known
 from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
 from backend.store.id_tokens import find_token
+from backend.store.payloads import SHAPE, text_of
 from backend.store.session_tariffs import keep_further
 from backend.store.sql import Statement
 from backend.store.tables import charge_point, charging_transaction, meter_value, transaction_event
@@ -80,9 +81,9 @@ _CHOOSE = Statement(
     .where(_T.id == bindparam("number"))
     .values({name: bindparam(name, type_=_T[name].type) for name in _CHOSEN})
 )
-_PAYLOADS = Statement(select(_E.payload).where(_E.transaction_id == bindparam("number")).order_by(_E.id))
+_PAYLOADS = Statement(select(_E.payload, SHAPE).where(_E.transaction_id == bindparam("number")).order_by(_E.id))
 _ENDS = Statement(
-    select(_E.payload).where(_E.transaction_id == bindparam("number"), _E.kind == "Ended").order_by(_E.id)
+    select(_E.payload, SHAPE).where(_E.transaction_id == bindparam("number"), _E.kind == "Ended").order_by(_E.id)
 )
 _READINGS = Statement(
     select(meter_value.c.at, meter_value.c.energy_wh).where(meter_value.c.transaction_id == bindparam("number"))
@@ -380,7 +381,7 @@ def _start(row: Any) -> Start:
 
 
 def _payloads(connection: Connection, row_id: int, query: Statement) -> list[Payload]:
-    return [cast(Payload, loads(row.payload)) for row in query.all(connection, number=row_id)]
+    return [cast(Payload, loads(text_of(row))) for row in query.all(connection, number=row_id)]
 
 
 def stop_of(payload: Payload) -> Stop:

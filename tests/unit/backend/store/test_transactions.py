@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from backend.core.transaction import State
 from backend.services.apply import apply
 from backend.services.master_data import parse_master_data
 from backend.store import tables
+from backend.store.overview import find_transaction
 from shared.ocpp.session import Payload
 from tests.unit.backend.world import MASTER, NOW, Station, open_world, start, stop, values
 
@@ -263,9 +264,9 @@ def test_the_original_of_every_message_stays(tmp_path: Path) -> None:
         energy = {"value": "12.000", "unit": "kWh", "context": "Transaction.End"}
         data = [{"timestamp": "2026-10-31T19:40:00Z", "sampledValue": [energy, signed]}]
         await station.call("StopTransaction", {**stop(number), "transactionData": data})
-        [payload] = await station.store.read(
-            lambda unit: unit.scalars(text("SELECT payload FROM transaction_event WHERE kind = 'Ended'")).all()
-        )
+        found = await station.store.read(lambda unit: find_transaction(unit, number))
+        assert found
+        [payload] = [row.payload for row in found.events if row.kind == "Ended"]
         assert r'"value":"OCMF|{\"RV\":\"1.000\"}|{}"' in payload
         assert '"value":"12.000"' in payload
 
