@@ -8,6 +8,7 @@ test looks for the rows of all that the code can say. `{names}` stand for values
 import re
 from functools import cache
 
+from backend.core.clarification.clarification_texts import CLARIFICATION
 from backend.core.invoices.draft_reason_texts import DRAFTS
 from backend.core.people.people_reason_texts import PEOPLE
 from backend.core.proofs.signed_reason_texts import SIGNED_VALUES, WORDS
@@ -266,7 +267,8 @@ def _german(text: str) -> str | None:
 @cache
 def _rows() -> list[tuple[re.Pattern[str], str]]:
     """Give the table as patterns, sentences with most words of their own first."""
-    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | SIGNED_VALUES | _TRANSACTIONS | DRAFTS | PEOPLE
+    table = _FIELDS | _TARIFFS | _FORMULAS | _SESSIONS | _SIGNED | SIGNED_VALUES | _TRANSACTIONS
+    table |= DRAFTS | PEOPLE | CLARIFICATION
     order = sorted(table, key=lambda english: len(_NAME.sub("", english)), reverse=True)
     return [(re.compile(_pattern(english), re.DOTALL), table[english]) for english in order]
 

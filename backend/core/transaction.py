@@ -21,6 +21,9 @@ from shared.ids import EvseId, IdToken
 from shared.transaction import StopReason
 from shared.units import Wh
 
+NOT_AGAIN = "can't be rated again"
+"""How the reason begins of a session that was rated and has no price any more: say, its proof was withdrawn."""
+
 _MAX_POWER_W = 1_000_000
 """No connector in the field gives more (megawatt charging of lorries): a register that rises faster has jumped."""
 

@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from backend.core.clarification.inbox import WITHDRAWN
 from backend.core.invoices.credit import corrected_id, make_credit
 from backend.core.proofs.signed_gate import Evidence, Registers, Way, billed, check_fixed_fee, check_proof, way_of
 from backend.core.proofs.signed_time import energy_changes, sells_energy, with_signed
@@ -21,9 +22,8 @@ from backend.core.rates.pricing import Inputs, Priced, UnratableError, context_o
 from backend.core.rates.rating import Policy, Rating
 from backend.core.record import RecordError, from_json, to_json
 from backend.core.tariffs.tariff import load_body
-from backend.core.transaction import State
+from backend.core.transaction import NOT_AGAIN, State
 from backend.store.ratings import (
-    NOT_AGAIN,
     RatableTransaction,
     RatingToStore,
     StoredCdr,
@@ -262,6 +262,8 @@ def _tariffs(connection: Connection, transaction: RatableTransaction) -> Session
     """Check what a price needs at all, and give the session's tariffs."""
     if transaction.customer_id is None:
         raise UnratableError(f"nobody pays for the token {transaction.id_token}: add it to a customer")
+    if transaction.withdrawn:
+        raise UnratableError(WITHDRAWN)
     if transaction.ended_at is None or transaction.meter_stop is None:
         raise UnratableError("its end is not known")
     return load_session_tariffs(connection, transaction, transaction.ended_at)

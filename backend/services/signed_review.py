@@ -15,7 +15,7 @@ from backend.store.signed import store_decision
 from backend.store.tables import charging_transaction
 from backend.store.transactions import settle
 
-_REASONS = (HELD, UNSIGNED_TIME, "its tariff has no fixed fee", "its tariff asks for more than a fixed fee")
+REASONS = (HELD, UNSIGNED_TIME, "its tariff has no fixed fee", "its tariff asks for more than a fixed fee")
 """How the reasons begin for which a session waits for a decision."""
 
 _REASON_CHARACTERS = 500
@@ -42,7 +42,7 @@ def decide(connection: Connection, transaction_id: int, kind: Decision, *, reaso
     row = connection.execute(select(t.state, t.held_reason).where(t.id == transaction_id)).one_or_none()
     if row is None:
         raise ApplyError(f"there is no transaction {transaction_id}")
-    is_held = row.state == State.HELD and row.held_reason.startswith(_REASONS)
+    is_held = row.state == State.HELD and row.held_reason.startswith(REASONS)
     if not is_held and not (row.state == State.WAIVED and kind is Decision.JUDGE):
         raise ApplyError(f"transaction {transaction_id} is not held for the lack of signed values: nothing to decide")
     store_decision(connection, transaction_id, kind, reason=reason.strip(), by=by, now=now)
@@ -64,7 +64,7 @@ class Waiting:
 def waiting(connection: Connection, view: View = EVERYTHING) -> list[Waiting]:
     """List the sessions that are held for the lack of proof, the oldest first."""
     t = charging_transaction.c
-    held = or_(*(t.held_reason.startswith(start, autoescape=True) for start in _REASONS))
+    held = or_(*(t.held_reason.startswith(start, autoescape=True) for start in REASONS))
     query = (
         select(charging_transaction).where(t.state == State.HELD, held, transactions_in(view)).order_by(t.started_at)
     )

@@ -12,13 +12,15 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import sqlite
 
+from backend.core.clarification.inbox import is_withdrawn
 from backend.core.proofs.signed_gate import NO_EVIDENCE, Evidence
 from backend.core.proofs.signed_pair import Session
 from backend.core.rates.cdr import SignedValue
 from backend.core.rates.periods import MeterPoint
 from backend.core.rates.rating_model import Rating, VersionSwitch
 from backend.core.record import from_json
-from backend.core.transaction import State
+from backend.core.transaction import NOT_AGAIN, State
+from backend.store.clarification import rulings_of
 from backend.store.event_log import signed_values
 from backend.store.fees import owe_used
 from backend.store.invoice_tables import invoice_cancellation, invoice_cdr, invoice_correction, unbilled_cdr
@@ -30,9 +32,6 @@ from shared.metering import ReadingContext, SignedReading
 from shared.units import MilliAmp, Watt, Wh
 
 _T = charging_transaction.c
-
-NOT_AGAIN = "can't be rated again"
-"""How the reason begins of a session that was rated and has no price any more: say, its proof was withdrawn."""
 
 CURRENT_RATING: ColumnElement[int] = func.coalesce(
     select(cdr_correction.c.rating_id)
@@ -100,6 +99,7 @@ class RatableTransaction:
     points: tuple[MeterPoint, ...]
     signed: tuple[SignedValue, ...] = ()
     evidence: Evidence = NO_EVIDENCE
+    withdrawn: bool = False  # it is rated, and a decision that its price rests on was taken back
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +208,7 @@ def load_transaction(connection: Connection, transaction_id: int) -> RatableTran
         points=_points(connection, transaction_id),
         signed=tuple(_signed_value(one.reading) for one in signed_values(connection, transaction_id)),
         evidence=read_evidence(connection, row.charge_point_id, row.id, session),
+        withdrawn=row.state == State.RATED and is_withdrawn(rulings_of(connection, row.id)),
     )
 
 

@@ -61,6 +61,7 @@ APPEND_ONLY = (
     "host_share",
     "host_session",
     "audit_entry",
+    "clarification",
 )
 
 

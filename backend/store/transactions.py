@@ -11,13 +11,15 @@ from typing import Any, cast
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from backend.core.clarification.inbox import decided
 from backend.core.id_token import Authorization, authorize
 from backend.core.rates.rating_model import VersionSwitch
 from backend.core.record import to_json
 from backend.core.tariffs.assignment import Scope, rule_text
-from backend.core.transaction import Derived, Known, Reading, Start, State, Stop, conflict, derive
+from backend.core.transaction import NOT_AGAIN, Derived, Known, Reading, Start, State, Stop, conflict, derive
 from backend.core.transaction_messages import NO_EVSE, NO_TOKEN, Assembled, assemble
 from backend.store.charge_points import is_evse_known
+from backend.store.clarification import rulings_of
 from backend.store.event_log import Received, append_event, store_meter_values, store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.payloads import SHAPE, text_of
@@ -294,6 +296,8 @@ def settle(connection: Connection, row_id: int) -> State:
     if begin:
         connection.execute(update(charging_transaction).where(_T.id == row_id).values(**begin))
     derived = derive(_known(connection, row, told))
+    if State.HELD in (derived.state, row.state) or row.state == State.WAIVED:
+        derived = decided(derived, rulings_of(connection, row_id))
     _DERIVE.run(connection, number=row_id, notes=told.notes, **_columns(derived))
     if row.tariff_version_id is None and _may_choose_tariff(row, told):
         _CHOOSE.run(connection, number=row_id, **_tariff(connection, row_id, told.start.reading.at))
@@ -342,7 +346,9 @@ def _after_rating(connection: Connection, row: Any, told: Assembled) -> dict[str
         if any(getattr(row, name) != value for name, value in registers.items()):
             problems.append(derived.held_reason)
             moved = {} if derived.held_reason else {**registers, "rerate_reason": LATE_MESSAGES}
-    return {**moved, "notes": told.notes, "held_reason": "; ".join(filter(None, problems))}
+    # A session without a price stays without one until it is rated again.
+    lost = row.held_reason if row.held_reason.startswith(NOT_AGAIN) else ""
+    return {**moved, "notes": told.notes, "held_reason": lost or "; ".join(filter(None, problems))}
 
 
 def _begin_columns(row: Any, told: Assembled) -> dict[str, object]:

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from backend.api.audit_routes import make_audit_routes
+from backend.api.clarify_routes import make_clarify_routes
 from backend.api.dunning_routes import make_dunning_routes
 from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.mail_routes import make_mail_routes
@@ -45,6 +46,7 @@ from backend.store.scope import Owned
 from backend.store.writer import Store
 from backend.web.account_pages import AccountPages
 from backend.web.books_pages import BooksPages
+from backend.web.clarify_pages import ClarifyPages
 from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
 from backend.web.host_pages import HostPages
@@ -101,7 +103,7 @@ def make_web(
     login = Login(store, clock, settings.login, vault)
     app.add_middleware(Guard, password=settings.server.web_password, login=login)
     prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
-    app.include_router(make_signed_routes(store, clock, settings.signed.link_days))
+    _add_review(app, site, settings.signed.link_days)
     app.include_router(make_routes(store, connections, site.live))
     app.include_router(make_rating_routes(store, clock, prices))
     app.include_router(make_tariff_routes())
@@ -238,6 +240,14 @@ def _add_signed_pages(app: FastAPI, pages: SignedPages, keys: KeyPages) -> None:
     _page(app, "/p/{token}", pages.receipt, OPEN)
     _page(app, "/p/{token}/messdaten.xml", pages.receipt_messdaten, OPEN)
     _page(app, "/p/{token}/receipt.pdf", pages.receipt_pdf, OPEN)
+
+
+def _add_review(app: FastAPI, site: Site, link_days: int) -> None:
+    app.include_router(make_signed_routes(site.store, site.clock, link_days))
+    app.include_router(make_clarify_routes(site.store, site.clock))
+    pages = ClarifyPages(site)
+    _page(app, "/clarify", pages.show, Need(Permission.SETTLE_HELD))
+    _form(app, "/clarify/{id}", pages.decide, Need(Permission.SETTLE_HELD, Owned.TRANSACTION))
 
 
 def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:

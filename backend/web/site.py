@@ -62,6 +62,7 @@ SECTIONS = (
             ("/dunning", "dunning.title", Permission.SEE_PAYMENTS),
             ("/hosts", "hosts.title", Permission.ISSUE_INVOICES),
             ("/books", "books.title", Permission.SEE_PAYMENTS),
+            ("/clarify", "clarify.title", Permission.SETTLE_HELD),
             ("/signed", "signed.title", Permission.SETTLE_HELD),
             ("/mail", "letters.title", Permission.SEE_LETTERS),
         ),

@@ -1,0 +1,1 @@
+"""What a person must decide before a session can be billed."""
