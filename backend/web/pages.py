@@ -19,6 +19,7 @@ from starlette.types import Scope
 from backend.api.audit_routes import make_audit_routes
 from backend.api.clarify_routes import make_clarify_routes
 from backend.api.dunning_routes import make_dunning_routes
+from backend.api.gap_routes import make_gap_routes
 from backend.api.invoice_run_routes import make_invoice_run_routes
 from backend.api.mail_routes import make_mail_routes
 from backend.api.order_routes import make_order_routes
@@ -49,6 +50,7 @@ from backend.web.books_pages import BooksPages
 from backend.web.clarify_pages import ClarifyPages
 from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
+from backend.web.gap_pages import GapPages
 from backend.web.host_pages import HostPages
 from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.key_pages import KeyPages
@@ -245,6 +247,8 @@ def _add_signed_pages(app: FastAPI, pages: SignedPages, keys: KeyPages) -> None:
 def _add_review(app: FastAPI, site: Site, link_days: int) -> None:
     app.include_router(make_signed_routes(site.store, site.clock, link_days))
     app.include_router(make_clarify_routes(site.store, site.clock))
+    app.include_router(make_gap_routes(site.store, site.clock))
+    _page(app, "/gaps", GapPages(site).show, Need(Permission.SEE_STATIONS))
     pages = ClarifyPages(site)
     _page(app, "/clarify", pages.show, Need(Permission.SETTLE_HELD))
     _form(app, "/clarify/{id}", pages.decide, Need(Permission.SETTLE_HELD, Owned.TRANSACTION))

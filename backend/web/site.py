@@ -50,7 +50,10 @@ class Section:
 
 
 SECTIONS = (
-    Section("overview.title", (("/", "overview.title", Permission.SEE_STATIONS),)),
+    Section(
+        "overview.title",
+        (("/", "overview.title", Permission.SEE_STATIONS), ("/gaps", "gaps.title", Permission.SEE_STATIONS)),
+    ),
     Section("transactions.title", (("/transactions", "transactions.title", Permission.SEE_SESSIONS),)),
     Section("orders.title", (("/orders", "orders.title", Permission.SEE_ORDERS),)),
     Section(

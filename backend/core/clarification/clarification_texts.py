@@ -1,6 +1,8 @@
 """Why a decision on a session can't be made or taken back, in German, for `backend.core.reason_texts`."""
 
 CLARIFICATION = {
+    "seqNo {first} to {last} never came": "seqNo {first} bis {last} kamen nie an",
+    "seqNo {number} never came": "seqNo {number} kam nie an",
     "what was decided on it was taken back": "was darüber entschieden war, wurde zurückgenommen",
     "a person decided on it": "jemand hat darüber entschieden",
     "transaction {id} does not wait for this decision ({kind})": (
