@@ -77,7 +77,7 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
         web = _Web(application)
         web_url = _url("http", server.web_host, web_socket.getsockname()[1])
         prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
-        ocpp = OcppServer(store, connections, clock, settings.ocpp, prices.last)
+        ocpp = OcppServer(store, connections, clock, settings.ocpp, prices.last, tls=settings.tls)
         async with (
             ocpp.listen(server.ocpp_host, server.ocpp_port) as ocpp_port,
             listen_for_commands(control_path(settings.store.path), commands, orders),
@@ -87,7 +87,8 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
             work = run_jobs(store, clock, settings, prices=prices, send=commands.send, is_free=connections.is_free)
             jobs = [tasks.create_task(work, name="jobs"), tasks.create_task(orders.run(), name="orders")]
             await web.ready.wait()
-            ready(f"emops-backend ready: ocpp={_url('ws', server.ocpp_host, ocpp_port)}ocpp/ web={web_url}")
+            ocpp_url = _url("wss" if settings.tls.certificate else "ws", server.ocpp_host, ocpp_port)
+            ready(f"emops-backend ready: ocpp={ocpp_url}ocpp/ web={web_url}")
             await ended.wait()
             log.info("ending")
             await application.state.live.close()

@@ -4,7 +4,9 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.csms.admission import parse_networks
 from backend.csms.server import OcppSettings
+from backend.csms.tls import TlsSettings
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
 from backend.jobs.issue_statements import HostSettings
@@ -47,6 +49,7 @@ class Settings:
     store: StoreSettings = table(StoreSettings, help="where the data is")
     login: LoginSettings = table(LoginSettings, help="how users of the pages log in")
     ocpp: OcppSettings = table(OcppSettings, help="how stations are spoken to")
+    tls: TlsSettings = table(TlsSettings, help="how the port for stations is secured")
     billing: BillingSettings = table(BillingSettings, help="when invoices are issued")
     hosts: HostSettings = table(HostSettings, help="when owners of sites get their statements")
     live_price: LivePriceSettings = table(
@@ -71,6 +74,10 @@ def load_settings(path: Path) -> Settings:
     anchor_to = settings.billing.anchor_to
     if anchor_to and not EMAIL.fullmatch(anchor_to):
         raise ConfigError(f"{path}: billing.anchor_to = {anchor_to!r} must be {EMAIL_SHAPE}")
+    try:
+        parse_networks(settings.tls.trusted_proxies)
+    except ValueError as error:
+        raise ConfigError(f"{path}: tls.trusted_proxies: {error}") from error
     settings.clock.build()
     return settings
 

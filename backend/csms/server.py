@@ -6,6 +6,7 @@ import binascii
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -15,12 +16,22 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from backend.csms.admission import (
+    Peer,
+    behind_proxy,
+    certificate_of,
+    certificate_problem,
+    is_trusted,
+    parse_networks,
+)
 from backend.csms.connections import Connection, Connections
 from backend.csms.dialogue import Dialogue
 from backend.csms.handlers import RunningCost, make_handlers
 from backend.csms.passwords import is_password
+from backend.csms.tls import TlsSettings, server_context
 from backend.errors import ListenError
-from backend.store.charge_points import find_charge_point
+from backend.store.certificates import is_revoked, list_authorities, note_refusal, note_use
+from backend.store.charge_points import ChargePoint, find_charge_point
 from backend.store.writer import Store
 from shared.clock import Clock
 from shared.config import setting
@@ -65,7 +76,7 @@ class OcppSettings:
 
 
 class OcppServer:
-    """Accepts stations at `ws://host:port/ocpp/<identity>`."""
+    """Accepts stations at `ws://host:port/ocpp/<identity>`, or `wss://` where the settings name a certificate."""
 
     def __init__(
         self,
@@ -74,12 +85,16 @@ class OcppServer:
         clock: Clock,
         settings: OcppSettings,
         running_cost: RunningCost = lambda _transaction_id: None,
+        *,
+        tls: TlsSettings | None = None,
     ) -> None:
         self._store = store
         self._connections = connections
         self._clock = clock
         self._settings = settings
         self._handlers = make_handlers(settings.heartbeat_interval_s, running_cost)
+        self._tls = tls or TlsSettings()
+        self._proxies = parse_networks(self._tls.trusted_proxies)
         self._refused: set[tuple[str, str]] = set()
 
     @asynccontextmanager
@@ -87,8 +102,10 @@ class OcppServer:
         """Accept stations inside the block; gives the port, chosen by the system if `port` is 0.
 
         Raises:
-            ListenError: the address can't be listened on.
+            ListenError: the address can't be listened on, or a file of TLS can't be used.
         """
+        own = await self._store.read(list_authorities)
+        context = server_context(self._tls, [one.certificate for one in own])
         try:
             server = await serve(
                 self._serve,
@@ -103,6 +120,9 @@ class OcppServer:
                 ping_timeout=self._settings.call_timeout_s,
                 max_size=_MAX_MESSAGE_BYTES,
                 server_header=None,
+                ssl=context,
+                ssl_handshake_timeout=_OPEN_TIMEOUT_S if context else None,
+                ssl_shutdown_timeout=_CLOSE_TIMEOUT_S if context else None,
             )
         except OSError as error:
             raise ListenError(f"can't listen for stations on {host}, port {port}: {error.strerror}") from error
@@ -113,32 +133,67 @@ class OcppServer:
             await server.wait_closed()
 
     async def _check(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Refuse who is unknown (404, OCPP-J 1.6 §3.1.2) or has not the right password (401, §6.2)."""
-        charge_point_id = _identity(request.path)
+        """Refuse who is unknown (404, OCPP-J 1.6 §3.1.2), is not who they say (401, §6.2) or comes unsecured (403)."""
+        charge_point_id, peer = _identity(request.path), self._peer(socket, request)
         charge_point = await self._store.read(lambda unit: find_charge_point(unit, charge_point_id))
         if charge_point is None:
-            self._log_refusal(charge_point_id, "unknown charge point: add it with apply", socket)
+            self._log_refusal(charge_point_id, "unknown charge point: add it with apply", peer)
             return socket.respond(HTTPStatus.NOT_FOUND, "unknown charge point\n")
-        if charge_point.password_hash:
-            password = _password(request.headers.get_all("Authorization"), charge_point_id)
-            if not password or not await asyncio.to_thread(is_password, password, charge_point.password_hash):
-                self._log_refusal(charge_point_id, "wrong password" if password else "no password", socket)
-                response = socket.respond(HTTPStatus.UNAUTHORIZED, "user name or password is wrong\n")
-                response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
-                return response
+        now = self._clock.utc()
+        reason = await self._imposture(charge_point, peer, request, now)
+        if reason:
+            await self._refuse(charge_point_id, reason, peer, now)
+            response = socket.respond(HTTPStatus.UNAUTHORIZED, "user name, password or certificate is wrong\n")
+            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+            return response
+        profile = peer.profile(has_password=bool(charge_point.password_hash))
+        if profile < charge_point.minimum_profile:
+            least = charge_point.minimum_profile
+            await self._refuse(charge_point_id, f"security profile {profile}, its operator wants {least}", peer, now)
+            return socket.respond(HTTPStatus.FORBIDDEN, f"security profile {least} is needed here\n")
+        if peer.certificate:
+            serial = peer.certificate.serial
+            await self._store.write(lambda unit: note_use(unit, serial, now))
         return None
+
+    async def _imposture(self, charge_point: ChargePoint, peer: Peer, request: Request, now: datetime) -> str:
+        """Tell why this is not the charge point that it says; "" if it is, or nobody demands a proof."""
+        if peer.certificate:
+            serial = peer.certificate.serial
+            revoked = await self._store.read(lambda unit: is_revoked(unit, serial))
+            return certificate_problem(peer.certificate, charge_point.id, now, is_revoked=revoked)
+        if not charge_point.password_hash:
+            return ""
+        password = _password(request.headers.get_all("Authorization"), charge_point.id)
+        if not password:
+            return "no password"
+        if not await asyncio.to_thread(is_password, password, charge_point.password_hash):
+            return "wrong password"
+        return ""
+
+    def _peer(self, socket: ServerConnection, request: Request) -> Peer:
+        """Find out who is at the other end; what a proxy says counts only if it is trusted."""
+        address, transport = _address(socket), socket.transport
+        if socket.remote_address and is_trusted(socket.remote_address[0], self._proxies):
+            return behind_proxy(address, lambda name: _single(request.headers.get_all(name)))
+        is_tls = transport.get_extra_info("ssl_object") is not None
+        return Peer(address, is_tls, certificate_of(transport.get_extra_info("peercert")))
+
+    async def _refuse(self, charge_point_id: ChargePointId, reason: str, peer: Peer, now: datetime) -> None:
+        self._log_refusal(charge_point_id, reason, peer)
+        await self._store.write(lambda unit: note_refusal(unit, charge_point_id, reason, peer.address, now))
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None  # noqa: S101  the handshake is done
-        charge_point_id = _identity(socket.request.path)
+        charge_point_id, peer = _identity(socket.request.path), self._peer(socket, socket.request)
         if socket.subprotocol is None:
             # The handshake is completed without a subprotocol and the connection closed at once (OCPP-J 1.6 §3.1.2).
-            self._log_refusal(charge_point_id, "speaks no OCPP version that is spoken here", socket)
+            self._log_refusal(charge_point_id, "speaks no OCPP version that is spoken here", peer)
             await socket.close(CloseCode.PROTOCOL_ERROR, f"offer one of: {', '.join(_VERSIONS)}")
             return
         self._refused = {(name, reason) for name, reason in self._refused if name != charge_point_id}
         now, version = self._clock.utc(), _VERSIONS[socket.subprotocol]
-        connection = Connection(charge_point_id, now, _address(socket), version, socket.transport.abort, heard_at=now)
+        connection = Connection(charge_point_id, now, peer.address, version, socket.transport.abort, heard_at=now)
         old = self._connections.add(connection)
         if old:
             old.drop()
@@ -147,6 +202,7 @@ class OcppServer:
             charge_point=charge_point_id,
             address=connection.address,
             ocpp=version.value,
+            tls=peer.is_tls,
             replaces=bool(old),
         )
         dialogue = Dialogue(
@@ -166,10 +222,10 @@ class OcppServer:
             dialogue.close()
             log.info("disconnected", charge_point=charge_point_id, replaced=replaced, code=socket.close_code)
 
-    def _log_refusal(self, charge_point_id: ChargePointId, reason: str, socket: ServerConnection) -> None:
+    def _log_refusal(self, charge_point_id: ChargePointId, reason: str, peer: Peer) -> None:
         if (charge_point_id, reason) not in self._refused and len(self._refused) < _MAX_STRANGERS:
             self._refused.add((charge_point_id, reason))
-            log.warning("refused", charge_point=charge_point_id[:48], reason=reason, address=_address(socket))
+            log.warning("refused", charge_point=charge_point_id[:48], reason=reason, address=peer.address)
 
 
 async def _talk(socket: ServerConnection, dialogue: Dialogue) -> None:
@@ -200,6 +256,11 @@ def _password(headers: Sequence[str], charge_point_id: ChargePointId) -> Secret:
     except (binascii.Error, UnicodeDecodeError):
         return Secret("")
     return Secret(password if user == charge_point_id else "")
+
+
+def _single(values: Sequence[str]) -> str:
+    """Give a header's value; "" if it is missing or comes twice, where nobody knows which one counts."""
+    return values[0].strip() if len(values) == 1 else ""
 
 
 def _select_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

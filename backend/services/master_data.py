@@ -93,6 +93,9 @@ class OperatorEntry:
     register_id: str = setting("", help="number in the register of companies, for instance HRB 12345")
     contact: str = setting("", help="person or department that answers about invoices; left out = the name")
     legal_note: str = setting("", help="court of registration and managing directors, at the foot of invoices")
+    minimum_profile: int = setting(
+        0, minimum=0, maximum=3, help="least OCPP security profile: stations that connect by less are refused"
+    )
     eichrecht_required: bool = setting(
         False, help="bill energy by verified signed values only; a charge point may differ by its own eichrecht"
     )

@@ -7,13 +7,16 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from backend.store.sql import Statement
-from backend.store.tables import charge_point, charging_transaction, evse
+from backend.store.tables import charge_point, charging_transaction, evse, operator
 from shared.ids import ChargePointId, EvseId
 
 
 @dataclass(frozen=True, slots=True)
 class ChargePoint:
-    """A charge point of an operator. `password_hash` is empty for one that connects without a password."""
+    """A charge point of an operator. `password_hash` is empty for one that connects without a password.
+
+    `minimum_profile` is the least security profile that its operator lets in.
+    """
 
     id: ChargePointId
     operator_id: str
@@ -21,6 +24,7 @@ class ChargePoint:
     password_hash: str
     booted_at: datetime | None
     seen_at: datetime | None
+    minimum_profile: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,9 @@ class EvseStatus:
 
 _C = charge_point.c
 _FIND = Statement(
-    select(_C.id, _C.operator_id, _C.name, _C.password_hash, _C.booted_at, _C.seen_at).where(
-        _C.id == bindparam("wanted")
-    )
+    select(_C.id, _C.operator_id, _C.name, _C.password_hash, _C.booted_at, _C.seen_at, operator.c.minimum_profile)
+    .join(operator)
+    .where(_C.id == bindparam("wanted"))
 )
 _SEEN = Statement(update(charge_point).where(_C.id == bindparam("wanted")).values(seen_at=bindparam("now")))
 _IS_KNOWN = Statement(

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+import backend.store.certificate_tables
 import backend.store.clarification_tables
 import backend.store.datev_tables
 import backend.store.dunning_tables

@@ -132,6 +132,7 @@ operator = Table(
     Column("eichrecht_required", Boolean, nullable=False, server_default="0"),  # bill no energy that is not proved
     Column("creditor_id", Text, nullable=False, server_default=""),  # of direct debits; empty: it collects none
     Column("series_prefixes", Text, nullable=False, server_default="{}"),  # JSON: by core.invoices.document_kind.KINDS
+    Column("minimum_profile", Integer, nullable=False, server_default="0"),  # least security profile of its stations
 )
 
 # A group of contracts or users that shares a tariff and its quotas, for instance the employees of a company.
