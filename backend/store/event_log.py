@@ -34,6 +34,7 @@ _SAME = select(_E.id).where(
 _APPEND = Statement(
     plain_insert(transaction_event).from_select(list(_VALUES), select(*_GIVEN.values()).where(~_SAME.exists()))
 )
+_APPEND_NEW = Statement(plain_insert(transaction_event).values(_GIVEN))
 _ADD_SIGNED = Statement(
     plain_insert(signed_record).values(
         {column.name: bindparam(column.name, type_=column.type) for column in _S if not column.primary_key}
@@ -75,9 +76,27 @@ class StoredSignedValue:
     sha256: str
 
 
-def append_event(connection: Connection, row_id: int, kind: str, received: Received, seq_no: int | None = None) -> None:
-    """Append a message to a transaction's unless the very same one is there."""
-    _APPEND.run(
+def append_event(
+    connection: Connection,
+    row_id: int,
+    kind: str,
+    received: Received,
+    seq_no: int | None = None,
+    *,
+    is_new: bool = False,
+) -> None:
+    """Append a message to a transaction's unless the very same one is there.
+
+    Args:
+        connection: the unit of work.
+        row_id: the transaction.
+        kind: Started, Updated or Ended.
+        received: the message.
+        seq_no: its number, OCPP 2.x.
+        is_new: it is known not to be there, which saves looking through all of them.
+    """
+    statement = _APPEND_NEW if is_new else _APPEND
+    statement.run(
         connection,
         transaction_id=row_id,
         kind=kind,
@@ -88,8 +107,8 @@ def append_event(connection: Connection, row_id: int, kind: str, received: Recei
     )
 
 
-def store_meter_values(connection: Connection, row_id: int, values: Sequence[MeterValue], state: State) -> None:
-    """Keep readings. New ones that lie inside a session that is rated already let it be rated again.
+def store_meter_values(connection: Connection, row_id: int, values: Sequence[MeterValue], state: State) -> bool:
+    """Keep readings and tell whether one is new. New ones inside a rated session let it be rated again.
 
     Args:
         connection: the unit of work.
@@ -99,14 +118,14 @@ def store_meter_values(connection: Connection, row_id: int, values: Sequence[Met
     """
     rows = [_meter_value_row(row_id, value) for value in values]
     if state is not State.RATED:
-        _ADD_VALUE.run_all(connection, rows)
-        return
+        return _ADD_VALUE.run_all(connection, rows) > 0
     inside = select(func.count()).select_from(meter_value).join(charging_transaction, _T.id == row_id)
     inside = inside.where(meter_value.c.transaction_id == row_id, meter_value.c.at.between(_T.started_at, _T.ended_at))
     before = connection.scalar(inside)
-    _ADD_VALUE.run_all(connection, rows)
+    added = _ADD_VALUE.run_all(connection, rows)
     if connection.scalar(inside) != before:
         connection.execute(update(charging_transaction).where(_T.id == row_id).values(rerate_reason=LATE_VALUES))
+    return added > 0
 
 
 def store_signed_values(

@@ -42,10 +42,9 @@ class Statement:
         """Run it and tell how many rows it changed."""
         return int(self._execute(connection, values).rowcount)
 
-    def run_all(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> None:
-        """Run it once for each row of values."""
-        for values in rows:
-            self._execute(connection, values)
+    def run_all(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> int:
+        """Run it once for each row of values and tell how many rows it changed."""
+        return sum([int(self._execute(connection, values).rowcount) for values in rows])
 
     # Any, below: rows have the columns of the statement, as attributes.
 

@@ -61,7 +61,7 @@ def store_message(connection: Connection, message: TransactionMessage, received:
     elif _is_known(connection, row, message):
         return int(row.id)
     row_id = int(row.id)
-    append_event(connection, row_id, message.kind, received, message.seq_no)
+    append_event(connection, row_id, message.kind, received, message.seq_no, is_new=True)
     store_meter_values(connection, row_id, message.values, State(row.state))
     store_signed_values(connection, row_id, message.evse_id or EvseId(row.evse_id), message.signed, received)
     if _tells_more(row, message):

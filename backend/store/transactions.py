@@ -154,8 +154,8 @@ def store_values(
             settle(connection, row_id)
         row = _state_of(connection, row_id)
     row_id = int(row.id)
-    append_event(connection, row_id, "Updated", received)
-    store_meter_values(connection, row_id, values, State(row.state))
+    is_new = store_meter_values(connection, row_id, values, State(row.state))
+    append_event(connection, row_id, "Updated", received, is_new=is_new)
     store_signed_values(connection, row_id, EvseId(row.evse_id), signed, received)
     if row.ended_at is not None and row.state != State.RATED:
         settle(connection, row_id)

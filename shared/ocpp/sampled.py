@@ -16,6 +16,9 @@ _PHASE_NAMES = tuple((phase, f"{phase}-N") for phase in PHASES)
 ENERGY = "Energy.Active.Import.Register"
 """The default measurand (OCPP 1.6 §7.45, OCPP 2.0.1 part 2 SampledValueType), and the one that is billed."""
 
+_READ = frozenset((ENERGY, "Power.Active.Import", "Current.Import", "Voltage"))
+"""What `reading_of` looks at."""
+
 _LARGEST = Decimal(10) ** 15
 """Beyond this a number is no register of a meter."""
 
@@ -45,8 +48,10 @@ def make_sample(measurand: object, phase: object, value: object, unit: object, m
         multiplier: power of ten that the value is to be multiplied by (OCPP 2.x UnitOfMeasureType).
 
     Returns:
-        None if the value is no number, or one that no meter shows.
+        None if the value is no number, or one that no meter shows, or of something that is not read here.
     """
+    if measurand and measurand not in _READ:
+        return None
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
