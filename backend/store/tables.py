@@ -98,6 +98,40 @@ class Exact(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
+class Letter(TypeDecorator[str]):
+    """A word of a closed list, kept as one letter: it stands in every reading, and again in an index.
+
+    Args:
+        words: letter and word.
+    """
+
+    impl = String(20)
+    cache_ok = True
+
+    def __init__(self, words: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self.words = words
+        self._letters = {word: letter for letter, word in words}
+        self._by_letter = dict(words)
+
+    def process_bind_param(self, value: str | None, dialect: object) -> str | None:  # noqa: ARG002, D102
+        return None if value is None else self._letters[value]
+
+    def process_result_value(self, value: Any | None, dialect: object) -> str | None:  # noqa: ARG002, D102
+        # Any: what the database driver gives.
+        return None if value is None else self._by_letter[value]
+
+
+CONTEXTS = (
+    ("B", "Transaction.Begin"),
+    ("E", "Transaction.End"),
+    ("P", "Sample.Periodic"),
+    ("C", "Sample.Clock"),
+    ("T", "Trigger"),
+    ("O", "Other"),
+)
+"""Every `shared.metering.ReadingContext`."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -374,7 +408,7 @@ meter_value = Table(
     Column("id", Integer, primary_key=True),
     Column("transaction_id", ForeignKey("charging_transaction.id"), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("context", String(20), nullable=False),
+    Column("context", Letter(CONTEXTS), nullable=False),
     Column("energy_wh", Integer, nullable=False),
     Column("power_w", Integer),
     Column("current_l1_ma", Integer),

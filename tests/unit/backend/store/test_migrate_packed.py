@@ -11,8 +11,9 @@ from sqlalchemy import create_engine, event, select
 from backend.store import migrations
 from backend.store.migrate import migrate
 from backend.store.payloads import SHAPE, text_of
-from backend.store.tables import transaction_event
+from backend.store.tables import meter_value, transaction_event
 from backend.store.writer import set_up
+from shared.metering import ReadingContext
 from tests.unit.backend.core.test_packed_readings import meter_values
 
 BEFORE = "0019"
@@ -33,7 +34,18 @@ def old(tmp_path: Path) -> Path:
     with sqlite3.connect(path) as database:
         insert = "INSERT INTO transaction_event VALUES (NULL, 1, 'Updated', 'm', 0, ?, NULL)"
         database.executemany(insert, [(text,) for text in TEXTS])
+        insert = "INSERT INTO meter_value (transaction_id, at, context, energy_wh) VALUES (1, 0, ?, 5)"
+        database.executemany(insert, [(context.value,) for context in ReadingContext])
     return path
+
+
+def test_why_a_reading_was_taken_stays_known(old: Path) -> None:
+    migrate(old)
+    engine = create_engine(f"sqlite:///{old}")
+    with engine.connect() as connection:
+        assert connection.scalars(select(meter_value.c.context).order_by(meter_value.c.id)).all() == [*ReadingContext]
+        assert connection.exec_driver_sql("SELECT max(length(context)) FROM meter_value").scalar_one() == 1
+    engine.dispose()
 
 
 def test_every_message_comes_back_and_is_still_append_only(old: Path) -> None:
