@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from backend.csms.attempts import Attempts
 from shared.ids import ChargePointId
 from shared.ocpp.session import Payload
 from shared.ocpp.validation import Version
@@ -55,6 +56,7 @@ class Connections:
     def __init__(self) -> None:
         self._connections: dict[ChargePointId, Connection] = {}
         self._version = 0
+        self.refused = Attempts()
         self._changed = asyncio.Event()
 
     @property

@@ -24,6 +24,7 @@ from backend.csms.admission import (
     is_trusted,
     parse_networks,
 )
+from backend.csms.attempts import NO_PASSWORD, NO_VERSION, UNKNOWN, WRONG_PASSWORD, refusal_of
 from backend.csms.connections import Connection, Connections
 from backend.csms.dialogue import Dialogue
 from backend.csms.handlers import RunningCost, make_handlers
@@ -137,7 +138,7 @@ class OcppServer:
         charge_point_id, peer = _identity(request.path), self._peer(socket, request)
         charge_point = await self._store.read(lambda unit: find_charge_point(unit, charge_point_id))
         if charge_point is None:
-            self._log_refusal(charge_point_id, "unknown charge point: add it with apply", peer)
+            self._log_refusal(charge_point_id, UNKNOWN, peer)
             return socket.respond(HTTPStatus.NOT_FOUND, "unknown charge point\n")
         now = self._clock.utc()
         reason = await self._imposture(charge_point, peer, request, now)
@@ -166,9 +167,9 @@ class OcppServer:
             return ""
         password = _password(request.headers.get_all("Authorization"), charge_point.id)
         if not password:
-            return "no password"
+            return NO_PASSWORD
         if not await asyncio.to_thread(is_password, password, charge_point.password_hash):
-            return "wrong password"
+            return WRONG_PASSWORD
         return ""
 
     def _peer(self, socket: ServerConnection, request: Request) -> Peer:
@@ -188,9 +189,10 @@ class OcppServer:
         charge_point_id, peer = _identity(socket.request.path), self._peer(socket, socket.request)
         if socket.subprotocol is None:
             # The handshake is completed without a subprotocol and the connection closed at once (OCPP-J 1.6 §3.1.2).
-            self._log_refusal(charge_point_id, "speaks no OCPP version that is spoken here", peer)
+            self._log_refusal(charge_point_id, NO_VERSION, peer)
             await socket.close(CloseCode.PROTOCOL_ERROR, f"offer one of: {', '.join(_VERSIONS)}")
             return
+        self._connections.refused.forget(charge_point_id)
         self._refused = {(name, reason) for name, reason in self._refused if name != charge_point_id}
         now, version = self._clock.utc(), _VERSIONS[socket.subprotocol]
         connection = Connection(charge_point_id, now, peer.address, version, socket.transport.abort, heard_at=now)
@@ -223,6 +225,7 @@ class OcppServer:
             log.info("disconnected", charge_point=charge_point_id, replaced=replaced, code=socket.close_code)
 
     def _log_refusal(self, charge_point_id: ChargePointId, reason: str, peer: Peer) -> None:
+        self._connections.refused.note(charge_point_id, peer.address, refusal_of(reason), self._clock.utc())
         if (charge_point_id, reason) not in self._refused and len(self._refused) < _MAX_STRANGERS:
             self._refused.add((charge_point_id, reason))
             log.warning("refused", charge_point=charge_point_id[:48], reason=reason, address=peer.address)

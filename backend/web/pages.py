@@ -28,6 +28,7 @@ from backend.api.permissions import OPEN, Handler, Need, PageRoute, check_declar
 from backend.api.problems import invalid_request, problem
 from backend.api.profile_routes import make_profile_routes
 from backend.api.rating_routes import make_rating_routes
+from backend.api.refused_routes import make_refused_routes
 from backend.api.report_routes import make_report_routes
 from backend.api.reversal_routes import make_reversal_routes
 from backend.api.routes import make_routes
@@ -59,6 +60,7 @@ from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
 from backend.web.payment_pages import PaymentPages
 from backend.web.person_pages import PersonPages
+from backend.web.refused_pages import RefusedPages
 from backend.web.remote import Remote
 from backend.web.report_pages import ReportPages
 from backend.web.reversal_pages import ReversalPages
@@ -249,6 +251,8 @@ def _add_review(app: FastAPI, site: Site, link_days: int) -> None:
     app.include_router(make_clarify_routes(site.store, site.clock))
     app.include_router(make_gap_routes(site.store, site.clock))
     _page(app, "/gaps", GapPages(site).show, Need(Permission.SEE_STATIONS))
+    app.include_router(make_refused_routes(site.store, site.connections))
+    _page(app, "/refused", RefusedPages(site).show, Need(Permission.SEE_ORDERS))
     pages = ClarifyPages(site)
     _page(app, "/clarify", pages.show, Need(Permission.SETTLE_HELD))
     _form(app, "/clarify/{id}", pages.decide, Need(Permission.SETTLE_HELD, Owned.TRANSACTION))

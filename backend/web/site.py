@@ -52,7 +52,11 @@ class Section:
 SECTIONS = (
     Section(
         "overview.title",
-        (("/", "overview.title", Permission.SEE_STATIONS), ("/gaps", "gaps.title", Permission.SEE_STATIONS)),
+        (
+            ("/", "overview.title", Permission.SEE_STATIONS),
+            ("/gaps", "gaps.title", Permission.SEE_STATIONS),
+            ("/refused", "refused.title", Permission.SEE_ORDERS),
+        ),
     ),
     Section("transactions.title", (("/transactions", "transactions.title", Permission.SEE_SESSIONS),)),
     Section("orders.title", (("/orders", "orders.title", Permission.SEE_ORDERS),)),
