@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from backend.commands.audit import COMMANDS as AUDIT_COMMANDS
+from backend.commands.ca import COMMANDS as CA_COMMANDS
 from backend.commands.clarify import COMMANDS as CLARIFY_COMMANDS
 from backend.commands.datev import add_datev_commands
 from backend.commands.dunning import add_dunning_commands
@@ -253,6 +254,7 @@ def _parser() -> argparse.ArgumentParser:
         ("person", "give a person what is known of them", PERSON_COMMANDS),
         ("user", "users of the pages, their passwords, and tokens of programs", USER_COMMANDS),
         ("clarify", "sessions that wait for a person: list, assign, undo", CLARIFY_COMMANDS),
+        ("ca", "certificates of stations: the authority that signs them, list, revoke", CA_COMMANDS),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")

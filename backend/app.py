@@ -15,11 +15,13 @@ from backend.csms.connections import Connections
 from backend.csms.control import control_path, listen_for_commands
 from backend.csms.orders import Orders
 from backend.csms.server import OcppServer
+from backend.csms.signing import Renewals, Signing
 from backend.documents.look import read_looks
 from backend.errors import ListenError
 from backend.jobs.live_price import LivePrices
 from backend.jobs.runner import run_jobs
 from backend.jobs.send_mail import open_templates
+from backend.people.vault import Vault, key_path
 from backend.settings import Settings, check_doors
 from backend.store.accounts import any_account
 from backend.store.backup import serving
@@ -77,7 +79,11 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
         web = _Web(application)
         web_url = _url("http", server.web_host, web_socket.getsockname()[1])
         prices = LivePrices(store, Policy(settings.billing.flat_needs_energy))
-        ocpp = OcppServer(store, connections, clock, settings.ocpp, prices.last, tls=settings.tls)
+        signing = Signing(Vault(key_path(settings.store.path)).open, settings.tls.station_days)
+        renewals = Renewals(store, clock, connections, settings.tls.renew_days)
+        ocpp = OcppServer(
+            store, connections, clock, settings.ocpp, prices.last, tls=settings.tls, sign=signing.on_sign_certificate
+        )
         async with (
             ocpp.listen(server.ocpp_host, server.ocpp_port) as ocpp_port,
             listen_for_commands(control_path(settings.store.path), commands, orders),
@@ -86,6 +92,7 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
             tasks.create_task(web.serve([web_socket]), name="web")
             work = run_jobs(store, clock, settings, prices=prices, send=commands.send, is_free=connections.is_free)
             jobs = [tasks.create_task(work, name="jobs"), tasks.create_task(orders.run(), name="orders")]
+            jobs.append(tasks.create_task(renewals.run(), name="renewals"))
             await web.ready.wait()
             ocpp_url = _url("wss" if settings.tls.certificate else "ws", server.ocpp_host, ocpp_port)
             ready(f"emops-backend ready: ocpp={ocpp_url}ocpp/ web={web_url}")

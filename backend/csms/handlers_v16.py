@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from backend.core.id_token import authorize
 from backend.core.transaction import Reading, Start
-from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_report, on_security_event, received
+from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_security_event, received
 from backend.store.charge_points import Boot, EvseStatus, store_boot, store_evse_status
 from backend.store.event_log import store_signed_values
 from backend.store.id_tokens import find_token
@@ -43,7 +43,6 @@ def handlers_v16(heartbeat_interval_s: int) -> Mapping[str, Handler]:
         "LogStatusNotification": partial(on_progress, "upload of a log"),
         "MeterValues": on_meter_values,
         "SecurityEventNotification": on_security_event,
-        "SignCertificate": partial(on_report, {"status": "Rejected"}),
         "SignedFirmwareStatusNotification": partial(on_progress, "firmware update"),
         "StartTransaction": on_start_transaction,
         "StatusNotification": on_status_notification,

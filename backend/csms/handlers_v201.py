@@ -44,7 +44,6 @@ _ANSWERS: Mapping[str, Payload] = {
     "GetCertificateStatus": {"status": "Failed"},
     "NotifyEVChargingNeeds": {"status": "Rejected"},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
-    "SignCertificate": {"status": "Rejected"},
 }
 """Services that this central system does not render, and the answers that say so."""
 

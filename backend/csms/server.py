@@ -27,7 +27,8 @@ from backend.csms.admission import (
 from backend.csms.attempts import NO_PASSWORD, NO_VERSION, UNKNOWN, WRONG_PASSWORD, refusal_of
 from backend.csms.connections import Connection, Connections
 from backend.csms.dialogue import Dialogue
-from backend.csms.handlers import RunningCost, make_handlers
+from backend.csms.handlers import SIGN_NOTHING, RunningCost, make_handlers
+from backend.csms.handling import Handler
 from backend.csms.passwords import is_password
 from backend.csms.tls import TlsSettings, server_context
 from backend.errors import ListenError
@@ -88,12 +89,13 @@ class OcppServer:
         running_cost: RunningCost = lambda _transaction_id: None,
         *,
         tls: TlsSettings | None = None,
+        sign: Handler | None = None,
     ) -> None:
         self._store = store
         self._connections = connections
         self._clock = clock
         self._settings = settings
-        self._handlers = make_handlers(settings.heartbeat_interval_s, running_cost)
+        self._handlers = make_handlers(settings.heartbeat_interval_s, running_cost, sign or SIGN_NOTHING)
         self._tls = tls or TlsSettings()
         self._proxies = parse_networks(self._tls.trusted_proxies)
         self._refused: set[tuple[str, str]] = set()

@@ -86,6 +86,11 @@ def find_charge_point(connection: Connection, charge_point_id: ChargePointId) ->
     return ChargePoint(*row) if row else None
 
 
+def boot_serial(connection: Connection, charge_point_id: str) -> str:
+    """Give the serial number that a charge point told when it booted; "" if it never did."""
+    return connection.scalar(select(_C.serial).where(_C.id == charge_point_id)) or ""
+
+
 def store_boot(connection: Connection, charge_point_id: ChargePointId, boot: Boot, now: datetime) -> None:
     """Keep what a charge point said when it booted."""
     connection.execute(

@@ -48,6 +48,7 @@ from backend.store.scope import Owned
 from backend.store.writer import Store
 from backend.web.account_pages import AccountPages
 from backend.web.books_pages import BooksPages
+from backend.web.certificate_pages import CertificatePages
 from backend.web.clarify_pages import ClarifyPages
 from backend.web.dunning_pages import DunningPages
 from backend.web.energy_pages import EnergyPages
@@ -123,7 +124,7 @@ def make_web(
     app.include_router(make_reversal_routes(store, clock))
     _add_reversal_pages(app, ReversalPages(site))  # before the page of any number
     _add_pages(app, Views(site, prices), Remote(site))
-    _add_order_pages(app, OrderPages(site, orders))
+    _add_order_pages(app, OrderPages(site, orders), CertificatePages(site, settings.tls.renew_days))
     _page(app, "/reports", ReportPages(site).simulation, Need(Permission.SEE_REPORTS))
     _add_energy_reports(app, EnergyPages(site))
     hosts = HostPages(site, settings.hosts, settings.billing.standard_vat, sample=sample)
@@ -266,7 +267,9 @@ def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
     _page(app, "/tariffs/{id:path}", pages.tariff, one)
 
 
-def _add_order_pages(app: FastAPI, pages: OrderPages) -> None:
+def _add_order_pages(app: FastAPI, pages: OrderPages, certificates: CertificatePages) -> None:
+    _page(app, "/certificates", certificates.show, Need(Permission.SEE_ORDERS))
+    _form(app, "/certificates", certificates.revoke, Need(Permission.GIVE_ORDERS))
     _live_page(app, "/orders", pages.list, Need(Permission.SEE_ORDERS))
     _page(app, "/orders/new", pages.ask, Need(Permission.GIVE_ORDERS), post=pages.give)
     _form(app, "/orders/{id}/cancel", pages.cancel, Need(Permission.GIVE_ORDERS, Owned.ORDER))

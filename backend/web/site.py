@@ -59,7 +59,13 @@ SECTIONS = (
         ),
     ),
     Section("transactions.title", (("/transactions", "transactions.title", Permission.SEE_SESSIONS),)),
-    Section("orders.title", (("/orders", "orders.title", Permission.SEE_ORDERS),)),
+    Section(
+        "orders.title",
+        (
+            ("/orders", "orders.title", Permission.SEE_ORDERS),
+            ("/certificates", "certificates.title", Permission.SEE_ORDERS),
+        ),
+    ),
     Section(
         "billing.title",
         (
