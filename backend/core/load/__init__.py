@@ -1,0 +1,1 @@
+"""Load management of sites: limits, sharing, dimming, and what stations are told. Pure."""
