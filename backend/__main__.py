@@ -16,6 +16,7 @@ from backend.commands.home import COMMANDS as HOME_COMMANDS
 from backend.commands.host import COMMANDS as HOST_COMMANDS
 from backend.commands.invoice import COMMANDS as INVOICE_COMMANDS
 from backend.commands.journal import add_journal_arguments, run_journal_command
+from backend.commands.load import COMMANDS as LOAD_COMMANDS
 from backend.commands.look import COMMANDS as LOOK_COMMANDS
 from backend.commands.mail import add_mail_commands, run_mail_command
 from backend.commands.maintenance import COMMANDS as MAINTENANCE_COMMANDS
@@ -255,6 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         ("user", "users of the pages, their passwords, and tokens of programs", USER_COMMANDS),
         ("clarify", "sessions that wait for a person: list, assign, undo", CLARIFY_COMMANDS),
         ("ca", "certificates of stations: the authority that signs them, list, revoke", CA_COMMANDS),
+        ("load", "share the current of a site among its EVSEs, and dim it", LOAD_COMMANDS),
         ("order", "give requests to stations, and see what became of them", ORDER_COMMANDS),
     ):
         below = commands.add_parser(name, help=about).add_subparsers(required=True, metavar="COMMAND")

@@ -90,7 +90,16 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(web.serve([web_socket]), name="web")
-            work = run_jobs(store, clock, settings, prices=prices, send=commands.send, is_free=connections.is_free)
+            work = run_jobs(
+                store,
+                clock,
+                settings,
+                prices=prices,
+                send=commands.send,
+                is_free=connections.is_free,
+                give=orders.give,
+                version_of=connections.version_of,
+            )
             jobs = [tasks.create_task(work, name="jobs"), tasks.create_task(orders.run(), name="orders")]
             jobs.append(tasks.create_task(renewals.run(), name="renewals"))
             await web.ready.wait()

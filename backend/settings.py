@@ -13,6 +13,7 @@ from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.retention import RetentionSettings
+from backend.jobs.steer_load import LoadSettings
 from backend.jobs.verify_signed import SignedSettings
 from backend.people.login import LoginSettings
 from backend.services.entry_checks import EMAIL, EMAIL_SHAPE
@@ -60,6 +61,7 @@ class Settings:
     signed: SignedSettings = table(
         SignedSettings, help="what signed values of meters count for, and how they are handed out"
     )
+    load: LoadSettings = table(LoadSettings, help="how the current of a site is shared")
     retention: RetentionSettings = table(RetentionSettings, help="how long what is known of persons is kept")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 

@@ -78,6 +78,11 @@ class Connections:
         """Give the connection of a station, None if it is not connected."""
         return self._connections.get(charge_point_id)
 
+    def version_of(self, charge_point_id: ChargePointId) -> Version | None:
+        """Tell which version a station speaks, None if it is not connected."""
+        connection = self.find(charge_point_id)
+        return connection.version if connection else None
+
     def is_free(self, charge_point_id: ChargePointId) -> bool:
         """Tell whether a station is connected and no command waits for it."""
         connection = self.find(charge_point_id)

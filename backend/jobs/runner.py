@@ -14,6 +14,7 @@ from backend.jobs.dun import Dunner
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.issue_statements import HostSettings, StatementIssuer
 from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
+from backend.jobs.mqtt_input import MqttInput
 from backend.jobs.rate_ended import rate_ended
 from backend.jobs.read_bounces import BounceReader
 from backend.jobs.recompute_ratings import Recomputer
@@ -21,6 +22,7 @@ from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
 from backend.jobs.retention import Retainer, RetentionSettings
 from backend.jobs.send_mail import Mailer
+from backend.jobs.steer_load import Give, LoadSettings, LoadSteerer, VersionOf
 from backend.jobs.tell_anchors import AnchorTeller
 from backend.jobs.verify_signed import CalibrationWatch, SignedSettings, verify_signed
 from backend.store.writer import Store, short_reason
@@ -73,6 +75,11 @@ class JobSettings(Protocol):
         ...
 
     @property
+    def load(self) -> LoadSettings:
+        """How sites are steered."""
+        ...
+
+    @property
     def retention(self) -> RetentionSettings:
         """How long what is known of persons is kept."""
         ...
@@ -84,7 +91,15 @@ class JobSettings(Protocol):
 
 
 async def run_jobs(
-    store: Store, clock: Clock, settings: JobSettings, *, prices: LivePrices, send: Send, is_free: IsFree
+    store: Store,
+    clock: Clock,
+    settings: JobSettings,
+    *,
+    prices: LivePrices,
+    send: Send,
+    is_free: IsFree,
+    give: Give,
+    version_of: VersionOf,
 ) -> None:
     """Rate, tell, invoice, render, mail and prove until cancelled. Cancelling is safe: what was begun comes again.
 
@@ -95,6 +110,8 @@ async def run_jobs(
         prices: of what runs.
         send: sends a call to a station.
         is_free: tells whether a station may be sent something now.
+        give: keeps an order to stations until it is sent.
+        version_of: tells which version a connected station speaks.
     """
     policy = Policy(settings.billing.flat_needs_energy)
     teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
@@ -126,11 +143,13 @@ async def run_jobs(
         ("send_mail", mailer.run),
         ("read_bounces", bounces.run),
         ("recompute_ratings", recomputer.run),
+        ("steer_load", LoadSteerer(store, clock, settings.load, give=give, version_of=version_of).run),
         ("retention", Retainer(store, clock, settings.retention.periods).run),
     )
     async with asyncio.TaskGroup() as tasks:
         for name, job in jobs:
             tasks.create_task(_run_job(store, clock, name, job), name=name)
+        tasks.create_task(MqttInput(store, clock, settings.load).run(), name="mqtt_input")
 
 
 async def _run_job(store: Store, clock: Clock, name: str, job: Job) -> None:

@@ -9,6 +9,7 @@ from backend.store.datev_tables import ledger_export
 from backend.store.dunning_tables import dunning_letter
 from backend.store.invoice_tables import invoice
 from backend.store.letter_tables import letter
+from backend.store.load_tables import load_site
 from backend.store.order_tables import station_order
 from backend.store.payment_tables import bank_entry, booking, debit_batch
 from backend.store.people_tables import account, restriction
@@ -32,6 +33,7 @@ class Owned(Enum):
     DUNNING = auto()
     EXPORT = auto()
     ACCOUNT = auto()
+    LOAD_SITE = auto()
 
 
 def of_operator(view: View, column: ColumnElement[str]) -> ColumnElement[bool]:
@@ -120,6 +122,7 @@ def sees(connection: Connection, view: View, kind: Owned, name: str) -> bool:
         Owned.DUNNING: (dunning_letter.c.id, of_operator(view, dunning_letter.c.operator_id)),
         Owned.EXPORT: (ledger_export.c.id, of_operator(view, ledger_export.c.operator_id)),
         Owned.ACCOUNT: (account.c.id, of_operator(view, account.c.operator_id)),
+        Owned.LOAD_SITE: (load_site.c.id, of_operator(view, load_site.c.operator_id)),
     }[kind]
     return connection.execute(select(column).where(column == key, within).limit(1)).first() is not None
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from backend.api.clarify_routes import make_clarify_routes
 from backend.api.dunning_routes import make_dunning_routes
 from backend.api.gap_routes import make_gap_routes
 from backend.api.invoice_run_routes import make_invoice_run_routes
+from backend.api.load_routes import make_load_routes
 from backend.api.mail_routes import make_mail_routes
 from backend.api.order_routes import make_order_routes
 from backend.api.payment_routes import make_payment_routes
@@ -56,6 +57,7 @@ from backend.web.gap_pages import GapPages
 from backend.web.host_pages import HostPages
 from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.key_pages import KeyPages
+from backend.web.load_pages import LoadPages
 from backend.web.login_pages import LoginPages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
@@ -118,6 +120,7 @@ def make_web(
     app.include_router(make_invoice_run_routes(store, clock, settings.billing, sample=sample))
     _add_invoice_run(app, InvoiceRunPages(site, settings.billing, sample=sample))
     app.include_router(make_order_routes(store, orders))
+    _add_load(app, LoadPages(site), make_load_routes(store, clock, connections))
     app.include_router(make_audit_routes(store))
     _add_signed_pages(app, SignedPages(site, settings.signed.link_days), KeyPages(site, orders))
     app.include_router(make_payment_routes(store, clock))
@@ -137,8 +140,7 @@ def make_web(
     _add_dunning_pages(app, DunningPages(site, settings.billing.looks_folder))
     _add_books_pages(app, BooksPages(site), PersonPages(site, settings.retention.periods))
     _add_people(app, AccountPages(site, login, vault), UserPages(site), LoginPages(site, login))
-    _add_documentation(app, site)
-    _page(app, "/healthz", _health(store), OPEN)
+    _add_documentation(app, site, store)
     app.mount("/static", _Assets(directory=HERE / "static"))
     _add_errors(app, site)
     check_declared(app)
@@ -270,6 +272,15 @@ def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
 def _add_order_pages(app: FastAPI, pages: OrderPages, certificates: CertificatePages) -> None:
     _page(app, "/certificates", certificates.show, Need(Permission.SEE_ORDERS))
     _form(app, "/certificates", certificates.revoke, Need(Permission.GIVE_ORDERS))
+def _add_load(app: FastAPI, pages: LoadPages, routes: APIRouter) -> None:
+    app.include_router(routes)
+    one = Need(Permission.SEE_STATIONS, Owned.LOAD_SITE)
+    _page(app, "/load", pages.list, Need(Permission.SEE_STATIONS))
+    _page(app, "/load/{id}/dimming.csv", pages.csv, one)
+    _live_page(app, "/load/{id}", pages.show, one)
+
+
+def _add_order_pages(app: FastAPI, pages: OrderPages) -> None:
     _live_page(app, "/orders", pages.list, Need(Permission.SEE_ORDERS))
     _page(app, "/orders/new", pages.ask, Need(Permission.GIVE_ORDERS), post=pages.give)
     _form(app, "/orders/{id}/cancel", pages.cancel, Need(Permission.GIVE_ORDERS, Owned.ORDER))
@@ -306,7 +317,7 @@ def _add_people(app: FastAPI, own: AccountPages, users: UserPages, door: LoginPa
     _page(app, "/audit", users.audit, Need(Permission.SEE_AUDIT))
 
 
-def _add_documentation(app: FastAPI, site: Site) -> None:
+def _add_documentation(app: FastAPI, site: Site, store: Store) -> None:
     async def documentation(request: Request) -> Response:
         reader = await site.reader(request)
         return site.page(request, reader, "api", {"openapi": app.openapi()})
@@ -317,6 +328,7 @@ def _add_documentation(app: FastAPI, site: Site) -> None:
 
     _page(app, "/api/docs", documentation, Need(Permission.OWN_ACCOUNT))
     _page(app, "/api/openapi.json", openapi, Need(Permission.OWN_ACCOUNT))
+    _page(app, "/healthz", _health(store), OPEN)
 
 
 def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:

@@ -56,6 +56,7 @@ SECTIONS = (
             ("/", "overview.title", Permission.SEE_STATIONS),
             ("/gaps", "gaps.title", Permission.SEE_STATIONS),
             ("/refused", "refused.title", Permission.SEE_ORDERS),
+            ("/load", "load.title", Permission.SEE_STATIONS),
         ),
     ),
     Section("transactions.title", (("/transactions", "transactions.title", Permission.SEE_SESSIONS),)),

@@ -30,6 +30,8 @@ class Permission(StrEnum):
     SEE_SESSIONS = "see_sessions"
     SEE_ORDERS = "see_orders"
     GIVE_ORDERS = "give_orders"
+    SET_LOAD = "set_load"  # describe the sites of load management
+    DIM_LOAD = "dim_load"  # for the grid operator's device, and the meter of a site
     SEE_INVOICES = "see_invoices"
     ISSUE_INVOICES = "issue_invoices"
     SEE_PAYMENTS = "see_payments"
@@ -72,7 +74,9 @@ _MONEY = frozenset(
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PLATFORM: frozenset(Permission) - {Permission.SEE_CONTACTS, Permission.SEE_RESTRICTED},
     Role.OPERATOR_ADMIN: frozenset(Permission) - {Permission.SEE_RESTRICTED},
-    Role.STAFF: _LOOK | {Permission.GIVE_ORDERS, Permission.SEE_LETTERS, Permission.SETTLE_HELD},
+    Role.STAFF: _LOOK
+    | {Permission.GIVE_ORDERS, Permission.SET_LOAD, Permission.DIM_LOAD}
+    | {Permission.SEE_LETTERS, Permission.SETTLE_HELD},
     Role.ACCOUNTING: _LOOK
     | _MONEY
     | {Permission.RATE_AGAIN, Permission.SETTLE_HELD, Permission.SEE_CONTACTS, Permission.SEE_RESTRICTED},

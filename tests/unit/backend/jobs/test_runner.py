@@ -8,6 +8,9 @@ from typing import Any, cast
 import pytest
 
 from backend.core.rates.rating import Policy
+from backend.csms.commands import Commands
+from backend.csms.connections import Connections
+from backend.csms.orders import Orders
 from backend.errors import NotConnectedError, StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.issue_invoices import BillingSettings
@@ -16,6 +19,7 @@ from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.retention import RetentionSettings
 from backend.jobs.runner import run_jobs
+from backend.jobs.steer_load import LoadSettings
 from backend.jobs.verify_signed import SignedSettings
 from backend.store.writer import Store, Work
 from shared.clock import ManualClock
@@ -42,6 +46,7 @@ class Settings:
     bounces: BounceSettings = field(default_factory=BounceSettings)
     live_price: LivePriceSettings = field(default_factory=LivePriceSettings)
     signed: SignedSettings = field(default_factory=SignedSettings)
+    load: LoadSettings = field(default_factory=LoadSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
 
@@ -52,7 +57,19 @@ async def nobody(charge_point_id: ChargePointId, _action: str, _payload: Payload
 
 def start_jobs(store: Store, clock: ManualClock, settings: Settings) -> "asyncio.Task[None]":
     prices = LivePrices(store, Policy())
-    return asyncio.create_task(run_jobs(store, clock, settings, prices=prices, send=nobody, is_free=lambda _: False))
+    orders = Orders(store, clock, connections := Connections(), Commands(connections))
+    return asyncio.create_task(
+        run_jobs(
+            store,
+            clock,
+            settings,
+            prices=prices,
+            send=nobody,
+            is_free=lambda _: False,
+            give=orders.give,
+            version_of=connections.version_of,
+        )
+    )
 
 
 async def until(store: Store, wanted: Any) -> None:

@@ -23,6 +23,7 @@ from backend.settings import Settings
 from backend.store import orders
 from backend.store import tables as t
 from backend.store.accounts import add_account
+from backend.store.load import put_site
 from backend.store.scope import Owned
 from backend.store.writer import Store
 from tests.unit.backend.bank_files import Payment, camt
@@ -69,7 +70,13 @@ OBJECTS = {
     Owned.BOOKING: "1",
     Owned.DUNNING: "1",
     Owned.ACCOUNT: "one-of-op",
+    Owned.LOAD_SITE: "rathaus",
     Owned.EXPORT: "1",
+}
+LOAD_SITE = {
+    "name": "Rathaus",
+    "circuits": [{"id": "grid", "limit_a": 63}],
+    "evses": [{"charge_point": str(RATHAUS), "evse": 1, "circuit": "grid"}],
 }
 OTHERS = {
     "evse": "1",
@@ -99,6 +106,7 @@ def run(folder: Path, test: Test) -> None:
             await store.write(lambda unit: add_account(unit, one, HASH, NOW))
             order = NewOrder(str(RATHAUS), "Reset", "{}", NOW, False, "test", "batch")
             await store.write(lambda unit: orders.give(unit, [order], NOW))
+            await store.write(lambda unit: put_site(unit, "op", OBJECTS[Owned.LOAD_SITE], LOAD_SITE, NOW))
             await store.write(add_payments)
             await import_file(store, "op", "a.xml", camt(Payment("40.00", "Rathaus", iban="")), now=NOW)
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
