@@ -147,8 +147,10 @@ def read_evses(connection: Connection, site: Site, online: frozenset[str]) -> di
     e, t = evse.c, charging_transaction.c
     told = select(e.charge_point_id, e.evse_id, e.status, e.status_at).where(e.charge_point_id.in_(stations))
     statuses = {(row.charge_point_id, row.evse_id): row for row in connection.execute(told)}
-    running = select(t.id, t.charge_point_id, t.evse_id, t.station_key, t.started_at)
-    running = running.where(t.state == State.RUNNING, t.charge_point_id.in_(stations)).order_by(t.started_at, t.id)
+    running = select(t.id, t.charge_point_id, t.evse_id, t.station_key, t.foreign_id, t.started_at, t.ocpp)
+    running = running.where(
+        t.state.in_([State.RUNNING, State.HELD]), t.ended_at.is_(None), t.charge_point_id.in_(stations)
+    ).order_by(t.started_at, t.id)
     last = {(row.charge_point_id, row.evse_id): row for row in connection.execute(running)}
     found = {}
     for one in site.evses:
@@ -157,9 +159,15 @@ def read_evses(connection: Connection, site: Site, online: frozenset[str]) -> di
             transaction = None  # its end got lost
         plugged = transaction is not None or (status is not None and status.status not in _FREE)
         used, at = _used(connection, transaction.id) if transaction else ((), None)
-        name = (transaction.station_key or str(transaction.id)) if transaction else ""
+        name = _name(transaction) if transaction else ""
         found[one.key] = Seen(one.key[0] in online, name, plugged, used, at)
     return found
+
+
+def _name(transaction: Any) -> str:  # Any: a row
+    """Give the name that the station knows a transaction by, which may be none of ours."""
+    foreign = transaction.foreign_id if transaction.ocpp == "1.6" else ""
+    return str(transaction.station_key or foreign or transaction.id)
 
 
 def _used(connection: Connection, transaction_id: int) -> tuple[tuple[int, ...], datetime | None]:

@@ -80,9 +80,13 @@ class Station:
     async def start(self) -> None:
         now = NOW.isoformat().replace("+00:00", "Z")
         if self._version is Version.V16:
+            status = {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"}
+            await self.call("StatusNotification", status)
             told = {"connectorId": 1, "idTag": TAG, "meterStart": 0, "timestamp": now}
             await self.call("StartTransaction", told)
             return
+        status = {"timestamp": now, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}
+        await self.call("StatusNotification", status)
         event = {"eventType": "Started", "timestamp": now, "triggerReason": "Authorized", "seqNo": 0}
         event |= {"transactionInfo": {"transactionId": "t-1"}, "evse": {"id": 1, "connectorId": 1}}
         await self.call("TransactionEvent", event | {"idToken": {"idToken": TAG, "type": "ISO14443"}})
