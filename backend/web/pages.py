@@ -272,6 +272,8 @@ def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
 def _add_order_pages(app: FastAPI, pages: OrderPages, certificates: CertificatePages) -> None:
     _page(app, "/certificates", certificates.show, Need(Permission.SEE_ORDERS))
     _form(app, "/certificates", certificates.revoke, Need(Permission.GIVE_ORDERS))
+
+
 def _add_load(app: FastAPI, pages: LoadPages, routes: APIRouter) -> None:
     app.include_router(routes)
     one = Need(Permission.SEE_STATIONS, Owned.LOAD_SITE)
