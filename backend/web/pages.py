@@ -269,11 +269,6 @@ def _add_tariff_pages(app: FastAPI, pages: TariffPages) -> None:
     _page(app, "/tariffs/{id:path}", pages.tariff, one)
 
 
-def _add_order_pages(app: FastAPI, pages: OrderPages, certificates: CertificatePages) -> None:
-    _page(app, "/certificates", certificates.show, Need(Permission.SEE_ORDERS))
-    _form(app, "/certificates", certificates.revoke, Need(Permission.GIVE_ORDERS))
-
-
 def _add_load(app: FastAPI, pages: LoadPages, routes: APIRouter) -> None:
     app.include_router(routes)
     one = Need(Permission.SEE_STATIONS, Owned.LOAD_SITE)
@@ -282,7 +277,9 @@ def _add_load(app: FastAPI, pages: LoadPages, routes: APIRouter) -> None:
     _live_page(app, "/load/{id}", pages.show, one)
 
 
-def _add_order_pages(app: FastAPI, pages: OrderPages) -> None:
+def _add_order_pages(app: FastAPI, pages: OrderPages, certificates: CertificatePages) -> None:
+    _page(app, "/certificates", certificates.show, Need(Permission.SEE_ORDERS))
+    _form(app, "/certificates", certificates.revoke, Need(Permission.GIVE_ORDERS))
     _live_page(app, "/orders", pages.list, Need(Permission.SEE_ORDERS))
     _page(app, "/orders/new", pages.ask, Need(Permission.GIVE_ORDERS), post=pages.give)
     _form(app, "/orders/{id}/cancel", pages.cancel, Need(Permission.GIVE_ORDERS, Owned.ORDER))
