@@ -18,8 +18,9 @@ from backend.csms.server import OcppServer
 from backend.csms.signing import Renewals, Signing
 from backend.documents.look import read_looks
 from backend.errors import ListenError
+from backend.jobs.health import JobHealth
 from backend.jobs.live_price import LivePrices
-from backend.jobs.runner import run_jobs
+from backend.jobs.runner import Watch, run_jobs
 from backend.jobs.send_mail import open_templates
 from backend.people.vault import Vault, key_path
 from backend.settings import Settings, check_doors
@@ -74,7 +75,8 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
         if server.web_password:
             log.info("web_password", counts="no: there are users" if has_users else "until the first user is added")
         orders = Orders(store, clock, connections, commands)
-        application = make_web(store, connections, clock, settings, commands=commands, orders=orders)
+        health = JobHealth()
+        application = make_web(store, connections, clock, settings, commands=commands, orders=orders, health=health)
         web_socket = _bind(server.web_host, server.web_port)
         web = _Web(application)
         web_url = _url("http", server.web_host, web_socket.getsockname()[1])
@@ -90,6 +92,7 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(web.serve([web_socket]), name="web")
+            watch = Watch(connections, Vault(key_path(settings.store.path)).open, health)
             work = run_jobs(
                 store,
                 clock,
@@ -99,6 +102,7 @@ async def _serve(settings: Settings, ready: Callable[[str], None]) -> None:
                 is_free=connections.is_free,
                 give=orders.give,
                 version_of=connections.version_of,
+                watch=watch,
             )
             jobs = [tasks.create_task(work, name="jobs"), tasks.create_task(orders.run(), name="orders")]
             jobs.append(tasks.create_task(renewals.run(), name="renewals"))

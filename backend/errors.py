@@ -14,6 +14,8 @@ BackendError
  +-- DunningError          dunning can't be done, stopped or lifted as asked; nothing was changed
  +-- AccessError           a user, password or token can't be made or changed as asked; nothing was changed
  |    +-- TooManyError     somebody asks too often; wait
+ +-- AlertError            rules of alerts can't be kept as given; nothing was changed
+ +-- DeliveryError         a notice was not taken where it should go; try again later
  +-- CommandError          a command to a charge point was not carried out, as far as we know
       +-- NotConnectedError    the charge point is not connected
       +-- CommandTimeoutError  no answer in time; the charge point may have acted
@@ -78,6 +80,14 @@ class AccessError(BackendError):
 
 class TooManyError(AccessError):
     """Somebody asks too often."""
+
+
+class AlertError(BackendError):
+    """Rules of alerts can't be kept as given. The text names the field."""
+
+
+class DeliveryError(BackendError):
+    """A notice was not taken where it should go. The text says why."""
 
 
 class CommandError(BackendError):

@@ -13,6 +13,7 @@ from backend.jobs.issue_statements import HostSettings
 from backend.jobs.live_price import LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.retention import RetentionSettings
+from backend.jobs.send_alerts import AlertSettings
 from backend.jobs.steer_load import LoadSettings
 from backend.jobs.verify_signed import SignedSettings
 from backend.people.login import LoginSettings
@@ -29,6 +30,9 @@ class ServerSettings:
     ocpp_port: int = setting(9000, minimum=0, maximum=65535, help="port for stations; 0 = any free one")
     web_host: str = setting("127.0.0.1", help="address to listen on for the web pages")
     web_port: int = setting(8080, minimum=0, maximum=65535, help="port for the web pages; 0 = any free one")
+    metrics_token: Secret = setting(
+        Secret(""), help="token that /metrics asks for; without one only this machine may read it, and no proxy on it"
+    )
     web_password: Secret = setting(
         Secret(""),
         help="password of the web pages until the first user is added; needed if web_host is more than this machine",
@@ -63,6 +67,7 @@ class Settings:
     )
     load: LoadSettings = table(LoadSettings, help="how the current of a site is shared")
     retention: RetentionSettings = table(RetentionSettings, help="how long what is known of persons is kept")
+    alerts: AlertSettings = table(AlertSettings, help="how alerts leave the program")
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
 
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from backend.core.watch.drift import DriftGauge
 from backend.csms.attempts import Attempts
 from shared.ids import ChargePointId
 from shared.ocpp.session import Payload
@@ -39,6 +40,10 @@ class Connection:
         drop: ends the socket at once, without waiting for the peer.
         heard_at: when the last message came, world time.
         calls: commands that wait to be sent.
+        heartbeat_at: when the last heartbeat came, world time.
+        clock: what its stamps say about its clock.
+        ping: tells how long the last ping took to come back, link time; None before the first.
+        certificate_until: of its client certificate, None if it showed none.
     """
 
     charge_point_id: ChargePointId
@@ -48,6 +53,10 @@ class Connection:
     drop: Callable[[], None]
     heard_at: datetime
     calls: "asyncio.Queue[OutgoingCall]" = field(default_factory=lambda: asyncio.Queue(_MAX_QUEUED_CALLS))
+    heartbeat_at: datetime | None = None
+    clock: DriftGauge = field(default_factory=DriftGauge)
+    ping: Callable[[], timedelta | None] = lambda: None
+    certificate_until: datetime | None = None
 
 
 class Connections:

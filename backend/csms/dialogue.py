@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.csms.connections import Connection, OutgoingCall
 from backend.csms.handling import Handler, Sender
+from backend.csms.link_facts import note_call
 from backend.errors import CommandError, CommandRefusedError, CommandTimeoutError, NotConnectedError, StoreError
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
@@ -89,6 +90,7 @@ class Dialogue:
         event = self._session.receive(message)
         match event:
             case CallReceived():
+                note_call(self._connection, event.action, event.payload, self._clock.utc())
                 await self._send(await self._answer(event))
             case ProtocolViolation():
                 self._complain(event.reason)

@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 from backend.core.id_token import authorize
 from backend.core.transaction import Reading, Start
 from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_security_event, received
+from backend.csms.vendor_messages import on_data_transfer
 from backend.store.charge_points import Boot, EvseStatus, store_boot, store_evse_status
 from backend.store.event_log import store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.transactions import release_held, stop_of, store_start, store_stop, store_values
+from backend.store.watch import StatusReport, note_status
 from shared.ids import EvseId, IdToken
 from shared.ocpp.session import Payload
 from shared.ocpp.v16 import (
@@ -85,6 +87,16 @@ def on_status_notification(payload: Payload, sender: Sender, connection: Connect
     )
     if store_evse_status(connection, sender.charge_point_id, status):
         release_held(connection, sender.charge_point_id)
+    told_of = StatusReport(
+        status.evse_id,
+        min(status.evse_id, 1),
+        status.status,
+        status.at,
+        status.error_code,
+        str(payload.get("vendorErrorCode", "")),
+        str(payload.get("info", "")),
+    )
+    note_status(connection, sender.charge_point_id, told_of)
     return {}
 
 
@@ -116,11 +128,6 @@ def on_stop_transaction(payload: Payload, sender: Sender, connection: Connection
     if told.id_token is None:
         return {}
     return {"idTagInfo": _id_tag_info(connection, sender, told.id_token, told.meter.at)}
-
-
-def on_data_transfer(payload: Payload, _sender: Sender, _connection: Connection, _now: datetime) -> Payload:
-    """Refuse: no vendor's extension is known here (§6.13)."""
-    return {"status": "UnknownVendorId" if payload.get("vendorId") else "Rejected"}
 
 
 def _id_tag_info(connection: Connection, sender: Sender, id_token: IdToken, at: datetime) -> Payload:

@@ -8,13 +8,16 @@ from typing import cast
 from sqlalchemy import Connection
 
 from backend.core.id_token import Authorization, authorize
+from backend.core.watch.fault import is_alarm
 from backend.csms.handling import Handler, Sender, on_heartbeat, on_progress, on_report, on_security_event, received
+from backend.csms.vendor_messages import on_data_transfer
 from backend.store.charge_points import Boot, EvseStatus, note_charging_state, store_boot, store_evse_status
 from backend.store.event_log import store_signed_values
 from backend.store.id_tokens import find_token
 from backend.store.ratings import current_rating
 from backend.store.transaction_messages import store_message
 from backend.store.transactions import release_held
+from backend.store.watch import EventReport, StatusReport, note_event, note_status
 from shared.ids import ChargePointId, EvseId
 from shared.money import Money
 from shared.ocpp.session import Payload
@@ -66,7 +69,7 @@ def handlers_v201(heartbeat_interval_s: int, running_cost: Callable[[int], Money
         **{action: partial(on_report, answer) for action, answer in _ANSWERS.items()},
         "Authorize": on_authorize,
         "BootNotification": partial(on_boot_notification, heartbeat_interval_s),
-        "DataTransfer": partial(on_report, {"status": "UnknownVendorId"}),
+        "DataTransfer": on_data_transfer,
         "FirmwareStatusNotification": partial(on_progress, "firmware update"),
         "Heartbeat": on_heartbeat,
         "LogStatusNotification": partial(on_progress, "upload of a log"),
@@ -115,13 +118,18 @@ def on_status_notification(payload: Payload, sender: Sender, connection: Connect
     """Note the state of an EVSE (part 2, 1.58). One that was never reported before may release held transactions."""
     status, at = str(payload["connectorStatus"]), parse_timestamp(payload["timestamp"])
     _store_status(connection, sender.charge_point_id, _evse(payload["evseId"]), status, min(at, now))
+    report = StatusReport(_evse(payload["evseId"]), _evse(payload["connectorId"]), status, min(at, now))
+    note_status(connection, sender.charge_point_id, report)
     return {}
 
 
 def on_notify_event(payload: Payload, sender: Sender, connection: Connection, now: datetime) -> Payload:
-    """Note the states of EVSEs that come as events (part 2, 1.44): AvailabilityState of an EVSE or a connector."""
-    for evse_id, status in _availabilities(payload):
+    """Note what comes as events (part 2, 1.44): AvailabilityState of an EVSE or a connector, and faults."""
+    for evse_id, connector_id, status in _availabilities(payload):
         _store_status(connection, sender.charge_point_id, evse_id, status, now)
+        note_status(connection, sender.charge_point_id, StatusReport(evse_id, connector_id, status, now))
+    for report in _alarms(payload, now):
+        note_event(connection, sender.charge_point_id, report)
     return {}
 
 
@@ -200,7 +208,7 @@ def _store_status(
         release_held(connection, charge_point_id)
 
 
-def _availabilities(payload: Payload) -> Iterator[tuple[EvseId, str]]:
+def _availabilities(payload: Payload) -> Iterator[tuple[EvseId, int, str]]:
     for event in cast("list[Payload]", payload["eventData"]):
         component, variable = cast(Payload, event["component"]), cast(Payload, event["variable"])
         evse = component.get("evse")
@@ -209,7 +217,26 @@ def _availabilities(payload: Payload) -> Iterator[tuple[EvseId, str]]:
             and component["name"] in ("Connector", "EVSE")
             and isinstance(evse, dict)
         ):
-            yield _evse(evse["id"]), str(event["actualValue"])[:20]
+            yield _evse(evse["id"]), _evse(evse.get("connectorId", 1)), str(event["actualValue"])[:20]
+
+
+def _alarms(payload: Payload, now: datetime) -> Iterator[EventReport]:
+    for event in cast("list[Payload]", payload["eventData"]):
+        component, variable = cast(Payload, event["component"]), cast(Payload, event["variable"])
+        if not is_alarm(str(component["name"]), str(variable["name"])):
+            continue
+        told = component.get("evse")
+        place = cast(Payload, told) if isinstance(told, dict) else {"id": 0}
+        is_there = not event.get("cleared") and str(event["actualValue"]).lower() in ("true", "1")
+        yield EventReport(
+            _evse(place["id"]),
+            _evse(place.get("connectorId", 0)),
+            f"{component['name']}.{variable['name']}",
+            is_there,
+            min(parse_timestamp(event["timestamp"]), now),
+            str(event.get("techCode", "")),
+            str(event.get("techInfo", "")),
+        )
 
 
 def _evse(told: object) -> EvseId:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -29,6 +30,7 @@ from backend.csms.connections import Connection, Connections
 from backend.csms.dialogue import Dialogue
 from backend.csms.handlers import SIGN_NOTHING, RunningCost, make_handlers
 from backend.csms.handling import Handler
+from backend.csms.link_facts import certificate_end, ping_of
 from backend.csms.passwords import is_password
 from backend.csms.tls import TlsSettings, server_context
 from backend.errors import ListenError
@@ -198,6 +200,8 @@ class OcppServer:
         self._refused = {(name, reason) for name, reason in self._refused if name != charge_point_id}
         now, version = self._clock.utc(), _VERSIONS[socket.subprotocol]
         connection = Connection(charge_point_id, now, peer.address, version, socket.transport.abort, heard_at=now)
+        connection.ping = partial(ping_of, socket)
+        connection.certificate_until = certificate_end(socket)
         old = self._connections.add(connection)
         if old:
             old.drop()

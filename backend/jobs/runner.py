@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from backend.core.rates.rating import Policy
 from backend.errors import StoreError
 from backend.jobs.bounce_mailbox import BounceSettings
 from backend.jobs.dun import Dunner
+from backend.jobs.health import JobHealth
 from backend.jobs.issue_invoices import BillingSettings, InvoiceIssuer
 from backend.jobs.issue_statements import HostSettings, StatementIssuer
 from backend.jobs.live_price import CostTeller, IsFree, LivePrices, LivePriceSettings, Send
@@ -21,16 +23,49 @@ from backend.jobs.recompute_ratings import Recomputer
 from backend.jobs.relay import MailSettings
 from backend.jobs.render_invoices import InvoiceRenderer
 from backend.jobs.retention import Retainer, RetentionSettings
+from backend.jobs.send_alerts import AlertSender, AlertSettings
 from backend.jobs.send_mail import Mailer
 from backend.jobs.steer_load import Give, LoadSettings, LoadSteerer, VersionOf
 from backend.jobs.tell_anchors import AnchorTeller
 from backend.jobs.verify_signed import CalibrationWatch, SignedSettings, verify_signed
+from backend.jobs.watch_alerts import AlertWatcher
+from backend.jobs.watch_links import Links, LinkWatcher
 from backend.store.writer import Store, short_reason
 from shared.clock import Clock
 from shared.config import ClockSettings
+from shared.ids import Secret
 from shared.log import Log
 
 log = Log(__name__)
+
+
+class Source(Protocol):
+    """Something whose changes wake a job."""
+
+    @property
+    def version(self) -> int:
+        """The number of changes since the start."""
+        ...
+
+    async def changed(self, since: int) -> int:
+        """Wait until `version` differs from `since`, and give it. Cancelling is safe."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the jobs that watch stations need.
+
+    Args:
+        links: the connections of stations.
+        open_secret: opens a sealed secret.
+        health: notes that the jobs live.
+    """
+
+    links: Links
+    open_secret: Callable[[str], Secret]
+    health: JobHealth
+
 
 Job = Callable[[], Awaitable[datetime | None]]
 
@@ -85,6 +120,11 @@ class JobSettings(Protocol):
         ...
 
     @property
+    def alerts(self) -> AlertSettings:
+        """How alerts leave the program."""
+        ...
+
+    @property
     def clock(self) -> ClockSettings:
         """Tells whether this is a demonstration."""
         ...
@@ -100,6 +140,7 @@ async def run_jobs(
     is_free: IsFree,
     give: Give,
     version_of: VersionOf,
+    watch: Watch | None = None,
 ) -> None:
     """Rate, tell, invoice, render, mail and prove until cancelled. Cancelling is safe: what was begun comes again.
 
@@ -112,6 +153,7 @@ async def run_jobs(
         is_free: tells whether a station may be sent something now.
         give: keeps an order to stations until it is sent.
         version_of: tells which version a connected station speaks.
+        watch: what watching stations needs; None where nobody watches.
     """
     policy = Policy(settings.billing.flat_needs_energy)
     teller = CostTeller(store, clock, settings.live_price, prices=prices, send=send, is_free=is_free)
@@ -146,17 +188,26 @@ async def run_jobs(
         ("steer_load", LoadSteerer(store, clock, settings.load, give=give, version_of=version_of).run),
         ("retention", Retainer(store, clock, settings.retention.periods).run),
     )
+    health = watch.health if watch else JobHealth()
+    rounds: list[tuple[str, Source, Job]] = [(name, store, job) for name, job in jobs]
+    if watch:
+        sender = AlertSender(store, clock, settings.alerts, watch.open_secret)
+        rounds += [
+            ("watch_links", watch.links, LinkWatcher(store, clock, watch.links).run),
+            ("watch_alerts", watch.links, AlertWatcher(store, clock).run),
+            ("send_alerts", store, sender.run),
+        ]
     async with asyncio.TaskGroup() as tasks:
-        for name, job in jobs:
-            tasks.create_task(_run_job(store, clock, name, job), name=name)
+        for name, source, job in rounds:
+            tasks.create_task(_run_job(source, clock, name, job, health), name=name)
         tasks.create_task(MqttInput(store, clock, settings.load).run(), name="mqtt_input")
 
 
-async def _run_job(store: Store, clock: Clock, name: str, job: Job) -> None:
+async def _run_job(source: Source, clock: Clock, name: str, job: Job, health: JobHealth) -> None:
     """Run a job again and again. A store that fails (disk full) is waited for: stations must still be served."""
     failing = False
     while True:
-        seen, due = store.version, None
+        seen, due = source.version, None
         try:
             due = await job()
         except (StoreError, SQLAlchemyError) as error:
@@ -167,13 +218,14 @@ async def _run_job(store: Store, clock: Clock, name: str, job: Job) -> None:
             if failing:
                 log.info("job_goes_on", job=name)
             failing = False
+        health.note(name, asyncio.get_running_loop().time(), failing=failing)
         await asyncio.sleep(_REST_S)
-        await _wait(store, clock, seen, due)
+        await _wait(source, clock, seen, due)
 
 
-async def _wait(store: Store, clock: Clock, seen: int, due: datetime | None) -> None:
+async def _wait(source: Source, clock: Clock, seen: int, due: datetime | None) -> None:
     """Wait for a commit, the due time or the longest pause, whichever comes first."""
-    wakers = [asyncio.create_task(store.changed(seen)), asyncio.create_task(asyncio.sleep(_LONGEST_S))]
+    wakers = [asyncio.create_task(source.changed(seen)), asyncio.create_task(asyncio.sleep(_LONGEST_S))]
     if due is not None:
         wakers.append(asyncio.create_task(clock.sleep((due - clock.utc()).total_seconds())))
     try:

@@ -23,7 +23,8 @@ import backend.store.dunning_tables
 import backend.store.home_tables
 import backend.store.host_tables
 import backend.store.payment_tables
-import backend.store.people_tables  # noqa: F401  its tables belong to the schema
+import backend.store.people_tables
+import backend.store.watch_tables  # noqa: F401  its tables belong to the schema
 from backend.errors import SchemaError
 from backend.store.writer import set_up
 

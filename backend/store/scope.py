@@ -15,6 +15,7 @@ from backend.store.payment_tables import bank_entry, booking, debit_batch
 from backend.store.people_tables import account, restriction
 from backend.store.rating_tables import cdr, tariff_version
 from backend.store.tables import charge_point, charging_transaction, customer, id_token
+from backend.store.watch_tables import alert
 
 
 class Owned(Enum):
@@ -32,6 +33,7 @@ class Owned(Enum):
     BOOKING = auto()
     DUNNING = auto()
     EXPORT = auto()
+    ALERT = auto()
     ACCOUNT = auto()
     LOAD_SITE = auto()
 
@@ -121,6 +123,7 @@ def sees(connection: Connection, view: View, kind: Owned, name: str) -> bool:
         Owned.BOOKING: (booking.c.id, of_operator(view, booking.c.operator_id)),
         Owned.DUNNING: (dunning_letter.c.id, of_operator(view, dunning_letter.c.operator_id)),
         Owned.EXPORT: (ledger_export.c.id, of_operator(view, ledger_export.c.operator_id)),
+        Owned.ALERT: (alert.c.id, alert.c.charge_point_id.in_(select(charge_point.c.id).where(charge_points_in(view)))),
         Owned.ACCOUNT: (account.c.id, of_operator(view, account.c.operator_id)),
         Owned.LOAD_SITE: (load_site.c.id, of_operator(view, load_site.c.operator_id)),
     }[kind]
@@ -136,6 +139,7 @@ _NUMBERED = (
     Owned.BOOKING,
     Owned.DUNNING,
     Owned.EXPORT,
+    Owned.ALERT,
 )
 _DIGITS = 19
 """A number of so many digits may be more than an integer key can hold."""

@@ -372,6 +372,7 @@ charging_transaction = Table(
     Index(None, "contract_id", "ended_at"),
     Index(None, "group_id", "ended_at"),
     Index(None, "charge_point_id", "station_key"),
+    Index(None, "charge_point_id", "started_at"),
     # Only what waits to be rated again stands in it, so that asking for it costs nothing.
     Index("ix_charging_transaction_rerate", "state", "ended_at", "id", sqlite_where=text("rerate_reason > ''")),
     sqlite_autoincrement=True,

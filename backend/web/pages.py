@@ -35,12 +35,14 @@ from backend.api.reversal_routes import make_reversal_routes
 from backend.api.routes import make_routes
 from backend.api.signed_routes import make_signed_routes
 from backend.api.tariff_routes import make_tariff_routes
+from backend.api.watch_routes import make_watch_routes
 from backend.core.people.access import Permission
 from backend.core.rates.rating import Policy
 from backend.core.report import Subject
 from backend.csms.commands import Commands
 from backend.csms.connections import Connections
 from backend.csms.orders import Orders
+from backend.jobs.health import JobHealth
 from backend.jobs.live_price import LivePrices
 from backend.people.login import Login
 from backend.people.vault import Vault, key_path
@@ -59,6 +61,7 @@ from backend.web.invoice_run_pages import InvoiceRunPages
 from backend.web.key_pages import KeyPages
 from backend.web.load_pages import LoadPages
 from backend.web.login_pages import LoginPages
+from backend.web.machine_pages import MachinePages
 from backend.web.mail_pages import MailPages
 from backend.web.order_pages import OrderPages
 from backend.web.payment_pages import PaymentPages
@@ -73,6 +76,7 @@ from backend.web.site import HERE, Site
 from backend.web.tariff_pages import TariffPages
 from backend.web.user_pages import UserPages
 from backend.web.views import Views
+from backend.web.watch_pages import WatchPages
 from shared.clock import Clock
 
 
@@ -86,7 +90,14 @@ class _Assets(StaticFiles):
 
 
 def make_web(
-    store: Store, connections: Connections, clock: Clock, settings: Settings, *, commands: Commands, orders: Orders
+    store: Store,
+    connections: Connections,
+    clock: Clock,
+    settings: Settings,
+    *,
+    commands: Commands,
+    orders: Orders,
+    health: JobHealth | None = None,
 ) -> FastAPI:
     """Build the web application.
 
@@ -128,8 +139,7 @@ def make_web(
     _add_reversal_pages(app, ReversalPages(site))  # before the page of any number
     _add_pages(app, Views(site, prices), Remote(site))
     _add_order_pages(app, OrderPages(site, orders), CertificatePages(site, settings.tls.renew_days))
-    _page(app, "/reports", ReportPages(site).simulation, Need(Permission.SEE_REPORTS))
-    _add_energy_reports(app, EnergyPages(site))
+    _add_energy_reports(app, EnergyPages(site), ReportPages(site))
     hosts = HostPages(site, settings.hosts, settings.billing.standard_vat, sample=sample)
     _page(app, "/hosts", hosts.show, Need(Permission.ISSUE_INVOICES), post=hosts.act)
     app.include_router(make_report_routes(store))
@@ -141,6 +151,7 @@ def make_web(
     _add_books_pages(app, BooksPages(site), PersonPages(site, settings.retention.periods))
     _add_people(app, AccountPages(site, login, vault), UserPages(site), LoginPages(site, login))
     _add_documentation(app, site, store)
+    _add_watching(app, site, vault, MachinePages(site, health or JobHealth(), settings.server.metrics_token))
     app.mount("/static", _Assets(directory=HERE / "static"))
     _add_errors(app, site)
     check_declared(app)
@@ -226,7 +237,8 @@ def _add_payment_pages(app: FastAPI, pages: PaymentPages) -> None:
         _form(app, path, act, Need(Permission.BOOK_PAYMENTS, of))
 
 
-def _add_energy_reports(app: FastAPI, pages: EnergyPages) -> None:
+def _add_energy_reports(app: FastAPI, pages: EnergyPages, simulations: ReportPages) -> None:
+    _page(app, "/reports", simulations.simulation, Need(Permission.SEE_REPORTS))
     for subject in Subject:
         _page(app, f"/reports/{subject}", pages.show, Need(Permission.SEE_REPORTS))
         _page(app, f"/reports/{subject}.csv", pages.csv, Need(Permission.SEE_REPORTS))
@@ -283,6 +295,18 @@ def _add_order_pages(app: FastAPI, pages: OrderPages, certificates: CertificateP
     _live_page(app, "/orders", pages.list, Need(Permission.SEE_ORDERS))
     _page(app, "/orders/new", pages.ask, Need(Permission.GIVE_ORDERS), post=pages.give)
     _form(app, "/orders/{id}/cancel", pages.cancel, Need(Permission.GIVE_ORDERS, Owned.ORDER))
+
+
+def _add_watching(app: FastAPI, site: Site, vault: Vault, machines: MachinePages) -> None:
+    _page(app, "/metrics", machines.metrics, OPEN)
+    _page(app, "/readyz", machines.ready, OPEN)
+    pages = WatchPages(site, vault)
+    app.include_router(make_watch_routes(site.store, site.clock, site.connections, vault))
+    _live_page(app, "/stations", pages.stations, Need(Permission.SEE_STATIONS))
+    _live_page(app, "/stations/{id}", pages.station, Need(Permission.SEE_STATIONS, Owned.CHARGE_POINT))
+    _live_page(app, "/alerts", pages.alerts, Need(Permission.SEE_STATIONS))
+    _page(app, "/alerts/rules", pages.rules, Need(Permission.SET_ALERTS), post=pages.set_rules)
+    _form(app, "/alerts/{id}/acknowledge", pages.acknowledge, Need(Permission.SET_ALERTS, Owned.ALERT))
 
 
 def _add_mail_pages(app: FastAPI, pages: MailPages) -> None:

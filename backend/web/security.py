@@ -37,7 +37,7 @@ SESSION_COOKIE = "emops_session"
 
 _FAILED = 400
 
-_ALWAYS_OPEN = ("/healthz",)
+_ALWAYS_OPEN = ("/healthz", "/metrics", "/readyz")
 _STATIC = "/static/"
 
 

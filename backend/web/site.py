@@ -59,6 +59,14 @@ SECTIONS = (
             ("/load", "load.title", Permission.SEE_STATIONS),
         ),
     ),
+    Section(
+        "watch.title",
+        (
+            ("/stations", "watch.stations", Permission.SEE_STATIONS),
+            ("/alerts", "watch.alerts", Permission.SEE_STATIONS),
+            ("/alerts/rules", "watch.rules", Permission.SET_ALERTS),
+        ),
+    ),
     Section("transactions.title", (("/transactions", "transactions.title", Permission.SEE_SESSIONS),)),
     Section(
         "orders.title",

@@ -22,6 +22,16 @@ show it; later versions of OCPP have CostUpdated for that. Its `data` is a JSON 
 | `parkedSessions`| transactions that these belong to                                  |
 | `uncertainTimes`| transactions sent with a time that nobody had confirmed            |
 | `alarm`         | what is wrong with the station's memory, empty if nothing is       |
+
+`messageId` `Modem` tells how a station's mobile modem hears and what its SIM has used; each key may be missing:
+
+| key             | value                                                              |
+|-----------------|--------------------------------------------------------------------|
+| `signalDbm`     | strength of the signal, dBm                                        |
+| `network`       | name or number of the network                                      |
+| `sim`           | ICCID of the card                                                  |
+| `sentBytes`     | sent since the modem was started                                   |
+| `receivedBytes` | received likewise                                                  |
 """
 
 from dataclasses import dataclass
@@ -41,6 +51,9 @@ RUNNING_COST = "RunningCost"
 
 BACKLOG = "Backlog"
 """messageId of how deliveries stand."""
+
+MODEM = "Modem"
+"""messageId of the modem and its SIM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +158,39 @@ def decode_backlog(payload: Payload) -> BacklogReport:
             return BacklogReport(pending, oldest_s, clears_s, parked, sessions, uncertain, alarm)
         case _:
             raise PayloadError("data lacks pending, oldestSeconds, clearsSeconds, parked or another of their numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class ModemReport:
+    """How a station's modem hears, and what its SIM has used; see the table above. None = not told."""
+
+    signal_dbm: int | None = None
+    network: str = ""
+    sim: str = ""
+    sent_bytes: int | None = None
+    received_bytes: int | None = None
+
+
+def decode_modem(payload: Payload) -> ModemReport:
+    """Read DataTransfer.req whose vendorId and messageId are those of the modem.
+
+    Raises:
+        PayloadError: `data` is not what this module describes.
+    """
+    try:
+        data = loads(str(payload.get("data", "")))
+    except ValueError as error:
+        raise PayloadError("data is not JSON") from error
+    if not isinstance(data, dict):
+        raise PayloadError("data is no JSON object")
+    signal, sent, received = (_whole(data, name) for name in ("signalDbm", "sentBytes", "receivedBytes"))
+    return ModemReport(signal, str(data.get("network", "")), str(data.get("sim", "")), sent, received)
+
+
+def _whole(data: Payload, name: str) -> int | None:
+    value = data.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not -(2**62) < value < 2**62:
+        raise PayloadError(f"data.{name} must be a whole number")
+    return value

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     ANSWER_PERSONS = "answer_persons"  # export and erasure of a person's data
     MANAGE_USERS = "manage_users"
     SEE_AUDIT = "see_audit"
+    SET_ALERTS = "set_alerts"  # rules of alerts, and taking note of them
 
 
 _LOOK = frozenset(
@@ -76,7 +77,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR_ADMIN: frozenset(Permission) - {Permission.SEE_RESTRICTED},
     Role.STAFF: _LOOK
     | {Permission.GIVE_ORDERS, Permission.SET_LOAD, Permission.DIM_LOAD}
-    | {Permission.SEE_LETTERS, Permission.SETTLE_HELD},
+    | {Permission.SEE_LETTERS, Permission.SETTLE_HELD, Permission.SET_ALERTS},
     Role.ACCOUNTING: _LOOK
     | _MONEY
     | {Permission.RATE_AGAIN, Permission.SETTLE_HELD, Permission.SEE_CONTACTS, Permission.SEE_RESTRICTED},

@@ -19,6 +19,7 @@ from backend.jobs.live_price import LivePrices, LivePriceSettings
 from backend.jobs.relay import MailSettings
 from backend.jobs.retention import RetentionSettings
 from backend.jobs.runner import run_jobs
+from backend.jobs.send_alerts import AlertSettings
 from backend.jobs.steer_load import LoadSettings
 from backend.jobs.verify_signed import SignedSettings
 from backend.store.writer import Store, Work
@@ -48,6 +49,7 @@ class Settings:
     signed: SignedSettings = field(default_factory=SignedSettings)
     load: LoadSettings = field(default_factory=LoadSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
 
 

@@ -72,6 +72,7 @@ OBJECTS = {
     Owned.ACCOUNT: "one-of-op",
     Owned.LOAD_SITE: "rathaus",
     Owned.EXPORT: "1",
+    Owned.ALERT: "1",
 }
 LOAD_SITE = {
     "name": "Rathaus",
