@@ -107,15 +107,18 @@ def _check_config(options: argparse.Namespace, settings: StationSettings) -> Non
 
 
 def _status(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.report import status_of
+    from station.report import alarms, status_of
+    from station.wear_words import wear_line
 
     status = status_of(settings)
     if options.json:
         print(json.dumps(status, indent=1))
         return
-    print("\n".join(f"{name:16} {value}" for name, value in status.items() if name != "evses"))
+    shown = {**status, "wear": wear_line(status.get("wear", {}), "en")}
+    print("\n".join(f"{name:16} {value}" for name, value in shown.items() if name != "evses"))
     for evse in status["evses"]:
         print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
+    print("\n".join(alarms(status)), end="\n" if alarms(status) else "")
 
 
 def _why(_options: argparse.Namespace, settings: StationSettings) -> None:

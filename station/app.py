@@ -51,6 +51,7 @@ from station.evse_news import EvseNews
 from station.evse_task import EvseTask, Outlets
 from station.file_assembly import Files
 from station.firmware import FirmwareUpdates
+from station.flash_watch import FlashWatch
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
@@ -143,6 +144,16 @@ class App:
         self._status = StatusKeeper(
             status_path(path, settings.journal.status_path), self._evses, timekeeper, self._link, self._uplink
         )
+        self._flash = FlashWatch(
+            journal,
+            self._status,
+            log,
+            settings=settings.journal,
+            timekeeper=timekeeper,
+            reporter=self._security.reporter,
+            kernel_boot_id=timekeeper.boot.kernel_boot_id,
+        )
+        self._status.wear = self._flash.state
         self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
 
     def _make_link(self, bearer: Bearer) -> CsmsLink:
@@ -239,7 +250,7 @@ class App:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), keep_time(self._timekeeper), self._status.run(), self._service().run()]
-            jobs += [self._upkeep.run(), self._backlog_reporter().run(), self._problems.run()]
+            jobs += [self._upkeep.run(), self._backlog_reporter().run(), self._problems.run(), self._flash.run()]
             jobs += [renewal.run(), self._restart.run(), firmware.run(), logs.run()]
             jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):

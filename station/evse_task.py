@@ -43,6 +43,7 @@ from station.core.evse_events import (
     HoldPlug,
     JournalSeen,
     KeepFaults,
+    KeepHeld,
     KeepReservation,
     Lent,
     LimitsSeen,
@@ -87,6 +88,9 @@ SELF_TEST_S = 60.0
 
 FAULTS_PREFIX = "faults."
 """Names of the faults in the journal that only a technician may clear, by EVSE."""
+
+HELD_PREFIX = "held."
+"""Names of the faults in the journal that hold until the vehicle has gone, by EVSE."""
 
 METER_PREFIX = "meter."
 """Names of the serial numbers of the meters in the journal, by EVSE."""
@@ -468,9 +472,9 @@ class EvseTask:
                 self.tell(await self._lock_plug())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
                 self._group.create_task(self._sign(action, self._signatures))
-            case KeepFaults(faults):
-                kept = " ".join(sorted(faults))
-                await self._queue.write(lambda: self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", kept))
+            case KeepFaults(faults) | KeepHeld(faults):
+                name = f"{HELD_PREFIX if isinstance(action, KeepHeld) else FAULTS_PREFIX}{evse_id}"
+                await self._queue.write(functools.partial(self._journal.set_value, name, " ".join(sorted(faults))))
             case Notify(status):
                 self._outlets.notify(evse_id, action, self._timekeeper.now().utc)
                 if self._board.capabilities.lights:

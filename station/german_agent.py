@@ -313,6 +313,7 @@ AGENT = {
     "connection lost: {reason}": "Verbindung verloren: {reason}",
     "nothing could be sent for {seconds} s": "{seconds} s lang ließ sich nichts senden",
     "{address} can't be reached: {reason}": "{address} ist nicht erreichbar: {reason}",
+    "waits with its transaction, which is parked": "wartet mit seinem Ladevorgang, der abgelehnt ist",
     "the start of its transaction was refused for good": "der Beginn dieses Ladevorgangs wurde endgültig abgelehnt",
     "the answer has no transactionId": "die Antwort hat keine transactionId",
     "refused {attempts} times, last: {reason}": "{attempts}-mal abgelehnt, zuletzt: {reason}",

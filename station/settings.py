@@ -100,6 +100,13 @@ class JournalSettings:
     min_free_mb: int = setting(
         20, unit="MB", minimum=0, maximum=100000, help="with less disk space waiting samples are thinned out"
     )
+    card_endurance_tb: float = setting(
+        0.0,
+        unit="TB",
+        minimum=0.0,
+        maximum=100000.0,
+        help="what the storage card takes in its life by its maker's word; a near end is told; 0 = not known",
+    )
 
 
 @dataclass(frozen=True, slots=True)

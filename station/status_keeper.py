@@ -1,12 +1,13 @@
 """Keeps the status file: what commands and the status page show of the running agent."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from shared.ids import EvseId
 from shared.log import Log
+from station.core.flash_wear import Amount
 from station.csms_link import CsmsLink
 from station.evse_task import EvseTask
 from station.status_file import State, write_status
@@ -15,6 +16,9 @@ from station.uplink import ModemUplink
 
 STATUS_S = 1.0
 """How often the status file is looked at, link time; it is written only when something changed."""
+
+PAGE_BYTES = 4096
+"""A file takes whole pages of the card."""
 
 _LOG = Log("station")
 
@@ -30,7 +34,11 @@ class StatusKeeper:
         link: CsmsLink,
         uplink: ModemUplink | None,
     ) -> None:
-        self._path = path
+        self.path = path
+        self.written = Amount()
+        """What this file has cost the card so far."""
+        self.wear: Callable[[], State] = dict
+        """Gives how the card wears out."""
         self._evses = evses
         self._timekeeper = timekeeper
         self._link = link
@@ -44,6 +52,7 @@ class StatusKeeper:
             "csms": self._link.state,
             "modem": "" if uplink is None else uplink.trouble or uplink.network.registration,
             "operator": uplink.network.operator if uplink else "",
+            "wear": self.wear(),
             "evses": [_state_of(evse_id, evse) for evse_id, evse in self._evses.items()],
         }
 
@@ -55,10 +64,11 @@ class StatusKeeper:
             state = self.state()
             if state != written:
                 try:
-                    write_status(self._path, state)
+                    length = write_status(self.path, state)
+                    self.written += Amount(-(-length // PAGE_BYTES) * PAGE_BYTES, 1)
                 except OSError as error:
                     if not complained:
-                        _LOG.warning("status_file", path=self._path, reason=error.strerror)
+                        _LOG.warning("status_file", path=self.path, reason=error.strerror)
                     complained = True
                 written = state
             await asyncio.sleep(STATUS_S)

@@ -7,8 +7,9 @@ from station.console.screen import age, table
 from station.field.text import Text
 from station.german import said
 from station.ledger_view import LedgerRow
-from station.report import Status, reasons
+from station.report import Status, alarms, reasons
 from station.service_client import Facts
+from station.wear_words import wear_line
 from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, evse_name, named
 
 
@@ -35,13 +36,15 @@ def status_lines(status: Status, language: str) -> list[str]:
     waiting = say("messages wait", "Meldungen warten")
     refused = say("refused", "abgelehnt")
     rows.append((say("Delivery", "Zustellung"), f"{status['pending']} {waiting}, {status['parked']} {refused}"))
+    if wear := wear_line(status.get("wear", {}), language):
+        rows.append((say("Storage card", "Speicherkarte"), wear))
     for evse in status["evses"]:
         why = blocked(evse["blocked_by"], evse.get("faults", ()), language)
         text = named(STATUS, evse["status"], language)
         cost = say("  cost so far ", "  Kosten bisher ") + evse["cost"] if evse["cost"] else ""
         why = why or said(evse.get("limit", ""), language)
         rows.append((evse_name(evse["id"], language), f"{text}{cost}" + (f": {why}" if why else "")))
-    return table(rows)
+    return [*(f"!  {line}" for line in alarms(status, language)), *table(rows)]
 
 
 def why_lines(status: Status, language: str) -> list[str]:

@@ -52,6 +52,7 @@ from station.core.evse_events import (
     HoldPlug,
     JournalSeen,
     KeepFaults,
+    KeepHeld,
     Lent,
     LimitsSeen,
     MarkEnding,
@@ -104,6 +105,7 @@ class Charging(Arrival):
         transaction: what the journal found open.
         operative: False if the central system had put it out of service.
         latched: faults that were kept for a technician to clear.
+        held: faults that hold until the vehicle has gone, or has cooled.
         tests_rcd: whether the residual current device is tested before each charge.
         signing: how its meter signs; None = it does not.
         reservation: for whom it is kept.
@@ -123,6 +125,7 @@ class Charging(Arrival):
         transaction: OpenTransaction | None = None,
         operative: bool = True,
         latched: frozenset[str] = frozenset(),
+        held: frozenset[str] = frozenset(),
         tests_rcd: bool = False,
         signing: Signing | None = None,
         reservation: Reservation | None = None,
@@ -137,6 +140,7 @@ class Charging(Arrival):
             transaction,
             operative=operative,
             latched=latched,
+            held=held,
             reservation=reservation,
             protection=protection,
             rules=rules,
@@ -185,8 +189,10 @@ class Charging(Arrival):
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take in what happened and give what to do about it, in order."""
-        self._actions = []
+        self._actions, held = [], self._health.lasting
         self._take(event, now)
+        if self._health.lasting != held:
+            self._actions.insert(0, KeepHeld(self._health.lasting))
         self._show_status()
         actions, self._actions = self._actions, []
         return actions

@@ -396,6 +396,13 @@ class KeepFaults:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepHeld:
+    """Write to the journal which faults hold until the vehicle has gone, or heat until it has cooled; empty = none."""
+
+    faults: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """The connector's state changed."""
 
@@ -440,6 +447,7 @@ Action = (
     | RecoverSigning
     | ReleaseSigned
     | KeepFaults
+    | KeepHeld
     | Notify
     | SendSample
     | Tell
