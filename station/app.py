@@ -43,6 +43,7 @@ from station.courier import Courier
 from station.csms_connection import CallRefused
 from station.csms_link import Bearer, CsmsLink
 from station.csms_requests import CsmsRequests
+from station.data_keeper import DataKeeper
 from station.devices import Hardware, build_hardware
 from station.dialects import make_dialect, make_handlers
 from station.errors import JournalError, JournalStalled, StationError
@@ -72,6 +73,7 @@ from station.status_file import status_path
 from station.status_keeper import StatusKeeper
 from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, keep_time, start_time, watch_ntp
+from station.traffic import TrafficMeter
 from station.uplink import HostBearer, ModemUplink
 
 OPEN_CONTACTORS_S = 4.0
@@ -131,7 +133,17 @@ class App:
             told=self._news.show_driver,
         )
         self._bearer = BearerTurns(self._uplink or HostBearer())
+        self._traffic = TrafficMeter()
         self._link: CsmsLink = self._make_link(self._bearer)
+        self._data = DataKeeper(
+            journal,
+            timekeeper,
+            configuration,
+            settings.data,
+            traffic=self._traffic,
+            link=self._link,
+            bearer=f"modem {settings.modem.apn}" if hardware.modem else "host",
+        )
         self._limits = make_limits(settings, self._evses, self._profiles, timekeeper, lambda: self._link.is_online)
         self._restart = Restart(
             self._evses,
@@ -142,7 +154,12 @@ class App:
         )
         path = settings.journal.path
         self._status = StatusKeeper(
-            status_path(path, settings.journal.status_path), self._evses, timekeeper, self._link, self._uplink
+            status_path(path, settings.journal.status_path),
+            self._evses,
+            timekeeper,
+            self._link,
+            self._uplink,
+            self._data,
         )
         self._flash = FlashWatch(
             journal,
@@ -172,6 +189,8 @@ class App:
             boot=lambda: self._boot(self._boot_reason),
             run_id=secrets.token_hex(4),
             random=random.random,
+            traffic=self._traffic,
+            compression_bits=settings.data.compression_bits,
         )
 
     async def _make_evses(self) -> None:
@@ -208,6 +227,7 @@ class App:
         self._problems = await load_problems(self._journal, self._dialect, self._timekeeper, self._link)
         self._boot_reason = await self._restart.boot_reason()
         await self._find_routes()
+        await self._data.load()
         security, renewal = await self._security.start(self._link)
         firmware, logs = await self._make_files()
         self._operations = Operations(
@@ -250,7 +270,7 @@ class App:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), keep_time(self._timekeeper), self._status.run(), self._service().run()]
-            jobs += [self._upkeep.run(), self._backlog_reporter().run(), self._problems.run(), self._flash.run()]
+            jobs += [self._data.run(), self._upkeep.run(), self._backlog_reporter().run(), self._problems.run(), self._flash.run()]
             jobs += [renewal.run(), self._restart.run(), firmware.run(), logs.run()]
             jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):
@@ -298,7 +318,9 @@ class App:
         return StationFacts(tuple(facts), signal, backlog.pending, self._link.is_online)
 
     def _backlog_reporter(self) -> BacklogReporter:
-        return BacklogReporter(self._journal, self._courier, self._link, self._dialect, self._timekeeper)
+        return BacklogReporter(
+            self._journal, self._courier, self._link, self._dialect, self._timekeeper, self._data.budget_now
+        )
 
     def _service(self) -> Service:
         inside = Inside(

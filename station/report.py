@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from station.data_view import thrift_line
 from station.field.text import Text
 from station.german import said
 from station.journal import ALARM
@@ -83,6 +84,8 @@ def _of_station(status: Status, language: str) -> list[str]:
     if status["modem"] not in ("", "home", "roaming"):
         modem = named(REGISTRATION, status["modem"], language)
         lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
+    if line := thrift_line(status.get("data", {}), language):
+        lines.append(line)
     if status["time"] == "unset":
         lines.append(
             say(

@@ -18,6 +18,7 @@ from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
 from station.core.signing import SigningMode
 from station.core.timekeeping import TimeSource
+from station.data_settings import DataSettings
 from station.limit_settings import LimitSettings, MqttSettings, TelemetrySettings, check_limits
 from station.security.access import Access, Profile
 
@@ -475,6 +476,7 @@ class StationSettings:
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
     security: SecuritySettings = table(SecuritySettings, help="certificates and keys")
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
+    data: DataSettings = table(DataSettings, help="what the mobile link may cost")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
     modem: ModemSettings = table(ModemSettings, help="the modem")
     service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")

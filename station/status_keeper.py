@@ -9,6 +9,7 @@ from shared.ids import EvseId
 from shared.log import Log
 from station.core.flash_wear import Amount
 from station.csms_link import CsmsLink
+from station.data_keeper import DataKeeper
 from station.evse_task import EvseTask
 from station.status_file import State, write_status
 from station.timekeeper import Timekeeper
@@ -33,6 +34,7 @@ class StatusKeeper:
         timekeeper: Timekeeper,
         link: CsmsLink,
         uplink: ModemUplink | None,
+        data: DataKeeper,
     ) -> None:
         self.path = path
         self.written = Amount()
@@ -43,6 +45,7 @@ class StatusKeeper:
         self._timekeeper = timekeeper
         self._link = link
         self._uplink = uplink
+        self._data = data
 
     def state(self) -> State:
         """Tell how everything stands."""
@@ -53,6 +56,7 @@ class StatusKeeper:
             "modem": "" if uplink is None else uplink.trouble or uplink.network.registration,
             "operator": uplink.network.operator if uplink else "",
             "wear": self.wear(),
+            "data": self._data.shown,
             "evses": [_state_of(evse_id, evse) for evse_id, evse in self._evses.items()],
         }
 

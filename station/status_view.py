@@ -5,6 +5,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from station.data_view import used_words
 from station.german import said
 from station.wear_words import wear_brief
 from station.wording import REGISTRATION, STATUS, TIME, evse_name, named
@@ -16,6 +17,7 @@ _TEXTS = {
         "why": "Why",
         "csms": "Central system",
         "modem": "Mobile network",
+        "data": "Data this month",
         "time": "Time",
         "pending": "Waiting for delivery",
         "parked": "Refused for good",
@@ -32,6 +34,7 @@ _TEXTS = {
         "why": "Warum",
         "csms": "Zentrale",
         "modem": "Mobilfunk",
+        "data": "Daten im Monat",
         "time": "Uhrzeit",
         "pending": "Wartet auf Zustellung",
         "parked": "Endgültig abgelehnt",
@@ -134,6 +137,7 @@ def _facts(status: dict[str, Any], words: dict[str, str], language: str) -> str:
     rows = {
         "csms": words["connected" if status["csms"] == "connected" else "not_connected"],
         "modem": modem,
+        "data": used_words(status.get("data", {}), language),
         "time": named(TIME, status["time"], language),
         "pending": status["pending"],
         "parked": status["parked"],

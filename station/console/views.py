@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from station.console.screen import age, table
+from station.data_view import used_words
 from station.field.text import Text
 from station.german import said
 from station.ledger_view import LedgerRow
@@ -33,6 +34,8 @@ def status_lines(status: Status, language: str) -> list[str]:
         rows.append((say("Mobile network", "Mobilfunk"), f"{network}  {status['operator']}".rstrip()))
     at = f" ({status['utc']})" if "utc" in status else ""
     rows.append((say("Time", "Uhrzeit"), named(TIME, status["time"], language) + at))
+    if used := used_words(status.get("data", {}), language):
+        rows.append((say("Data this month", "Daten im Monat"), used))
     waiting = say("messages wait", "Meldungen warten")
     refused = say("refused", "abgelehnt")
     rows.append((say("Delivery", "Zustellung"), f"{status['pending']} {waiting}, {status['parked']} {refused}"))
