@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -115,10 +116,24 @@ def _status(options: argparse.Namespace, settings: StationSettings) -> None:
         print(json.dumps(status, indent=1))
         return
     shown = {**status, "wear": wear_line(status.get("wear", {}), "en")}
-    print("\n".join(f"{name:16} {value}" for name, value in shown.items() if name != "evses"))
+    print("\n".join(f"{name:16} {value}" for name, value in shown.items() if name not in ("evses", "data")))
     for evse in status["evses"]:
         print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
     print("\n".join(alarms(status)), end="\n" if alarms(status) else "")
+
+
+def _data(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.data_view import data_lines, thrift_line
+    from station.report import status_of
+
+    data = status_of(settings).get("data", {})
+    if options.json:
+        print(json.dumps(data, indent=1))
+        return
+    language = "de" if os.environ.get("LANG", "").startswith("de") else "en"
+    print("\n".join(f"{name:24} {text}" for name, text in data_lines(data, language)))
+    if line := thrift_line(data, language):
+        print(line)
 
 
 def _why(_options: argparse.Namespace, settings: StationSettings) -> None:
@@ -218,6 +233,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("config", "print every setting with its default, unit and help", _config, needs_config=False),
     Command("check-config", "check the configuration file and end", _check_config),
     Command("status", "how the agent stands", _status, _json_too),
+    Command("data", "what the mobile link costs, by kind of message", _data, _json_too),
     Command("why", "what keeps it from charging or delivering, in plain words", _why),
     Command("security", "profile, certificates and the security log", _security),
     Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),

@@ -159,7 +159,7 @@ class App:
             timekeeper,
             self._link,
             self._uplink,
-            self._data,
+            data=self._data,
         )
         self._flash = FlashWatch(
             journal,
@@ -319,7 +319,7 @@ class App:
 
     def _backlog_reporter(self) -> BacklogReporter:
         return BacklogReporter(
-            self._journal, self._courier, self._link, self._dialect, self._timekeeper, self._data.budget_now
+            self._journal, self._courier, self._link, self._dialect, self._timekeeper, budget=self._data.budget_now
         )
 
     def _service(self) -> Service:

@@ -33,6 +33,7 @@ class BacklogReporter:
         link: CsmsLink,
         dialect: Dialect,
         timekeeper: Timekeeper,
+        *,
         budget: Callable[[], DataBudget],
     ) -> None:
         self._budget = budget

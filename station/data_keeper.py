@@ -5,6 +5,7 @@ loses the counts of at most that hour, never anything that is billed.
 """
 
 import asyncio
+import contextlib
 from typing import NoReturn
 
 from shared.log import Log
@@ -125,10 +126,8 @@ class DataKeeper:
         return True
 
     async def _save(self) -> None:
-        try:
+        with contextlib.suppress(JournalStalled):  # the counts wait for the next time
             await self._journal.set_value(_BUDGET, self.budget.text())
-        except JournalStalled:
-            pass  # whoever writes what is billed says so; the counts wait for the next time
 
     async def _save_keepalive(self) -> None:
         known = self._link.keepalive.text()

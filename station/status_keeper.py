@@ -34,6 +34,7 @@ class StatusKeeper:
         timekeeper: Timekeeper,
         link: CsmsLink,
         uplink: ModemUplink | None,
+        *,
         data: DataKeeper,
     ) -> None:
         self.path = path

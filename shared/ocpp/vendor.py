@@ -152,8 +152,9 @@ def decode_backlog(payload: Payload) -> BacklogReport:
             "parkedSessions": int(sessions),
             "uncertainTimes": int(uncertain),
             "alarm": str(alarm),
+            **more,
         } if min(pending, oldest_s, clears_s, parked, sessions, uncertain) >= 0:
-            used, allowed, level = data.get("dataBytes", 0), data.get("dataAllowance", 0), data.get("dataLevel", "")
+            used, allowed, level = more.get("dataBytes", 0), more.get("dataAllowance", 0), more.get("dataLevel", "")
             if not (isinstance(used, int) and isinstance(allowed, int) and isinstance(level, str)):
                 raise PayloadError("data.dataBytes, dataAllowance or dataLevel is of a wrong type")
             return BacklogReport(

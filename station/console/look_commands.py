@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from shutil import which
 
 from station.console.menu import Visit
+from station.console.screen import table
 from station.console.views import bus_lines, evse_lines, log_line, meter_lines, status_lines, why_lines
+from station.data_view import data_lines
 from station.errors import ServiceError
 from station.field.text import Text
 from station.german import said
@@ -30,6 +32,12 @@ async def _status(visit: Visit) -> Status:
 async def status(visit: Visit, _words: Sequence[str]) -> None:
     """Show how the station stands."""
     await visit.terminal.show(status_lines(await _status(visit), visit.terminal.language))
+
+
+async def data(visit: Visit, _words: Sequence[str]) -> None:
+    """Show what the mobile link costs."""
+    account = (await _status(visit)).get("data", {})
+    await visit.terminal.show(table(data_lines(account, visit.terminal.language)))
 
 
 async def why(visit: Visit, _words: Sequence[str]) -> None:

@@ -14,7 +14,6 @@ SHORTEST_S = 30
 """A carrier that forgets sooner is not to be helped."""
 START_S = 240
 """Most carriers keep a TCP connection for at least four to five minutes."""
-_LOSSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,14 @@ class Keepalive:
     Args:
         sure_s: the longest silence that was survived.
         fatal_s: the shortest that was not, 0 = none known.
-        losses: links lost at a silence since one was survived.
+        suspect_s: a silence at which one link was lost, 0 = none.
+        is_shaken: a link was lost, and no silence has been survived since.
     """
 
     sure_s: int = 0
     fatal_s: int = 0
-    losses: int = 0
+    suspect_s: int = 0
+    is_shaken: bool = False
 
     def interval_s(self, longest_s: int) -> int:
         """Tell after how long a silence to ping; 0 = never.
@@ -43,8 +44,8 @@ class Keepalive:
 
     def _wanted_s(self) -> int:
         if not self.sure_s:
-            return min(START_S, self.fatal_s // 2) if self.fatal_s else START_S
-        if self.losses:
+            return min(START_S, *(known // 2 for known in (self.fatal_s, self.suspect_s, 2 * START_S) if known))
+        if self.is_shaken:
             return self.sure_s
         if not self.fatal_s:
             return max(START_S, self.sure_s * 3 // 2)
@@ -57,20 +58,19 @@ class Keepalive:
         if silence < SHORTEST_S:
             return self
         fatal = self.fatal_s if silence < self.fatal_s else 0
-        # A first loss is forgotten only by a silence as long as what is sure: a shorter one proves nothing.
-        losses = self.losses if silence < self.sure_s else 0
-        return Keepalive(max(self.sure_s, silence), fatal, losses)
+        suspect = self.suspect_s if silence < self.suspect_s else 0
+        return Keepalive(max(self.sure_s, silence), fatal, suspect)
 
     def lost(self, silence_s: float) -> "Keepalive":
         """Hear that the link did not answer after a silence. A short one says nothing of the carrier."""
         silence = int(silence_s)
         if silence < SHORTEST_S:
             return self
-        if self.losses + 1 < _LOSSES:
-            return replace(self, losses=self.losses + 1)
-        sure = self.sure_s if silence > self.sure_s else silence // 2
-        fatal = min(silence, self.fatal_s) if self.fatal_s else silence
-        return Keepalive(sure if sure >= SHORTEST_S else 0, fatal, 0)
+        if not self.suspect_s:
+            return replace(self, suspect_s=silence, is_shaken=True)
+        fatal = min(silence, self.suspect_s)
+        sure = self.sure_s if fatal > self.sure_s else fatal // 2
+        return Keepalive(sure if sure >= SHORTEST_S else 0, fatal, 0, is_shaken=True)
 
     def text(self) -> str:
         """Write what is known, for a restart."""
