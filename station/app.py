@@ -270,7 +270,13 @@ class App:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), keep_time(self._timekeeper), self._status.run(), self._service().run()]
-            jobs += [self._data.run(), self._upkeep.run(), self._backlog_reporter().run(), self._problems.run(), self._flash.run()]
+            jobs += [
+                self._data.run(),
+                self._upkeep.run(),
+                self._backlog_reporter().run(),
+                self._problems.run(),
+                self._flash.run(),
+            ]
             jobs += [renewal.run(), self._restart.run(), firmware.run(), logs.run()]
             jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):
