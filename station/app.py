@@ -31,6 +31,7 @@ from station.bearer_turns import BearerTurns
 from station.charging_operations import ChargingOperations
 from station.charging_profiles import ChargingProfiles
 from station.core.configuration import Configuration
+from station.core.data_budget import Traffic
 from station.core.delivery import Message
 from station.core.dialect import BootReason, Identity
 from station.core.evse_events import TagPresented
@@ -304,6 +305,7 @@ class App:
             evses=self._evses,
             log=self._log,
             state=self._status.state,
+            count=lambda size: self._traffic.add(size, Traffic.FILES),
         )
         firmware, logs = files.firmware(lambda: self._restart.reset(StopReason.REBOOT)), files.logs()
         await firmware.load()

@@ -89,6 +89,7 @@ class DataKeeper:
         finally:
             self.look()
             await self._save()
+            await self._save_keepalive()
 
     def budget_now(self) -> DataBudget:
         """Give the counts."""
@@ -109,7 +110,7 @@ class DataKeeper:
             "month": budget.used,
             "last_month": budget.last_month,
             "allowance": budget.allowance.month_bytes,
-            "classes": dict(budget.month.most_common()),
+            "classes": dict(budget.by_class.most_common()),
             "sample_s": self._configuration.number("MeterValueSampleInterval"),
             "keepalive_s": self._link.keepalive.interval_s(self._configuration.number("WebSocketPingInterval")),
         }

@@ -52,7 +52,9 @@ class Files:
         evses: Mapping[EvseId, EvseTask],
         log: LogRing,
         state: Callable[[], State],
+        count: Callable[[int], None],
     ) -> None:
+        self._count = count
         self._settings = settings
         self._config = config
         self._journal = journal
@@ -116,7 +118,7 @@ class Files:
     def _transfer(self) -> "HttpTransfer":
         from station.http_transfer import HttpTransfer
 
-        return HttpTransfer(self._bearer, self._tls, self._settings.transfer.rate_kb_s)
+        return HttpTransfer(self._bearer, self._tls, self._settings.transfer.rate_kb_s, count=self._count)
 
     def _tls(self) -> tuple[ssl.SSLContext, Callable[[ssl.SSLSocket], None]]:
         from station.security.tls import make_context

@@ -119,7 +119,12 @@ class DataBudget:
     @property
     def used(self) -> int:
         """Give the bytes of this month, those of an unknown day included."""
-        return self.month.total() + self._aside.total()
+        return self.by_class.total()
+
+    @property
+    def by_class(self) -> Counter[str]:
+        """Give the same by class."""
+        return self.month + self._aside
 
     @property
     def level(self) -> Level:

@@ -14,9 +14,15 @@ from websockets.typing import Subprotocol
 from shared.ids import MessageId
 from shared.ocpp.session import Payload
 from shared.ocpp.validation import Version
+from station.core.configuration import Configuration
 from station.core.data_budget import Traffic
+from station.core.keepalive import Keepalive
 from station.csms_connection import Connection, Entrance, open_connection
+from station.data_keeper import DataKeeper
+from station.data_settings import DataSettings
+from station.data_view import thrift_line, used_words
 from station.traffic import TrafficMeter
+from tests.link.test_csms_link import bench as link_bench
 from tests.link.test_csms_server import World
 
 VALUES = {
@@ -113,3 +119,45 @@ def test_every_byte_of_a_socket_is_counted(family: int) -> None:
     assert taken[Traffic.BOOT] == 5000
     assert taken[Traffic.REMOTE] == 100 + len(zlib.compress(b""))
     assert taken[Traffic.HEADERS] > 40
+
+
+def test_what_was_used_and_learned_survives_a_restart_and_thrift_comes_back_with_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        settings = DataSettings(allowance_mb=1)
+        async with link_bench(tmp_path) as bench:
+
+            def keeper(traffic: TrafficMeter, configuration: Configuration) -> DataKeeper:
+                return DataKeeper(
+                    bench.journal,
+                    bench.timekeeper,
+                    configuration,
+                    settings,
+                    traffic=traffic,
+                    link=bench.link,
+                    bearer="modem internet",
+                )
+
+            traffic = TrafficMeter()
+            first = keeper(traffic, Configuration())
+            await first.load()
+            traffic.add(700_000, Traffic.METER_VALUES)
+            assert not first.look()
+            traffic.add(110_000, Traffic.KEEPALIVE)
+            assert first.look(), "81 % of the month are used"
+            bench.link.keepalive = Keepalive(sure_s=700)
+            task = asyncio.create_task(first.run())
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+            keys = Configuration()
+            again = keeper(TrafficMeter(), keys)
+            bench.link.keepalive = Keepalive()
+            await again.load()
+            assert keys.number("MeterValueSampleInterval") == 900
+            assert "81 % of this month's mobile data" in thrift_line(again.shown, "en")
+            assert "81 % der Mobilfunkdaten" in thrift_line(again.shown, "de")
+            assert used_words(again.shown, "de").startswith("810,0 kB von 1,0 MB (81 %); Messwerte 86 %")
+            assert bench.link.keepalive.sure_s == 700
+
+    asyncio.run(story())
