@@ -46,7 +46,7 @@ from station.csms_link import Bearer, CsmsLink
 from station.csms_requests import CsmsRequests
 from station.data_keeper import DataKeeper
 from station.devices import Hardware, build_hardware
-from station.dialects import make_dialect, make_handlers
+from station.dialects import make_dialect, make_handlers, make_monitoring
 from station.errors import JournalError, JournalStalled, StationError
 from station.evse_assembly import EvseMaker
 from station.evse_news import EvseNews
@@ -254,7 +254,11 @@ class App:
                 availability_changed=self._news.tell_whole,
             )
         )
-        self._requests = CsmsRequests(make_handlers(self._dialect.version, self._operations))
+        table = make_handlers(self._dialect.version, self._operations)
+        if monitoring := make_monitoring(self._dialect.version, self._operations):
+            await monitoring.load()
+            table |= monitoring.table
+        self._requests = CsmsRequests(table)
         operative = await self._journal.value(f"{OPERATIVE_PREFIX}0")
         self._news.tell_whole(operative in (None, "True"))
         backlog = await self._journal.backlog()
@@ -284,6 +288,8 @@ class App:
                 jobs.append(watch_ntp(self._timekeeper))
             if self._uplink:
                 jobs.append(self._uplink.run())
+            if monitoring:
+                jobs += [monitoring.watch(), monitoring.tell()]
             if self._settings.status_page.listen:
                 jobs.append(self._status_page().run())
             tasks = [group.create_task(job) for job in jobs]

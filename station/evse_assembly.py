@@ -122,6 +122,7 @@ class EvseMaker:
             ),
             reservation=kept.reservations.get(evse_id),
             tells_states=self._dialect.tells_states,
+            gives_up_reservations=self._dialect.reservation_expired(0, is_removed=True) is not None,
             rules=current_rules(evse, self._settings.limits, board),
             signing=Signing(
                 SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"

@@ -347,9 +347,10 @@ class KeepReservation:
 
 @dataclass(frozen=True, slots=True)
 class TellExpired:
-    """Say that a reservation came to its end unused."""
+    """Say that a reservation came to its end unused; `is_removed` if its EVSE failed before its time."""
 
     number: int
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
