@@ -14,6 +14,7 @@ import secrets
 import signal
 import sqlite3
 from collections.abc import Coroutine, Iterable
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,6 +60,7 @@ from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
 from station.key_assembly import fill_list, fix_keys, make_configuration
 from station.limit_assembly import evse_facts, local_jobs, make_limits
+from station.link_memory import LinkMemory
 from station.log_ring import LogRing
 from station.log_upload import LogUploads
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Operations, Station
@@ -69,13 +71,13 @@ from station.security.assembly import Security
 from station.security.events import EventKind
 from station.service import Service, socket_path
 from station.service_operations import Inside, ServiceOperations
-from station.settings import StationSettings, listen_address
+from station.settings import StationSettings, listen_address, time_zone
 from station.status_file import status_path
 from station.status_keeper import StatusKeeper
 from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, keep_time, start_time, watch_ntp
 from station.traffic import TrafficMeter
-from station.uplink import HostBearer, ModemUplink
+from station.uplink import HostUplink, ModemUplink
 
 OPEN_CONTACTORS_S = 4.0
 """SIGTERM ends the program within 5 s; the rest is for the journal."""
@@ -119,7 +121,7 @@ class App:
             link=lambda: self._link,
             problems=lambda: self._problems,
         )
-        self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
+        self._uplink, self._way = self._make_uplink()
         self._security = Security(settings, journal, timekeeper, configuration, self._dialect)
         self._courier = Courier(
             journal,
@@ -133,7 +135,7 @@ class App:
             parked=functools.partial(self._security.reporter.report, EventKind.TRANSACTION_PARKED),
             told=self._news.show_driver,
         )
-        self._bearer = BearerTurns(self._uplink or HostBearer())
+        self._bearer = BearerTurns(self._way)
         self._traffic = TrafficMeter()
         self._link: CsmsLink = self._make_link(self._bearer)
         self._data = DataKeeper(
@@ -159,7 +161,7 @@ class App:
             self._evses,
             timekeeper,
             self._link,
-            self._uplink,
+            self._way,
             data=self._data,
         )
         self._flash = FlashWatch(
@@ -173,6 +175,26 @@ class App:
         )
         self._status.wear = self._flash.state
         self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
+
+    def _make_uplink(self) -> tuple[ModemUplink | None, ModemUplink | HostUplink]:
+        settings, timekeeper = self._settings, self._timekeeper
+        ahead = timedelta(hours=settings.uplink.prefetch_h)
+        memory = LinkMemory(self._journal, timekeeper, time_zone(settings.time.zone), ahead)
+
+        def is_charging() -> bool:
+            return any(evse.charging.transaction for evse in self._evses.values())
+
+        if not self._hardware.modem:
+            return None, HostUplink(settings.uplink, timekeeper, memory, is_charging)
+        uplink = ModemUplink(
+            self._hardware.modem,
+            settings.uplink,
+            timekeeper,
+            memory,
+            accesses=(settings.modem.apn, *settings.modem.fallback_apns),
+            is_charging=is_charging,
+        )
+        return uplink, uplink
 
     def _make_link(self, bearer: Bearer) -> CsmsLink:
         settings, configuration = self._settings, self._configuration
@@ -229,7 +251,7 @@ class App:
         self._boot_reason = await self._restart.boot_reason()
         await self._find_routes()
         await self._data.load()
-        security, renewal = await self._security.start(self._link)
+        security, renewal = await self._security.start(self._link, lambda: self._way.memory.is_good_moment)
         firmware, logs = await self._make_files()
         self._operations = Operations(
             Station(
@@ -286,8 +308,7 @@ class App:
             jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):
                 jobs.append(watch_ntp(self._timekeeper))
-            if self._uplink:
-                jobs.append(self._uplink.run())
+            jobs.append(self._way.run())
             if monitoring:
                 jobs += [monitoring.watch(), monitoring.tell()]
             if self._settings.status_page.listen:
@@ -308,6 +329,7 @@ class App:
             security=self._security,
             bearer=self._bearer,
             uplink=self._uplink,
+            memory=self._way.memory,
             evses=self._evses,
             log=self._log,
             state=self._status.state,

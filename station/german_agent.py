@@ -213,6 +213,9 @@ AGENT = {
         "Ladepunkt {evse} lädt: das Ende abwarten, nichts wurde geändert"
     ),
     "EVSE {evse}: the meter does not answer": "Ladepunkt {evse}: der Zähler antwortet nicht",
+    "{program} can't be run: {reason}": "{program} lässt sich nicht ausführen: {reason}",
+    "{program} did not end within {seconds} s": "{program} war nach {seconds} s nicht fertig",
+    "{program} failed with exit status {status}": "{program} endete mit Fehler {status}",
     "this station has no modem: uplink.bearer is host": "diese Station hat kein Modem: uplink.bearer ist host",
     "this card is not in the local list": "diese Karte steht nicht in der örtlichen Liste",
     "there is no EVSE {number}; there are: {numbers}": "es gibt keinen Ladepunkt {number}; es gibt: {numbers}",

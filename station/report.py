@@ -7,6 +7,7 @@ from station.field.text import Text
 from station.german import said
 from station.journal import ALARM
 from station.ledger_view import read_rows
+from station.link_view import link_sentence
 from station.service_client import AGENT_DOWN
 from station.settings import StationSettings
 from station.status_file import read_status, status_path
@@ -86,6 +87,8 @@ def _of_station(status: Status, language: str) -> list[str]:
         lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
     if line := thrift_line(status.get("data", {}), language):
         lines.append(line)
+    if status.get("uplink") and (sentence := link_sentence(status["uplink"], language)):
+        lines.append(sentence)
     if status["time"] == "unset":
         lines.append(
             say(

@@ -21,6 +21,7 @@ from station.core.timekeeping import TimeSource
 from station.data_settings import DataSettings
 from station.limit_settings import LimitSettings, MqttSettings, TelemetrySettings, check_limits
 from station.security.access import Access, Profile
+from station.uplink_settings import UplinkSettings
 
 SOCKET_LENGTH = 100
 """Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
@@ -180,27 +181,15 @@ class TimeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class UplinkSettings:
-    """The way to the central system."""
-
-    bearer: str = setting("modem", choices=("modem", "host"), help="through the modem, or the host's own network")
-    poll_s: float = setting(10.0, unit="s", minimum=0.2, maximum=600, help="how often registration is looked at")
-    retry_s: float = setting(5.0, unit="s", minimum=0.1, maximum=600, help="pause after a failure of the modem")
-    reattach_after: int = setting(
-        3,
-        minimum=1,
-        maximum=100,
-        help="connections without an OCPP reply before data is attached anew; at twice: restart",
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class ModemSettings:
     """The modem."""
 
     port: str = setting("", help="device file, for instance /dev/ttyUSB2; needed if uplink.bearer is modem")
     baud: int = setting(115200, unit="baud", minimum=300, maximum=4000000, help="speed of the port")
     apn: str = setting("internet", help="access point name of the SIM's operator")
+    fallback_apns: tuple[str, ...] = setting(
+        (), help="other access point names of the SIM, tried in turn when nothing else helps"
+    )
     apn_user: str = setting("", help="user of the access point; empty = none")
     apn_password: Secret = setting(Secret(""), help="password of the access point")
     pin: Secret = setting(Secret(""), help="PIN of the SIM; empty = the SIM asks none")

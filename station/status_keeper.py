@@ -11,9 +11,10 @@ from station.core.flash_wear import Amount
 from station.csms_link import CsmsLink
 from station.data_keeper import DataKeeper
 from station.evse_task import EvseTask
+from station.link_view import link_facts
 from station.status_file import State, write_status
 from station.timekeeper import Timekeeper
-from station.uplink import ModemUplink
+from station.uplink import HostUplink, ModemUplink
 
 STATUS_S = 1.0
 """How often the status file is looked at, link time; it is written only when something changed."""
@@ -33,7 +34,7 @@ class StatusKeeper:
         evses: Mapping[EvseId, EvseTask],
         timekeeper: Timekeeper,
         link: CsmsLink,
-        uplink: ModemUplink | None,
+        way: ModemUplink | HostUplink,
         *,
         data: DataKeeper,
     ) -> None:
@@ -45,12 +46,12 @@ class StatusKeeper:
         self._evses = evses
         self._timekeeper = timekeeper
         self._link = link
-        self._uplink = uplink
+        self._way = way
         self._data = data
 
     def state(self) -> State:
         """Tell how everything stands."""
-        uplink = self._uplink
+        uplink = self._way if isinstance(self._way, ModemUplink) else None
         return {
             "time": self._timekeeper.boot.source.name.lower(),
             "csms": self._link.state,
@@ -58,6 +59,7 @@ class StatusKeeper:
             "operator": uplink.network.operator if uplink else "",
             "wear": self.wear(),
             "data": self._data.shown,
+            "uplink": link_facts(self._way.climb.ladder, self._way.memory),
             "evses": [_state_of(evse_id, evse) for evse_id, evse in self._evses.items()],
         }
 

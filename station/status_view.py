@@ -7,6 +7,7 @@ from typing import Any
 
 from station.data_view import used_words
 from station.german import said
+from station.link_view import link_section
 from station.wear_words import wear_brief
 from station.wording import REGISTRATION, STATUS, TIME, evse_name, named
 
@@ -64,6 +65,8 @@ h2{font-size:1rem;color:var(--soft);margin:0 0 .25rem;font-weight:600}
 .big{font-size:2rem;font-weight:700;line-height:1.15}
 .alarm{border-left:.4rem solid var(--bad)}.alarm h2{color:var(--bad)}
 .good{color:var(--good)}.bad{color:var(--bad)}
+.bars{display:flex;align-items:flex-end;gap:2px;height:3rem;margin:.25rem 0 .75rem}
+.bars i{flex:1;border-radius:2px}.bars .ok{background:var(--good)}.bars .ko{background:var(--bad)}
 p{margin:.35rem 0 0;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.35rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;text-align:right;font-weight:600;overflow-wrap:break-word}
@@ -106,6 +109,7 @@ def page(
         f'<meta http-equiv="refresh" content="{REFRESH_S}">'
         f"<title>{escape(name)}</title><style>{_STYLE}</style></head><body><main><h1>{escape(name)}</h1>{alarm}{evses}"
         f"{why if sentences else ''}<section>{_facts(status, words, language)}</section>"
+        f"{link_section(status['uplink'], language) if status.get('uplink') else ''}"
         f"<footer><span>{words['as_of']} {at:%Y-%m-%d %H:%M:%S} UTC</span>"
         f'<a href="/?lang={other}">{"English" if other == "en" else "Deutsch"}</a></footer></main></body></html>'
     )

@@ -11,6 +11,7 @@ from station.data_view import data_lines
 from station.errors import ServiceError
 from station.field.text import Text
 from station.german import said
+from station.link_view import link_lines
 from station.report import Status, status_of
 
 REFRESH_S = 1.0
@@ -79,6 +80,8 @@ async def network(visit: Visit, _words: Sequence[str]) -> None:
             terminal.pick(_ADDRESSES),
             *(line for line in await _output("ip", "-brief", "address") if "/" in line),
             *(await _output("ip", "route", "show", "default")),
+            "",
+            *(link_lines(state["uplink"], terminal.language) if state.get("uplink") else ()),
         ]
     )
 
