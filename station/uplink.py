@@ -202,7 +202,7 @@ class ModemUplink:
 
     async def _look_after(self) -> None:
         """Look at network and replies, and do what is due, until the modem has to be started anew."""
-        while await self._look_once() not in (Rung.RESTART, Rung.POWER):
+        while await self._look_once() not in (Rung.RESTART, Rung.POWER):  # noqa: ASYNC110  it does not only wait
             await asyncio.sleep(self._settings.poll_s)
 
     async def _look_once(self) -> Rung | None:

@@ -157,7 +157,7 @@ def test_a_restart_of_the_controller_is_judged_by_the_next_run() -> None:
     after = Story({Rung.REBOOT}, decode(json.loads(json.dumps(encode(story.ladder.memory)))))
     assert after.wait(500, NO_REPLY) == []
     after.ladder.reply()
-    assert after.outcomes() == [(Rung.REBOOT, Outcome.HELPED)]
+    assert after.outcomes()[-1] == (Rung.REBOOT, Outcome.HELPED)
 
 
 def test_any_other_step_that_a_restart_cut_short_is_not_judged() -> None:
