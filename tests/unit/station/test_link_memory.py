@@ -17,6 +17,10 @@ MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 AHEAD = timedelta(hours=3)
 
 
+def good(memory: LinkMemory) -> bool:
+    return memory.is_good_moment
+
+
 def test_dead_hours_are_learned_stored_and_told_before_they_come(tmp_path: Path) -> None:
     async def story() -> None:
         clock = ManualClock(MONDAY, 10.0)
@@ -30,13 +34,13 @@ def test_dead_hours_are_learned_stored_and_told_before_they_come(tmp_path: Path)
                 await memory.note(Look(not is_dead, not is_dead, "Example Mobil", "LTE", "01A2", -71))
                 clock.advance(600)
             assert memory.dead == {26, 27}
-            assert not memory.is_good_moment
+            assert not good(memory)
             clock.advance(3600 * 23.5)
             assert memory.until_dead == timedelta(hours=2.5)
-            assert memory.is_good_moment
+            assert good(memory)
             clock.advance(3600 * 3)
             assert memory.until_dead == timedelta()
-            assert not memory.is_good_moment, "within a dead hour nothing is fetched for the sake of it"
+            assert not good(memory), "within a dead hour nothing is fetched for the sake of it"
             again = LinkMemory(journal, keeper, UTC, AHEAD)
             await again.load()
             assert [hour.number for hour in again.hours] == [hour.number for hour in memory.hours]
