@@ -131,7 +131,7 @@ class CsmsLink:
         compression_bits: int = 0,
     ) -> None:
         self.is_accepted = False
-        self.keepalive = Keepalive()
+        self._keepalive = Keepalive()
         self._traffic, self._compression_bits = traffic, compression_bits
         self._settings = settings
         self._gate = gate
@@ -156,6 +156,17 @@ class CsmsLink:
         self._is_proven = self._is_reached = self._must_leave = False
         self._lost_at = math.inf
         self._complaint = ""
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """Give what is known of the carrier's patience by now."""
+        return self._connection.keepalive if self._connection else self._keepalive
+
+    @keepalive.setter
+    def keepalive(self, known: Keepalive) -> None:
+        self._keepalive = known
+        if self._connection:
+            self._connection.keepalive = known
 
     @property
     def is_online(self) -> bool:
@@ -225,7 +236,7 @@ class CsmsLink:
         connection = await self._open(entrance, self._answer)
         self._connection, self._is_proven, self._complaint = connection, False, ""
         self._last_call = -math.inf
-        connection.keepalive = self.keepalive
+        connection.keepalive = self._keepalive
         _LOG.info("csms_connected", url=entrance.url)
         try:
             async with asyncio.TaskGroup() as group:
@@ -249,7 +260,7 @@ class CsmsLink:
         known = connection.keepalive
         if is_lost and connection.silence_s and self._is_proven:
             known = connection.keepalive = known.lost(connection.silence_s)
-        self.keepalive = known
+        self._keepalive = known
 
     async def _open(self, entrance: Entrance, answer: Answer) -> Connection:
         url = urlsplit(entrance.url)

@@ -24,18 +24,25 @@ _Data = Mapping[str, Any]
 """Any: `station.data_keeper.DataKeeper.describe` as the status file holds it; empty before the first look."""
 
 
-def used_words(data: _Data, language: str) -> str:
-    """Say what was used this month, of what, and on what most of it went; empty if nothing is known."""
+def used_brief(data: _Data, language: str) -> str:
+    """Say what was used this month, and of what; empty if nothing is known."""
     if not data:
         return ""
-    allowed = data["allowance"]
-    used = size(data["month"], language)
-    if allowed:
-        percent = f" ({data['month'] * 100 // allowed} %)"
-        used = f"{used} {Text('of', 'von').of(language)} {size(allowed, language)}{percent}"
+    used, allowed = size(data["month"], language), data["allowance"]
+    if not allowed:
+        return used
+    whole = f"{Text('of', 'von').of(language)} {size(allowed, language)}"
+    return f"{used} {whole} ({data['month'] * 100 // allowed} %)"
+
+
+def used_words(data: _Data, language: str) -> str:
+    """Say the same, and on what most of it went."""
+    if not data:
+        return ""
     most = sorted(data["classes"].items(), key=lambda pair: -pair[1])[:2]
     total = max(sum(data["classes"].values()), 1)
     told = ", ".join(f"{_name(name, language)} {count * 100 // total} %" for name, count in most)
+    used = used_brief(data, language)
     return f"{used}; {told}" if told else used
 
 
@@ -62,13 +69,13 @@ def thrift_line(data: _Data, language: str) -> str:
     every = (
         Text(f"at most every {data['sample_s'] // 60} min", f"höchstens alle {data['sample_s'] // 60} min")
         if data["sample_s"]
-        else Text("not", "nicht")
+        else Text("never", "gar nicht")
     )
     return Text(
         f"{percent} % of this month's mobile data are used: while charging the register is told "
-        f"{every.en}, nothing else; begin, end and commands go at once as always.",
+        f"{every.en} and nothing else; begin, end and commands go at once as always.",
         f"{percent} % der Mobilfunkdaten dieses Monats sind verbraucht: während des Ladens wird nur der Zählerstand "
-        f"und {every.de} gemeldet; Beginn, Ende und Befehle gehen wie immer sofort.",
+        f"gemeldet, {every.de}; Beginn, Ende und Befehle gehen wie immer sofort.",
     ).of(language)
 
 

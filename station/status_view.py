@@ -5,7 +5,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from station.data_view import used_words
+from station.data_view import used_brief
 from station.german import said
 from station.link_view import link_section
 from station.wear_words import wear_brief
@@ -141,7 +141,7 @@ def _facts(status: dict[str, Any], words: dict[str, str], language: str) -> str:
     rows = {
         "csms": words["connected" if status["csms"] == "connected" else "not_connected"],
         "modem": modem,
-        "data": used_words(status.get("data", {}), language),
+        "data": used_brief(status.get("data", {}), language),
         "time": named(TIME, status["time"], language),
         "pending": status["pending"],
         "parked": status["parked"],

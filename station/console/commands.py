@@ -190,7 +190,6 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(Text("network", "netz"), Text("way to the central system", "Weg zur Zentrale"), look_commands.network),
-    Command(Text("data", "daten"), Text("what the mobile link costs", "Verbrauch im Mobilfunk"), look_commands.data),
     Command(
         Text("config", "einstellungen"),
         Text("settings: show, change, go back", "zeigen, ändern, zurück"),
@@ -224,6 +223,7 @@ COMMANDS: tuple[Command, ...] = (
         work_commands.restart,
         _SPECIALIST,
     ),
+    Command(Text("data", "daten"), Text("what the mobile link costs", "Verbrauch im Mobilfunk"), look_commands.data),
     LANGUAGE,
     HELP,
 )

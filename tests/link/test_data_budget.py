@@ -22,6 +22,8 @@ from station.data_keeper import DataKeeper
 from station.data_settings import DataSettings
 from station.data_view import thrift_line, used_words
 from station.traffic import TrafficMeter
+from tests.link import link_time
+from tests.link.csms import Line, eventually
 from tests.link.test_csms_link import bench as link_bench
 from tests.link.test_csms_server import World
 
@@ -161,3 +163,22 @@ def test_what_was_used_and_learned_survives_a_restart_and_thrift_comes_back_with
             assert bench.link.keepalive.sure_s == 700
 
     asyncio.run(story())
+
+
+def test_a_link_that_dies_in_a_silence_teaches_what_the_carrier_forgives(tmp_path: Path) -> None:
+    async def story() -> None:
+        line = Line()
+        async with link_bench(tmp_path, line=line, keys={"WebSocketPingInterval": "40"}) as bench:
+
+            async def knows_40_s() -> bool:
+                return bench.link.keepalive.sure_s >= 40
+
+            async def suspects() -> bool:
+                return bench.link.keepalive.suspect_s >= 40
+
+            await eventually(knows_40_s, 200)
+            line.swallows = True
+            await eventually(suspects, 200)
+            line.swallows = False
+
+    link_time.run(story(), speed=50)
