@@ -12,7 +12,7 @@ WORKERS ?= $(shell expr 2 \* $$(nproc))
 CODE := shared hardware station backend simulators tests
 
 .DEFAULT_GOAL := check
-.PHONY: help check format lint types layers fast test bench bench-rating bench-intake bench-invoices bench-rendering bench-mail bench-modbus bench-console bench-station storm demo constraints clean
+.PHONY: help check format lint types layers fast test bench bench-rating bench-intake bench-invoices bench-rendering bench-mail bench-modbus bench-console bench-station bench-bytes storm demo constraints clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ test: .venv/.dev  ## all tests; what needs Chromium says so if it is missing
 fast: .venv/.dev  ## unit tests without the slow ones
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/unit
 
-bench: bench-rating bench-intake bench-invoices bench-rendering bench-mail bench-modbus bench-console bench-station  ## all measures, each against a baseline of the same run
+bench: bench-rating bench-intake bench-invoices bench-rendering bench-mail bench-modbus bench-console bench-station bench-bytes  ## all measures, each against a baseline of the same run
 
 bench-rating: .venv/.dev  ## what rating costs, per session and against a plain loop (N=10000 sessions)
 	$(BIN)/python -m tests.bench.bench_rating $(N)
@@ -47,6 +47,9 @@ bench-mail: .venv/.dev  ## what a thousand letters cost
 
 bench-station: .venv/.dev  ## the agent's memory, start and idle load, a durable append, a drained backlog (N=10000 sessions)
 	$(BIN)/python -m tests.bench.bench_station $(N)
+
+bench-bytes: .venv/.dev  ## what an hour of charging sends over the air, against a plain OCPP client
+	$(BIN)/python -m tests.bench.bench_bytes
 
 storm: .venv/.dev  ## random cuts of link and power at two stations, then every Wh is compared; not in `make test` (MINUTES=60)
 	$(BIN)/python -m tests.storm $(MINUTES)

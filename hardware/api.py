@@ -316,6 +316,25 @@ class NetworkStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RadioQuality:
+    """What else the modem tells of the radio link, None or empty where it does not.
+
+    Args:
+        technology: for instance `LTE`.
+        cell: number of the cell, hexadecimal.
+        rsrp_dbm: power of the cell's reference signal.
+        rsrq_db: its quality.
+        sinr_db: signal against noise and interference.
+    """
+
+    technology: str = ""
+    cell: str = ""
+    rsrp_dbm: float | None = None
+    rsrq_db: float | None = None
+    sinr_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModemIdentity:
     """Who the modem and its SIM are. IMSI and ICCID are personal data: they are shown, not logged."""
 
@@ -342,6 +361,14 @@ class Modem(Protocol):
         """Ask registration and signal."""
         ...
 
+    async def quality(self) -> RadioQuality:
+        """Ask technology, cell and the finer figures of the signal."""
+        ...
+
+    async def last_cause(self) -> str:
+        """Ask why the network refused or ended something last (AT+CEER); empty when it does not tell."""
+        ...
+
     async def network_time(self) -> datetime | None:
         """Ask the network's time (NITZ), aware UTC; None when the network has not told it."""
         ...
@@ -356,6 +383,22 @@ class Modem(Protocol):
         Every byte written to the socket crosses the modem. It reads end-of-file when the modem reports the connection
         or the context lost. One connection at a time: a new one closes the last.
         """
+        ...
+
+    async def redial(self) -> None:
+        """Give up the data context and what runs through it; `attach` brings up a new one."""
+        ...
+
+    async def cycle_radio(self) -> None:
+        """Switch the radio off and on, so that it searches and registers anew."""
+        ...
+
+    async def restart(self) -> None:
+        """Let the modem restart by its own command. It must be started again afterwards, when it has booted."""
+        ...
+
+    def use_access(self, name: str) -> None:
+        """Use this access point name from the next `attach` on."""
         ...
 
     async def stop(self) -> None:

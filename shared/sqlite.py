@@ -35,6 +35,8 @@ class Database:
         self.connection = connection
         self._thread = thread
         self._failure = failure
+        self.commits = 0
+        """Units of work that were written."""
 
     @classmethod
     @asynccontextmanager
@@ -74,12 +76,17 @@ class Database:
         """Give all rows of a query. They show committed work only."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(self._read, sql, parameters))
 
+    async def written_bytes(self) -> int | None:
+        """Give what was given to be stored for this file so far; None where the kernel does not count (proc(5))."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _thread_bytes)
+
     def _transact(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         connection = self.connection
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = unit(connection)
             connection.execute("COMMIT")
+            self.commits += 1
         except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -93,6 +100,14 @@ class Database:
             return self.connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self._failure(error) from error
+
+
+def _thread_bytes() -> int | None:
+    try:
+        lines = Path("/proc/thread-self/io").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes")), None)
 
 
 def _connect(path: Path, synchronous: str) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -107,15 +108,45 @@ def _check_config(options: argparse.Namespace, settings: StationSettings) -> Non
 
 
 def _status(options: argparse.Namespace, settings: StationSettings) -> None:
-    from station.report import status_of
+    from station.report import alarms, status_of
+    from station.wear_words import wear_line
 
     status = status_of(settings)
     if options.json:
         print(json.dumps(status, indent=1))
         return
-    print("\n".join(f"{name:16} {value}" for name, value in status.items() if name != "evses"))
+    shown = {**status, "wear": wear_line(status.get("wear", {}), "en")}
+    print("\n".join(f"{name:16} {value}" for name, value in shown.items() if name not in ("evses", "data", "uplink")))
     for evse in status["evses"]:
         print(" ".join(f"{name}={value}" for name, value in evse.items() if value != ""))
+    print("\n".join(alarms(status)), end="\n" if alarms(status) else "")
+
+
+def _data(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.data_view import data_lines, thrift_line
+    from station.report import status_of
+
+    data = status_of(settings).get("data", {})
+    if options.json:
+        print(json.dumps(data, indent=1))
+        return
+    language = "de" if os.environ.get("LANG", "").startswith("de") else "en"
+    print("\n".join(f"{name:24} {text}" for name, text in data_lines(data, language)))
+    if line := thrift_line(data, language):
+        print(line)
+
+
+def _link_arguments(parser: argparse.ArgumentParser) -> None:
+    _json_too(parser)
+    parser.add_argument("--language", choices=("en", "de"), default="en", help="language (%(default)s)")
+
+
+def _link(options: argparse.Namespace, settings: StationSettings) -> None:
+    from station.link_view import NO_FACTS, link_lines
+    from station.report import status_of
+
+    facts = status_of(settings).get("uplink") or NO_FACTS
+    print(json.dumps(facts, indent=1) if options.json else "\n".join(link_lines(facts, options.language)))
 
 
 def _why(_options: argparse.Namespace, settings: StationSettings) -> None:
@@ -215,6 +246,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("config", "print every setting with its default, unit and help", _config, needs_config=False),
     Command("check-config", "check the configuration file and end", _check_config),
     Command("status", "how the agent stands", _status, _json_too),
+    Command("data", "what the mobile link costs, by kind of message", _data, _json_too),
+    Command("link", "what was done about the link, signal by the hour, dead hours", _link, _link_arguments),
     Command("why", "what keeps it from charging or delivering, in plain words", _why),
     Command("security", "profile, certificates and the security log", _security),
     Command("console", "menu for technicians, here or on a serial port", _console, _console_arguments, False),

@@ -14,6 +14,7 @@ import secrets
 import signal
 import sqlite3
 from collections.abc import Coroutine, Iterable
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from station.bearer_turns import BearerTurns
 from station.charging_operations import ChargingOperations
 from station.charging_profiles import ChargingProfiles
 from station.core.configuration import Configuration
+from station.core.data_budget import Traffic
 from station.core.delivery import Message
 from station.core.dialect import BootReason, Identity
 from station.core.evse_events import TagPresented
@@ -43,19 +45,22 @@ from station.courier import Courier
 from station.csms_connection import CallRefused
 from station.csms_link import Bearer, CsmsLink
 from station.csms_requests import CsmsRequests
+from station.data_keeper import DataKeeper
 from station.devices import Hardware, build_hardware
-from station.dialects import make_dialect, make_handlers
+from station.dialects import make_dialect, make_handlers, make_monitoring
 from station.errors import JournalError, JournalStalled, StationError
 from station.evse_assembly import EvseMaker
 from station.evse_news import EvseNews
 from station.evse_task import EvseTask, Outlets
 from station.file_assembly import Files
 from station.firmware import FirmwareUpdates
+from station.flash_watch import FlashWatch
 from station.journal import Journal
 from station.journal_file import journal_lock, open_journal
 from station.journal_upkeep import Upkeep, free_bytes
 from station.key_assembly import fill_list, fix_keys, make_configuration
 from station.limit_assembly import evse_facts, local_jobs, make_limits
+from station.link_memory import LinkMemory
 from station.log_ring import LogRing
 from station.log_upload import LogUploads
 from station.operations import KEY_PREFIX, OPERATIVE_PREFIX, ROUTE_PREFIX, Operations, Station
@@ -66,12 +71,13 @@ from station.security.assembly import Security
 from station.security.events import EventKind
 from station.service import Service, socket_path
 from station.service_operations import Inside, ServiceOperations
-from station.settings import StationSettings, listen_address
+from station.settings import StationSettings, listen_address, time_zone
 from station.status_file import status_path
 from station.status_keeper import StatusKeeper
 from station.status_page import StatusPage
 from station.timekeeper import Timekeeper, keep_time, start_time, watch_ntp
-from station.uplink import HostBearer, ModemUplink
+from station.traffic import TrafficMeter
+from station.uplink import HostUplink, ModemUplink
 
 OPEN_CONTACTORS_S = 4.0
 """SIGTERM ends the program within 5 s; the rest is for the journal."""
@@ -115,7 +121,7 @@ class App:
             link=lambda: self._link,
             problems=lambda: self._problems,
         )
-        self._uplink = ModemUplink(hardware.modem, settings.uplink, timekeeper) if hardware.modem else None
+        self._uplink, self._way = self._make_uplink()
         self._security = Security(settings, journal, timekeeper, configuration, self._dialect)
         self._courier = Courier(
             journal,
@@ -129,8 +135,18 @@ class App:
             parked=functools.partial(self._security.reporter.report, EventKind.TRANSACTION_PARKED),
             told=self._news.show_driver,
         )
-        self._bearer = BearerTurns(self._uplink or HostBearer())
+        self._bearer = BearerTurns(self._way)
+        self._traffic = TrafficMeter()
         self._link: CsmsLink = self._make_link(self._bearer)
+        self._data = DataKeeper(
+            journal,
+            timekeeper,
+            configuration,
+            settings.data,
+            traffic=self._traffic,
+            link=self._link,
+            bearer=f"modem {settings.modem.apn}" if hardware.modem else "host",
+        )
         self._limits = make_limits(settings, self._evses, self._profiles, timekeeper, lambda: self._link.is_online)
         self._restart = Restart(
             self._evses,
@@ -141,9 +157,44 @@ class App:
         )
         path = settings.journal.path
         self._status = StatusKeeper(
-            status_path(path, settings.journal.status_path), self._evses, timekeeper, self._link, self._uplink
+            status_path(path, settings.journal.status_path),
+            self._evses,
+            timekeeper,
+            self._link,
+            self._way,
+            data=self._data,
         )
+        self._flash = FlashWatch(
+            journal,
+            self._status,
+            log,
+            settings=settings.journal,
+            timekeeper=timekeeper,
+            reporter=self._security.reporter,
+            kernel_boot_id=timekeeper.boot.kernel_boot_id,
+        )
+        self._status.wear = self._flash.state
         self._upkeep = Upkeep(journal, settings.journal, timekeeper, functools.partial(free_bytes, path))
+
+    def _make_uplink(self) -> tuple[ModemUplink | None, ModemUplink | HostUplink]:
+        settings, timekeeper = self._settings, self._timekeeper
+        ahead = timedelta(hours=settings.uplink.prefetch_h)
+        memory = LinkMemory(self._journal, timekeeper, time_zone(settings.time.zone), ahead)
+
+        def is_charging() -> bool:
+            return any(evse.charging.transaction for evse in self._evses.values())
+
+        if not self._hardware.modem:
+            return None, HostUplink(settings.uplink, timekeeper, memory, is_charging)
+        uplink = ModemUplink(
+            self._hardware.modem,
+            settings.uplink,
+            timekeeper,
+            memory,
+            accesses=(settings.modem.apn, *settings.modem.fallback_apns),
+            is_charging=is_charging,
+        )
+        return uplink, uplink
 
     def _make_link(self, bearer: Bearer) -> CsmsLink:
         settings, configuration = self._settings, self._configuration
@@ -161,6 +212,8 @@ class App:
             boot=lambda: self._boot(self._boot_reason),
             run_id=secrets.token_hex(4),
             random=random.random,
+            traffic=self._traffic,
+            compression_bits=settings.data.compression_bits,
         )
 
     async def _make_evses(self) -> None:
@@ -197,7 +250,8 @@ class App:
         self._problems = await load_problems(self._journal, self._dialect, self._timekeeper, self._link)
         self._boot_reason = await self._restart.boot_reason()
         await self._find_routes()
-        security, renewal = await self._security.start(self._link)
+        await self._data.load()
+        security, renewal = await self._security.start(self._link, lambda: self._way.memory.is_good_moment)
         firmware, logs = await self._make_files()
         self._operations = Operations(
             Station(
@@ -222,7 +276,11 @@ class App:
                 availability_changed=self._news.tell_whole,
             )
         )
-        self._requests = CsmsRequests(make_handlers(self._dialect.version, self._operations))
+        table = make_handlers(self._dialect.version, self._operations)
+        if monitoring := make_monitoring(self._dialect.version, self._operations):
+            await monitoring.load()
+            table |= monitoring.table
+        self._requests = CsmsRequests(table)
         operative = await self._journal.value(f"{OPERATIVE_PREFIX}0")
         self._news.tell_whole(operative in (None, "True"))
         backlog = await self._journal.backlog()
@@ -239,13 +297,20 @@ class App:
             jobs: list[Coroutine[object, object, None]] = [evse.run() for evse in self._evses.values()]
             jobs += [self._run_reader(reader, evses) for reader, evses in self._hardware.readers]
             jobs += [self._link.run(), keep_time(self._timekeeper), self._status.run(), self._service().run()]
-            jobs += [self._upkeep.run(), self._backlog_reporter().run(), self._problems.run()]
+            jobs += [
+                self._data.run(),
+                self._upkeep.run(),
+                self._backlog_reporter().run(),
+                self._problems.run(),
+                self._flash.run(),
+            ]
             jobs += [renewal.run(), self._restart.run(), firmware.run(), logs.run()]
             jobs += self._local_jobs()
             if "NTP" in self._configuration.texts("TimeSource"):
                 jobs.append(watch_ntp(self._timekeeper))
-            if self._uplink:
-                jobs.append(self._uplink.run())
+            jobs.append(self._way.run())
+            if monitoring:
+                jobs += [monitoring.watch(), monitoring.tell()]
             if self._settings.status_page.listen:
                 jobs.append(self._status_page().run())
             tasks = [group.create_task(job) for job in jobs]
@@ -264,9 +329,11 @@ class App:
             security=self._security,
             bearer=self._bearer,
             uplink=self._uplink,
+            memory=self._way.memory,
             evses=self._evses,
             log=self._log,
             state=self._status.state,
+            count=lambda size: self._traffic.add(size, Traffic.FILES),
         )
         firmware, logs = files.firmware(lambda: self._restart.reset(StopReason.REBOOT)), files.logs()
         await firmware.load()
@@ -287,7 +354,9 @@ class App:
         return StationFacts(tuple(facts), signal, backlog.pending, self._link.is_online)
 
     def _backlog_reporter(self) -> BacklogReporter:
-        return BacklogReporter(self._journal, self._courier, self._link, self._dialect, self._timekeeper)
+        return BacklogReporter(
+            self._journal, self._courier, self._link, self._dialect, self._timekeeper, budget=self._data.budget_now
+        )
 
     def _service(self) -> Service:
         inside = Inside(

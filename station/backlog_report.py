@@ -1,9 +1,11 @@
 """Tells the central system how deliveries stand, as a vendor's message; one that does not know it is not told again."""
 
 import asyncio
+from collections.abc import Callable
 
 from shared.log import Log
 from shared.ocpp.vendor import BACKLOG, VENDOR_ID, BacklogReport, encode_backlog
+from station.core.data_budget import DataBudget
 from station.core.dialect import Dialect
 from station.courier import Courier
 from station.csms_connection import Reply
@@ -25,11 +27,19 @@ class BacklogReporter:
     """See the module."""
 
     def __init__(
-        self, journal: Journal, courier: Courier, link: CsmsLink, dialect: Dialect, timekeeper: Timekeeper
+        self,
+        journal: Journal,
+        courier: Courier,
+        link: CsmsLink,
+        dialect: Dialect,
+        timekeeper: Timekeeper,
+        *,
+        budget: Callable[[], DataBudget],
     ) -> None:
+        self._budget = budget
         self._journal, self._courier, self._link = journal, courier, link
         self._dialect, self._timekeeper = dialect, timekeeper
-        self._told = BacklogReport(0, 0, 0, 0, 0, 0)
+        self._told = BacklogReport(0, 0, 0, 0, 0, 0, data_level="normal")
         self._told_at = 0.0
 
     async def run(self) -> None:
@@ -58,7 +68,7 @@ class BacklogReporter:
         return True
 
     async def _report(self) -> BacklogReport:
-        backlog = await self._journal.backlog()
+        backlog, budget = await self._journal.backlog(), self._budget()
         age_s = (self._timekeeper.now().utc - backlog.oldest).total_seconds() if backlog.oldest else 0.0
         return BacklogReport(
             pending=backlog.pending,
@@ -68,6 +78,9 @@ class BacklogReporter:
             parked_sessions=backlog.sessions,
             uncertain_times=backlog.uncertain,
             alarm=await self._journal.value(ALARM) or "",
+            data_bytes=budget.used,
+            data_allowance=budget.allowance.month_bytes,
+            data_level=budget.level.value,
         )
 
     def _is_news(self, report: BacklogReport, now: float) -> bool:
@@ -81,4 +94,4 @@ def _has_backlog(report: BacklogReport) -> bool:
 
 def _gist(report: BacklogReport) -> tuple[object, ...]:
     """Give what is told at once when it changes."""
-    return _has_backlog(report), report.parked, report.uncertain_times, report.alarm
+    return _has_backlog(report), report.parked, report.uncertain_times, report.alarm, report.data_level

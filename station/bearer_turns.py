@@ -8,11 +8,20 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from station.csms_link import Bearer
 
 _LEAVE_S = 0.5
 """Link time for what was just said to get through, before its connection ends."""
+
+
+class WatchedBearer(Bearer, Protocol):
+    """A bearer that wants to know which connections only an OCPP reply proves: those of a transfer prove nothing."""
+
+    def tried(self) -> None:
+        """Hear that the link begins a connection."""
+        ...
 
 
 class BearerTurns:
@@ -22,7 +31,7 @@ class BearerTurns:
         bearer: what both use.
     """
 
-    def __init__(self, bearer: Bearer) -> None:
+    def __init__(self, bearer: WatchedBearer) -> None:
         self._bearer = bearer
         self._turn = asyncio.Lock()
 
@@ -34,8 +43,10 @@ class BearerTurns:
     async def connect(self, host: str, port: int) -> socket.socket:
         """See Bearer."""
         if self.carries_two:
+            self._bearer.tried()
             return await self._bearer.connect(host, port)
         async with self._turn:
+            self._bearer.tried()
             return await self._bearer.connect(host, port)
 
     def proven(self) -> None:

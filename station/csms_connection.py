@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.typing import Subprotocol
 
 from shared.ids import MessageId
@@ -25,8 +26,11 @@ from shared.ocpp.session import (
     Session,
 )
 from shared.ocpp.validation import Version, violation
+from station.core.data_budget import Traffic, traffic_of
+from station.core.keepalive import Keepalive
 from station.errors import AccessRefused, LinkLost
 from station.security.events import EventKind
+from station.traffic import TrafficMeter
 
 MAX_MESSAGE_BYTES = 256 * 1024
 """A SendLocalList of 500 entries has about 50 kB."""
@@ -123,16 +127,29 @@ class Connection:
     """Calls one way, answers the other. `run` must be running while `call` is used."""
 
     def __init__(
-        self, websocket: _Socket, entrance: Entrance, version: Version, timeout_s: float, answer: Answer
+        self,
+        websocket: _Socket,
+        entrance: Entrance,
+        version: Version,
+        timeout_s: float,
+        answer: Answer,
+        *,
+        traffic: TrafficMeter,
     ) -> None:
         self.entrance = entrance
         self._websocket = websocket
         self._version = version
         self._timeout_s = timeout_s
+        self.keepalive = Keepalive()
+        """What is known of the carrier; whoever made the connection sets it and takes it back."""
         self._session = Session(timeout_s, is_newer=version is not Version.V16)
         self._answer = answer
         self._waiting: asyncio.Future[ResultReceived | ErrorReceived] | None = None
         self._complaints: set[str] = set()
+        self._traffic = traffic
+        self._heard_at = asyncio.get_running_loop().time()
+        self.silence_s = 0.0
+        """How long nothing had come when something was asked last, or, once it was answered, 0; link time."""
 
     async def call(self, message_id: MessageId, action: str, payload: Payload) -> Reply | Refusal:
         """Ask the central system.
@@ -143,10 +160,12 @@ class Connection:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         self._waiting = loop.create_future()
+        self.silence_s = begun - self._heard_at
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._send(self._session.call(message_id, action, payload, begun))
-                event = await self._waiting
+            with self._traffic.of(traffic_of(action, payload)):
+                async with asyncio.timeout(self._timeout_s):
+                    await self._send(self._session.call(message_id, action, payload, begun))
+                    event = await self._waiting
         except TimeoutError as error:
             raise LinkLost(f"no reply to {action} in {self._timeout_s:g} s") from error
         finally:
@@ -165,11 +184,18 @@ class Connection:
         """
         try:
             async for message in self._websocket:
+                self._heard()
                 # OCPP-J is text. A binary message is handed on as something that can't be read.
                 await self._receive(message if isinstance(message, str) else "")
         except ConnectionClosed as error:
             raise LinkLost(f"connection lost: {error}") from error
         raise LinkLost("the central system closed the connection")
+
+    def _heard(self) -> None:
+        """Note that the other side is there."""
+        if self.silence_s:
+            self.keepalive = self.keepalive.survived(self.silence_s)
+        self.silence_s, self._heard_at = 0.0, asyncio.get_running_loop().time()
 
     async def _receive(self, text: str) -> None:
         match self._session.receive(text):
@@ -221,28 +247,29 @@ class Connection:
             async with asyncio.timeout(_CLOSE_S):
                 await self._websocket.close()
 
-    async def keep_alive(self, interval_s: Callable[[], int]) -> NoReturn:
-        """Ping as often as `interval_s` tells at the moment, 0 = not now.
+    async def keep_alive(self, longest_s: Callable[[], int]) -> NoReturn:
+        """Ping after a silence that the carrier forgives, at most `longest_s` at the moment, 0 = not now.
 
         Raises:
             LinkLost: a ping was not answered in time.
         """
         loop = asyncio.get_running_loop()
-        last = loop.time()
         while True:
-            interval = interval_s()
-            left = last + interval - loop.time() if interval else INTERVAL_LOOK_S
+            interval = self.keepalive.interval_s(longest_s())
+            left = self._heard_at + interval - loop.time() if interval else INTERVAL_LOOK_S
             if left > 0:
                 await asyncio.sleep(min(left, INTERVAL_LOOK_S))
                 continue
+            self.silence_s = loop.time() - self._heard_at
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    await (await self._websocket.ping())
+                with self._traffic.of(Traffic.KEEPALIVE):
+                    async with asyncio.timeout(self._timeout_s):
+                        await (await self._websocket.ping(b""))
             except TimeoutError as error:
                 raise LinkLost(f"no answer to a ping in {self._timeout_s:g} s") from error
             except ConnectionClosed as error:
                 raise LinkLost(f"connection lost: {error}") from error
-            last = loop.time()
+            self._heard()
 
     def abort(self) -> None:
         """Drop the connection at once: whoever is out of coverage can't shake hands."""
@@ -257,6 +284,8 @@ async def open_connection(
     connect_timeout_s: float,
     reply_timeout_s: float,
     answer: Answer,
+    traffic: TrafficMeter | None = None,
+    compression_bits: int = 0,
 ) -> Connection:
     """Shake hands. The socket is closed if that fails.
 
@@ -267,11 +296,16 @@ async def open_connection(
         connect_timeout_s: for the handshakes of TLS and WebSocket.
         reply_timeout_s: for each call.
         answer: see Answer.
+        traffic: counts the bytes.
+        compression_bits: window of permessage-deflate to offer, 0 = none.
 
     Raises:
         AccessRefused: the central system and we don't accept each other.
         LinkLost: no, in one line.
     """
+    traffic = traffic or TrafficMeter()
+    traffic.be(Traffic.CONNECT)
+    sock = traffic.watch(sock)
     url, protocol = entrance.url, Subprotocol(version.subprotocol)
     # Any: what is for TLS only must not be there without.
     tls: dict[str, Any] = {"ssl": entrance.tls, "ssl_handshake_timeout": connect_timeout_s} if entrance.tls else {}
@@ -283,6 +317,7 @@ async def open_connection(
             subprotocols=[protocol],
             additional_headers=entrance.headers(),
             compression=None,
+            extensions=_extensions(compression_bits),
             user_agent_header=None,
             proxy=None,
             open_timeout=connect_timeout_s,
@@ -305,7 +340,21 @@ async def open_connection(
     if websocket.subprotocol != protocol:
         websocket.transport.abort()
         raise LinkLost(f"the central system does not speak {protocol}: check csms.url and csms.version")
-    return Connection(websocket, entrance, version, reply_timeout_s, answer)
+    traffic.be(Traffic.REMOTE)
+    return Connection(websocket, entrance, version, reply_timeout_s, answer, traffic=traffic)
+
+
+def _extensions(bits: int) -> list[ClientPerMessageDeflateFactory] | None:
+    """Offer compression that remembers earlier messages (RFC 7692 §7.1): they are much alike."""
+    if not bits:
+        return None
+    bits = max(bits, 9)  # zlib can't make a raw stream with 8
+    return [
+        ClientPerMessageDeflateFactory(
+            client_max_window_bits=bits,
+            compress_settings={"level": 9},
+        )
+    ]
 
 
 def _tls_refusal(error: Exception) -> AccessRefused | None:

@@ -28,6 +28,7 @@ from station.core.backoff import Backoff
 from station.core.configuration import Configuration
 from station.core.delivery import Message
 from station.core.dialect import Dialect
+from station.core.keepalive import Keepalive
 from station.core.routes import Routes
 from station.core.status_reports import StatusReports, timed
 from station.core.timekeeping import CONFIRM_S, TimeSource
@@ -38,6 +39,7 @@ from station.security.event_courier import EventCourier
 from station.security.gate import Gate
 from station.settings import CsmsSettings
 from station.timekeeper import Timekeeper
+from station.traffic import TrafficMeter
 
 _LOG = Log("station.csms")
 _DAY_S = 86400
@@ -104,6 +106,8 @@ class CsmsLink:
         boot: gives BootNotification.
         run_id: makes message ids unique across starts of the agent.
         random: gives a number from 0 to below 1.
+        traffic: counts the bytes.
+        compression_bits: see open_connection.
     """
 
     def __init__(
@@ -123,8 +127,12 @@ class CsmsLink:
         run_id: str,
         random: Callable[[], float],
         routes: Routes | None = None,
+        traffic: TrafficMeter | None = None,
+        compression_bits: int = 0,
     ) -> None:
         self.is_accepted = False
+        self._keepalive = Keepalive()
+        self._traffic, self._compression_bits = traffic, compression_bits
         self._settings = settings
         self._gate = gate
         self._dialect = dialect
@@ -148,6 +156,17 @@ class CsmsLink:
         self._is_proven = self._is_reached = self._must_leave = False
         self._lost_at = math.inf
         self._complaint = ""
+
+    @property
+    def keepalive(self) -> Keepalive:
+        """Give what is known of the carrier's patience by now."""
+        return self._connection.keepalive if self._connection else self._keepalive
+
+    @keepalive.setter
+    def keepalive(self, known: Keepalive) -> None:
+        self._keepalive = known
+        if self._connection:
+            self._connection.keepalive = known
 
     @property
     def is_online(self) -> bool:
@@ -217,6 +236,7 @@ class CsmsLink:
         connection = await self._open(entrance, self._answer)
         self._connection, self._is_proven, self._complaint = connection, False, ""
         self._last_call = -math.inf
+        connection.keepalive = self._keepalive
         _LOG.info("csms_connected", url=entrance.url)
         try:
             async with asyncio.TaskGroup() as group:
@@ -224,12 +244,23 @@ class CsmsLink:
                 ping_s = functools.partial(self._configuration.number, "WebSocketPingInterval")
                 group.create_task(connection.keep_alive(ping_s), name="csms pings")
                 await self._talk(connection)
+        except* LinkLost:
+            self._learn_silence(connection, is_lost=True)
+            raise
         finally:
+            self._learn_silence(connection, is_lost=False)
             self._connection = None
             self._lost_at = asyncio.get_running_loop().time()
             connection.abort()
             while self._requests:
                 _finish(self._requests.popleft(), None)
+
+    def _learn_silence(self, connection: Connection, *, is_lost: bool) -> None:
+        """Keep what the connection told of the carrier; a silence that nothing broke when it ended was too long."""
+        known = connection.keepalive
+        if is_lost and connection.silence_s and self._is_proven:
+            known = connection.keepalive = known.lost(connection.silence_s)
+        self._keepalive = known
 
     async def _open(self, entrance: Entrance, answer: Answer) -> Connection:
         url = urlsplit(entrance.url)
@@ -247,6 +278,8 @@ class CsmsLink:
             or self._configuration.number("MessageTimeout")
             or self._settings.reply_timeout_s,
             answer=answer,
+            traffic=self._traffic,
+            compression_bits=self._compression_bits,
         )
 
     @property

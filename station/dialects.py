@@ -7,6 +7,7 @@ from station.core.dialect import Dialect
 
 if TYPE_CHECKING:
     from station.csms_requests import Handler
+    from station.ocpp201.monitoring import Monitoring
     from station.operations import Operations
 
 
@@ -38,3 +39,12 @@ def make_handlers(version: Version, operations: "Operations") -> "dict[str, Hand
             return handlers_201(operations)
         case _:
             raise ValueError(f"OCPP {version} is not spoken")
+
+
+def make_monitoring(version: Version, operations: "Operations") -> "Monitoring | None":
+    """Give what watches variables for the central system; None in a version that knows none."""
+    if version is not Version.V201:
+        return None
+    from station.ocpp201.monitoring import Monitoring
+
+    return Monitoring(operations)

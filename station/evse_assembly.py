@@ -16,7 +16,7 @@ from station.core.protection import Protection
 from station.core.reservation import Reservation, decode_reservation
 from station.core.signing import Signing, SigningMode
 from station.devices import EvseHardware, Hardware
-from station.evse_task import FAULTS_PREFIX, METER_PREFIX, RESERVATION_PREFIX, EvseTask, Outlets
+from station.evse_task import FAULTS_PREFIX, HELD_PREFIX, METER_PREFIX, RESERVATION_PREFIX, EvseTask, Outlets
 from station.journal import Journal
 from station.limit_assembly import current_rules
 from station.limits import Limits
@@ -34,6 +34,7 @@ class _Kept:
     reservations: Mapping[EvseId, Reservation]
     operative: Mapping[str, str]
     faults: Mapping[str, str]
+    held: Mapping[str, str]
     serials: Mapping[str, str]
 
 
@@ -74,6 +75,7 @@ class EvseMaker:
             await self._reservations(open_transactions),
             await self._journal.values(OPERATIVE_PREFIX),
             await self._journal.values(FAULTS_PREFIX),
+            await self._journal.values(HELD_PREFIX),
             await self._journal.values(METER_PREFIX),
         )
         return {EvseId(evse.id): await self._make_one(evse, kept) for evse in self._settings.evse}
@@ -108,6 +110,7 @@ class EvseMaker:
             transaction=kept.open_transactions.get(evse_id),
             operative=kept.operative.get(str(evse_id), "True") == "True",
             latched=frozenset(kept.faults.get(str(evse_id), "").split()),
+            held=frozenset(kept.held.get(str(evse_id), "").split()),
             tests_rcd=evse.rcd_test == "charge",
             free_vend=IdToken.parse(evse.free_vend_token, kind=NO_AUTHORIZATION) if evse.free_vend else None,
             protection=Protection(
@@ -119,6 +122,7 @@ class EvseMaker:
             ),
             reservation=kept.reservations.get(evse_id),
             tells_states=self._dialect.tells_states,
+            gives_up_reservations=self._dialect.reservation_expired(0, is_removed=True) is not None,
             rules=current_rules(evse, self._settings.limits, board),
             signing=Signing(
                 SigningMode(evse.signed), evse.signed_name or f"{self._settings.identity.charge_point_id}*{evse.id}"

@@ -73,9 +73,9 @@ class EvseNews:
         report = Report(0, status, "NoError", "", now.utc, now.uptime)
         self._statuses.set(report, asyncio.get_running_loop().time())
 
-    def tell_expired(self, number: int) -> None:
-        """Tell that a reservation came to its end unused."""
-        if message := self._dialect.reservation_expired(number):
+    def tell_expired(self, number: int, is_removed: bool) -> None:
+        """Tell that a reservation came to its end unused, or that its EVSE can't be kept any longer."""
+        if message := self._dialect.reservation_expired(number, is_removed=is_removed):
             self._link().post(message)
 
     def tell_sample(self, evse_id: EvseId, value: MeterValue) -> None:

@@ -5,6 +5,7 @@ current by itself. A board is tested at its first answer, and again when it come
 """
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from station.core.evse_events import (
     HoldPlug,
     JournalSeen,
     KeepFaults,
+    KeepHeld,
     KeepReservation,
     Lent,
     LimitsSeen,
@@ -68,6 +70,7 @@ from station.core.evse_events import (
     Tell,
     TellExpired,
     Tick,
+    Updating,
 )
 from station.core.timekeeping import BootTime
 from station.errors import JournalStalled, ServiceError
@@ -87,6 +90,9 @@ SELF_TEST_S = 60.0
 
 FAULTS_PREFIX = "faults."
 """Names of the faults in the journal that only a technician may clear, by EVSE."""
+
+HELD_PREFIX = "held."
+"""Names of the faults in the journal that hold until the vehicle has gone, by EVSE."""
 
 METER_PREFIX = "meter."
 """Names of the serial numbers of the meters in the journal, by EVSE."""
@@ -123,14 +129,14 @@ class Outlets:
         sample: a clock-aligned value outside a transaction.
         stored: the journal has something new to deliver.
         decided: a card was accepted or not, and by whom or why.
-        expired: a reservation came to its end unused; its number.
+        expired: a reservation came to its end unused; its number, and whether its EVSE failed before its time.
     """
 
     notify: Callable[[EvseId, Notify, datetime], None]
     sample: Callable[[EvseId, MeterValue], None]
     stored: Callable[[], None]
     decided: Callable[[IdToken, bool, str], None]
-    expired: Callable[[int], None] = lambda _number: None
+    expired: Callable[[int, bool], None] = lambda _number, _is_removed: None
 
 
 class EvseTask:
@@ -332,6 +338,21 @@ class EvseTask:
 
         return await self.lend(job)
 
+    def reset(self, reason: StopReason | None) -> None:
+        """End what runs here for a reason, with None let it come to its end; then test the board anew."""
+        self._group.create_task(self._reset(reason))
+
+    async def _reset(self, reason: StopReason | None) -> None:
+        self.tell(Updating(True))
+        if reason:
+            self.tell(EndRequested(reason))
+        await self.idle.wait()
+        # Whatever else has its lines now tests the board itself when it gives them back.
+        with contextlib.suppress(ServiceError):
+            await self.repeat_self_test()
+        self.tell(Updating(False))
+        _LOG.info("evse_reset", evse=self.charging.evse_id)
+
     async def unlock(self) -> str:
         """End what runs here and let go of the plug; gives UnlockStatus (OCPP 1.6 §7.45). Cancelling is safe."""
         if not self._board.capabilities.lock:
@@ -460,17 +481,17 @@ class EvseTask:
             case KeepReservation(reservation):
                 text = reservation.encode() if reservation else ""
                 await self._queue.write(lambda: self._journal.set_value(f"{RESERVATION_PREFIX}{evse_id}", text))
-            case TellExpired(number):
-                self._outlets.expired(number)
+            case TellExpired(number, is_removed):
+                self._outlets.expired(number, is_removed)
             case CheckRcd():
                 self.tell(await self._test_rcd())
             case LockPlug():
                 self.tell(await self._lock_plug())
             case BeginSigning() | EndSigning() | RecoverSigning() | ReleaseSigned() if self._signatures:
                 self._group.create_task(self._sign(action, self._signatures))
-            case KeepFaults(faults):
-                kept = " ".join(sorted(faults))
-                await self._queue.write(lambda: self._journal.set_value(f"{FAULTS_PREFIX}{evse_id}", kept))
+            case KeepFaults(faults) | KeepHeld(faults):
+                name = f"{HELD_PREFIX if isinstance(action, KeepHeld) else FAULTS_PREFIX}{evse_id}"
+                await self._queue.write(functools.partial(self._journal.set_value, name, " ".join(sorted(faults))))
             case Notify(status):
                 self._outlets.notify(evse_id, action, self._timekeeper.now().utc)
                 if self._board.capabilities.lights:

@@ -18,6 +18,7 @@ from station.firmware_download import Limits
 from station.firmware_parts import Rules, Surroundings
 from station.journal import Journal
 from station.journal_upkeep import free_bytes
+from station.link_memory import LinkMemory
 from station.log_ring import LogRing
 from station.log_upload import LogUploads
 from station.security.assembly import Security
@@ -29,6 +30,9 @@ from station.uplink import ModemUplink
 
 if TYPE_CHECKING:
     from station.http_transfer import HttpTransfer
+
+PREFETCH_DB = 6
+"""Before an hour that usually has no link a signal so much weaker is good enough: a better one comes late."""
 
 USUAL_BACKLOG = 20
 """Transaction messages that wait in everyday life; with more, they have the link before any download."""
@@ -49,10 +53,13 @@ class Files:
         security: Security,
         bearer: BearerTurns,
         uplink: ModemUplink | None,
+        memory: LinkMemory,
         evses: Mapping[EvseId, EvseTask],
         log: LogRing,
         state: Callable[[], State],
+        count: Callable[[int], None],
     ) -> None:
+        self._count = count
         self._settings = settings
         self._config = config
         self._journal = journal
@@ -62,6 +69,7 @@ class Files:
         self._security = security
         self._bearer = bearer
         self._uplink = uplink
+        self._memory = memory
         self._evses = evses
         self._log = log
         self._state = state
@@ -116,7 +124,7 @@ class Files:
     def _transfer(self) -> "HttpTransfer":
         from station.http_transfer import HttpTransfer
 
-        return HttpTransfer(self._bearer, self._tls, self._settings.transfer.rate_kb_s)
+        return HttpTransfer(self._bearer, self._tls, self._settings.transfer.rate_kb_s, count=self._count)
 
     def _tls(self) -> tuple[ssl.SSLContext, Callable[[ssl.SSLSocket], None]]:
         from station.security.tls import make_context
@@ -129,6 +137,8 @@ class Files:
     async def _may_fetch(self) -> str:
         """Say why a transfer should wait: a weak link, a backlog, or on a bearer for one connection a driver."""
         uplink, weakest = self._uplink, self._settings.transfer.weakest_dbm
+        if self._memory.is_good_moment:
+            weakest -= PREFETCH_DB
         if uplink and (not uplink.network.is_registered or (uplink.network.signal_dbm or 0) < weakest):
             return "the signal is weak"
         if self._link.is_online and await self._journal.pending() > USUAL_BACKLOG:

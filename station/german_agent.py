@@ -213,6 +213,9 @@ AGENT = {
         "Ladepunkt {evse} lädt: das Ende abwarten, nichts wurde geändert"
     ),
     "EVSE {evse}: the meter does not answer": "Ladepunkt {evse}: der Zähler antwortet nicht",
+    "{program} can't be run: {reason}": "{program} lässt sich nicht ausführen: {reason}",
+    "{program} did not end within {seconds} s": "{program} war nach {seconds} s nicht fertig",
+    "{program} failed with exit status {status}": "{program} endete mit Fehler {status}",
     "this station has no modem: uplink.bearer is host": "diese Station hat kein Modem: uplink.bearer ist host",
     "this card is not in the local list": "diese Karte steht nicht in der örtlichen Liste",
     "there is no EVSE {number}; there are: {numbers}": "es gibt keinen Ladepunkt {number}; es gibt: {numbers}",
@@ -313,6 +316,7 @@ AGENT = {
     "connection lost: {reason}": "Verbindung verloren: {reason}",
     "nothing could be sent for {seconds} s": "{seconds} s lang ließ sich nichts senden",
     "{address} can't be reached: {reason}": "{address} ist nicht erreichbar: {reason}",
+    "waits with its transaction, which is parked": "wartet mit seinem Ladevorgang, der abgelehnt ist",
     "the start of its transaction was refused for good": "der Beginn dieses Ladevorgangs wurde endgültig abgelehnt",
     "the answer has no transactionId": "die Antwort hat keine transactionId",
     "refused {attempts} times, last: {reason}": "{attempts}-mal abgelehnt, zuletzt: {reason}",

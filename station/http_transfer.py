@@ -65,9 +65,18 @@ class HttpTransfer:
         bearer: the way there.
         tls: for https; called in a thread.
         rate_kb_s: no faster than this, kB/s; 0 = as fast as it goes.
+        count: hears of the bytes of files that passed.
     """
 
-    def __init__(self, bearer: BearerTurns, tls: MakeContext, rate_kb_s: int) -> None:
+    def __init__(
+        self,
+        bearer: BearerTurns,
+        tls: MakeContext,
+        rate_kb_s: int,
+        *,
+        count: Callable[[int], None] = lambda _size: None,
+    ) -> None:
+        self._count = count
         self._bearer = bearer
         self._tls = tls
         self._rate = rate_kb_s * 1000
@@ -127,6 +136,7 @@ class HttpTransfer:
             if not block:
                 break
             got += len(block)
+            self._count(len(block))
             yield block
             if self._rate:
                 await asyncio.sleep(len(block) / self._rate)
@@ -223,6 +233,7 @@ class HttpTransfer:
         for at in range(0, len(data), _BLOCK):
             block = data[at : at + _BLOCK]
             await asyncio.to_thread(connection.send, block)
+            self._count(len(block))
             if self._rate:
                 await asyncio.sleep(len(block) / self._rate)
 

@@ -41,6 +41,9 @@ LEFT JOIN boot b ON b.number = e.boot
 ALARM = "alarm"
 """Name of the value that says what is wrong with the journal itself, until a technician has cleared it."""
 
+PARKED_TOO = "waits with its transaction, which is parked"
+"""Why a message is parked that was not refused itself."""
+
 _OLDEST = "ORDER BY l.event_id LIMIT 1"
 _FREEZE = """
 UPDATE ledger SET tries = tries + 1, correction_ms = frozen.correction_ms, source = frozen.source FROM (
@@ -175,9 +178,8 @@ class Journal:
             connection.execute(
                 "INSERT INTO ledger (event_id, message_id, created_ms, state, reason) "
                 "SELECT ?, ?, ?, CASE is_parked WHEN 1 THEN 'parked' ELSE 'pending' END, "
-                "CASE is_parked WHEN 1 THEN 'waits with its transaction, which is parked' ELSE '' END "
-                "FROM txn WHERE key = ?",
-                (row_id, message_id, to_ms(floor.at), event.key),
+                "CASE is_parked WHEN 1 THEN ? ELSE '' END FROM txn WHERE key = ?",
+                (row_id, message_id, to_ms(floor.at), PARKED_TOO, event.key),
             )
             return message_id
 
@@ -308,10 +310,9 @@ class Journal:
             if transaction:
                 connection.execute("UPDATE txn SET is_parked = 1 WHERE key = ?", (entry.event.key,))
                 connection.execute(
-                    "UPDATE ledger SET state = 'parked', settled_ms = ?, reason = 'waits with its transaction, "
-                    "which is parked' WHERE state = 'pending' "
+                    "UPDATE ledger SET state = 'parked', settled_ms = ?, reason = ? WHERE state = 'pending' "
                     "AND event_id IN (SELECT id FROM event WHERE transaction_key = ?)",
-                    (to_ms(at), entry.event.key),
+                    (to_ms(at), PARKED_TOO, entry.event.key),
                 )
 
         await self.database.work(park)

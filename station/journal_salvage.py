@@ -56,6 +56,9 @@ def salvage(damaged: Path, new: Path, *, alarm: str) -> Salvaged:
         tables = {name: _read(old, name) for name in _TABLES}
     if not tables["event"]:
         _carve(damaged.read_bytes(), tables)
+    for row in tables["txn"]:
+        if "start_parked" in row:  # its name before schema 4
+            row["is_parked"] = row.pop("start_parked")
     tables["value"].append({"name": ALARM, "text": alarm})
     events, unreadable = [], 0
     for row in tables["event"]:

@@ -13,11 +13,15 @@ class LogRing(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.last = 0
+        self.written = 0
+        """Bytes of all lines so far."""
         self._lines: deque[str] = deque(maxlen=RING_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
-        self._lines.append(self.format(record))
+        line = self.format(record)
+        self._lines.append(line)
+        self.written += len(line.encode()) + 1
         self.last += 1
 
     def after(self, number: int, limit: int, words: str = "") -> list[str]:

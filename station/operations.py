@@ -5,7 +5,7 @@ them waits for a call of ours, because the answer must go out before that. What 
 station.service_operations.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -249,6 +249,21 @@ class Operations:
             await self._keep(evse_id, evse, reservation)
         return outcome
 
+    async def reserve_one_of(self, evse_ids: Sequence[EvseId], reservation: Reservation) -> ReserveOutcome:
+        """Keep the first of these EVSEs that is free; the one that this number keeps already comes before others."""
+
+        def order(evse_id: EvseId) -> bool:
+            kept = self._station.evses[evse_id].charging.reservation
+            return kept is None or kept.number != reservation.number
+
+        outcomes = []
+        for evse_id in sorted(evse_ids, key=order):
+            outcomes.append(await self.reserve(evse_id, reservation))
+            if outcomes[-1] is ReserveOutcome.ACCEPTED:
+                break
+        is_mixed = len(set(outcomes)) > 1 and outcomes[-1] is not ReserveOutcome.ACCEPTED
+        return ReserveOutcome.OCCUPIED if is_mixed else outcomes[-1]
+
     async def cancel_reservation(self, number: int) -> Outcome:
         """Keep an EVSE for nobody any more."""
         for evse_id, evse in self._station.evses.items():
@@ -302,6 +317,15 @@ class Operations:
         busy = any(evse.charging.transaction for evse in self._station.evses.values())
         self._station.reset_when_idle()
         return Outcome.SCHEDULED if busy else Outcome.ACCEPTED
+
+    def reset_evse(self, evse_id: EvseId, *, at_once: bool) -> Outcome:
+        """Reset one EVSE: end what runs there, or wait for its end, then test its board anew (part 2, B11, B12)."""
+        evse = self._station.evses.get(evse_id)
+        if evse is None:
+            return Outcome.REJECTED
+        is_busy = evse.charging.transaction is not None
+        evse.reset(StopReason.IMMEDIATE_RESET if at_once else None)
+        return Outcome.SCHEDULED if is_busy and not at_once else Outcome.ACCEPTED
 
     async def transaction_status(self, key: TransactionKey) -> tuple[bool, bool]:
         """Tell of a transaction whether it is open, and whether messages of it wait for delivery."""

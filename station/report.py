@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from station.data_view import thrift_line
 from station.field.text import Text
 from station.german import said
 from station.journal import ALARM
 from station.ledger_view import read_rows
+from station.link_view import link_sentence
 from station.service_client import AGENT_DOWN
 from station.settings import StationSettings
 from station.status_file import read_status, status_path
+from station.wear_words import wear_alarm
 from station.wording import REGISTRATION, blocked, evse_name, named
 
 Status = dict[str, Any]
@@ -29,10 +32,16 @@ def status_of(settings: StationSettings) -> Status:
         path,
         "SELECT count(DISTINCT e.transaction_key) FROM ledger l JOIN event e ON e.id = l.event_id WHERE l.source = 0",
     )
+    charges = read_rows(
+        path,
+        "SELECT count(DISTINCT e.transaction_key) FROM ledger l JOIN event e ON e.id = l.event_id "
+        "WHERE l.state = 'parked'",
+    )
     state = read_status(status_path(path, settings.journal.status_path))
     return {**state, "pending": counts.get("pending", 0), "parked": counts.get("parked", 0)} | {
         "alarm": alarm[0][0] if alarm else "",
         "uncertain": uncertain[0][0],
+        "parked_charges": charges[0][0],
     }
 
 
@@ -76,6 +85,10 @@ def _of_station(status: Status, language: str) -> list[str]:
     if status["modem"] not in ("", "home", "roaming"):
         modem = named(REGISTRATION, status["modem"], language)
         lines.append(say(f"The modem: {modem}.", f"Das Modem: {modem}."))
+    if line := thrift_line(status.get("data", {}), language):
+        lines.append(line)
+    if status.get("uplink") and (sentence := link_sentence(status["uplink"], language)):
+        lines.append(sentence)
     if status["time"] == "unset":
         lines.append(
             say(
@@ -90,15 +103,6 @@ def _of_station(status: Status, language: str) -> list[str]:
                 f"{status['pending']} Meldungen über Ladevorgänge warten auf Zustellung; sie gehen nicht verloren.",
             )
         )
-    if status["parked"]:
-        lines.append(
-            say(
-                f"{status['parked']} messages about charges were refused for good: `ledger replay` tells why, and "
-                "sends them again once that is mended.",
-                f"{status['parked']} Meldungen hat die Zentrale endgültig abgelehnt: `wiederholen` sagt, "
-                "warum, und sendet sie erneut, wenn das behoben ist.",
-            )
-        )
     if status.get("uncertain"):
         lines.append(
             say(
@@ -106,6 +110,26 @@ def _of_station(status: Status, language: str) -> list[str]:
                 "them with ?.",
                 f"{status['uncertain']} Ladevorgänge gingen mit unbestätigter Uhrzeit hinaus: `ledger show` zeigt sie "
                 "mit ?.",
+            )
+        )
+    return lines + alarms(status, language)
+
+
+def alarms(status: Status, language: str = "en") -> list[str]:
+    """Say what somebody must see to: messages that were refused for good, a damaged journal, a card that ends soon."""
+
+    def say(en: str, de: str) -> str:
+        return Text(en, de).of(language)
+
+    lines = []
+    if status["parked"]:
+        count, charges = status["parked"], status.get("parked_charges", 0)
+        lines.append(
+            say(
+                f"Alarm: {count} messages about charges were refused for good (charges: {charges}): `ledger replay` "
+                "tells why, and sends them again once that is mended.",
+                f"Alarm: {count} Meldungen hat die Zentrale endgültig abgelehnt (Ladevorgänge: {charges}): "
+                "`wiederholen` sagt, warum, und sendet sie erneut, wenn das behoben ist.",
             )
         )
     if status.get("alarm"):
@@ -116,7 +140,8 @@ def _of_station(status: Status, language: str) -> list[str]:
                 f"Alarm: {alarm}. Wenn sie gesichert ist: `ledger clear-alarm`.",
             )
         )
-    return lines
+    worn = wear_alarm(status.get("wear", {}), language)
+    return [*lines, *([worn] if worn else [])]
 
 
 def _sentence(text: str, language: str) -> str:

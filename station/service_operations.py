@@ -102,6 +102,7 @@ class ServiceOperations:
             "utc": f"{now.utc:%Y-%m-%dT%H:%M:%SZ}",
             "pending": backlog.pending,
             "parked": backlog.parked,
+            "parked_charges": backlog.sessions,
         }
 
     async def _ledger(self, _arguments: Facts) -> Facts:

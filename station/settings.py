@@ -18,8 +18,10 @@ from station.core.configuration import KEYS, Configuration
 from station.core.pins import check_hash
 from station.core.signing import SigningMode
 from station.core.timekeeping import TimeSource
+from station.data_settings import DataSettings
 from station.limit_settings import LimitSettings, MqttSettings, TelemetrySettings, check_limits
 from station.security.access import Access, Profile
+from station.uplink_settings import UplinkSettings
 
 SOCKET_LENGTH = 100
 """Longest name of a Unix-domain socket, with some room: the kernel takes 107 bytes."""
@@ -100,6 +102,13 @@ class JournalSettings:
     min_free_mb: int = setting(
         20, unit="MB", minimum=0, maximum=100000, help="with less disk space waiting samples are thinned out"
     )
+    card_endurance_tb: float = setting(
+        0.0,
+        unit="TB",
+        minimum=0.0,
+        maximum=100000.0,
+        help="what the storage card takes in its life by its maker's word; a near end is told; 0 = not known",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +181,15 @@ class TimeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class UplinkSettings:
-    """The way to the central system."""
-
-    bearer: str = setting("modem", choices=("modem", "host"), help="through the modem, or the host's own network")
-    poll_s: float = setting(10.0, unit="s", minimum=0.2, maximum=600, help="how often registration is looked at")
-    retry_s: float = setting(5.0, unit="s", minimum=0.1, maximum=600, help="pause after a failure of the modem")
-    reattach_after: int = setting(
-        3,
-        minimum=1,
-        maximum=100,
-        help="connections without an OCPP reply before data is attached anew; at twice: restart",
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class ModemSettings:
     """The modem."""
 
     port: str = setting("", help="device file, for instance /dev/ttyUSB2; needed if uplink.bearer is modem")
     baud: int = setting(115200, unit="baud", minimum=300, maximum=4000000, help="speed of the port")
     apn: str = setting("internet", help="access point name of the SIM's operator")
+    fallback_apns: tuple[str, ...] = setting(
+        (), help="other access point names of the SIM, tried in turn when nothing else helps"
+    )
     apn_user: str = setting("", help="user of the access point; empty = none")
     apn_password: Secret = setting(Secret(""), help="password of the access point")
     pin: Secret = setting(Secret(""), help="PIN of the SIM; empty = the SIM asks none")
@@ -468,6 +465,7 @@ class StationSettings:
     clock: ClockSettings = table(ClockSettings, help="world time, for demonstrations")
     security: SecuritySettings = table(SecuritySettings, help="certificates and keys")
     time: TimeSettings = table(TimeSettings, help="the controller's clock")
+    data: DataSettings = table(DataSettings, help="what the mobile link may cost")
     uplink: UplinkSettings = table(UplinkSettings, help="the way to the central system")
     modem: ModemSettings = table(ModemSettings, help="the modem")
     service: ServiceSettings = table(ServiceSettings, help="the socket for the console and the field tools")

@@ -17,15 +17,17 @@ def status_path(journal: Path, configured: str) -> Path:
     return Path(configured) if configured else journal.with_name(journal.name + ".status.json")
 
 
-def write_status(path: Path, state: State) -> None:
-    """Replace the file.
+def write_status(path: Path, state: State) -> int:
+    """Replace the file and tell how many bytes it has.
 
     Raises:
         OSError: it can't be written.
     """
     new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps({"pid": os.getpid(), **state}, indent=1), "utf-8")
+    content = json.dumps({"pid": os.getpid(), **state}, indent=1).encode()
+    new.write_bytes(content)
     new.replace(path)
+    return len(content)
 
 
 def read_status(path: Path) -> State:

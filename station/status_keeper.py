@@ -1,20 +1,26 @@
 """Keeps the status file: what commands and the status page show of the running agent."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from shared.ids import EvseId
 from shared.log import Log
+from station.core.flash_wear import Amount
 from station.csms_link import CsmsLink
+from station.data_keeper import DataKeeper
 from station.evse_task import EvseTask
+from station.link_view import link_facts
 from station.status_file import State, write_status
 from station.timekeeper import Timekeeper
-from station.uplink import ModemUplink
+from station.uplink import HostUplink, ModemUplink
 
 STATUS_S = 1.0
 """How often the status file is looked at, link time; it is written only when something changed."""
+
+PAGE_BYTES = 4096
+"""A file takes whole pages of the card."""
 
 _LOG = Log("station")
 
@@ -28,22 +34,32 @@ class StatusKeeper:
         evses: Mapping[EvseId, EvseTask],
         timekeeper: Timekeeper,
         link: CsmsLink,
-        uplink: ModemUplink | None,
+        way: ModemUplink | HostUplink,
+        *,
+        data: DataKeeper,
     ) -> None:
-        self._path = path
+        self.path = path
+        self.written = Amount()
+        """What this file has cost the card so far."""
+        self.wear: Callable[[], State] = dict
+        """Gives how the card wears out."""
         self._evses = evses
         self._timekeeper = timekeeper
         self._link = link
-        self._uplink = uplink
+        self._way = way
+        self._data = data
 
     def state(self) -> State:
         """Tell how everything stands."""
-        uplink = self._uplink
+        uplink = self._way if isinstance(self._way, ModemUplink) else None
         return {
             "time": self._timekeeper.boot.source.name.lower(),
             "csms": self._link.state,
             "modem": "" if uplink is None else uplink.trouble or uplink.network.registration,
             "operator": uplink.network.operator if uplink else "",
+            "wear": self.wear(),
+            "data": self._data.shown,
+            "uplink": link_facts(self._way.climb.ladder, self._way.memory),
             "evses": [_state_of(evse_id, evse) for evse_id, evse in self._evses.items()],
         }
 
@@ -55,10 +71,11 @@ class StatusKeeper:
             state = self.state()
             if state != written:
                 try:
-                    write_status(self._path, state)
+                    length = write_status(self.path, state)
+                    self.written += Amount(-(-length // PAGE_BYTES) * PAGE_BYTES, 1)
                 except OSError as error:
                     if not complained:
-                        _LOG.warning("status_file", path=self._path, reason=error.strerror)
+                        _LOG.warning("status_file", path=self.path, reason=error.strerror)
                     complained = True
                 written = state
             await asyncio.sleep(STATUS_S)

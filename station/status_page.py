@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from shared.clock import Clock
 from shared.log import Log
 from station.errors import StationError
-from station.report import Status, reasons
+from station.report import Status, alarms, reasons
 from station.status_view import page
 
 REQUEST_BYTES = 8192
@@ -116,7 +116,9 @@ class StatusPage:
             status = await asyncio.to_thread(self._status)
         except StationError as error:
             return _response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        body = page(self._name, status, reasons(status, language), self._clock.utc(), language)
+        body = page(
+            self._name, status, reasons(status, language), self._clock.utc(), language, alarms=alarms(status, language)
+        )
         return _response(HTTPStatus.OK, body, with_body=method == "GET")
 
 

@@ -4,9 +4,10 @@ import asyncio
 import re
 import socket
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 
-from hardware.api import ModemIdentity, NetworkStatus, Registration
+from hardware.api import ModemIdentity, NetworkStatus, RadioQuality, Registration
 from hardware.errors import DeviceError, HardwareError, LinkError
 from hardware.modem import profiles, readings, sim_pin
 from hardware.modem.at_link import AtLink
@@ -22,6 +23,8 @@ _log = Log(__name__)
 _CLOSE_WITHIN_S = 2.0
 """The connection's polite end may take so long when we stop."""
 _ASK_S = 10.0
+_RADIO_OFF_S = 5.0
+"""The network notices in this time that the radio is off."""
 
 
 class AtModem:
@@ -97,6 +100,44 @@ class AtModem:
             return status
         operator = await link.read(profiles.OPERATOR)
         return NetworkStatus(status.registration, operator or "", status.signal_dbm)
+
+    async def quality(self) -> RadioQuality:
+        """See Modem."""
+        link = self._started()
+        line = await link.read(self._profile.quality)
+        act, cell = await link.read(profiles.TECHNOLOGY), await link.read(profiles.CELL)
+        read = readings.quality(line or "")
+        return replace(read, technology=readings.technology(int(act)) if act else "", cell=cell or "")
+
+    async def last_cause(self) -> str:
+        """See Modem."""
+        return await self._started().read(profiles.LAST_CAUSE) or ""
+
+    async def redial(self) -> None:
+        """See Modem."""
+        link, context = self._started(), self._profile.context
+        await self._end_pump()
+        if context:
+            await link.ask(context.deactivate.request())
+
+    async def cycle_radio(self) -> None:
+        """See Modem. Cancelling leaves the radio off until it is switched on by `start` or by this."""
+        link = self._started()
+        await self._end_pump()
+        await link.order(profiles.RADIO_OFF.request())
+        await asyncio.sleep(_RADIO_OFF_S)
+        await link.order(profiles.RADIO_ON.request())
+
+    async def restart(self) -> None:
+        """See Modem."""
+        link = self._started()
+        await self._end_pump()
+        await link.order(profiles.RESTART.request())
+        await self.stop()
+
+    def use_access(self, name: str) -> None:
+        """See Modem."""
+        self._apn = name
 
     async def network_time(self) -> datetime | None:
         """See Modem."""
@@ -178,7 +219,7 @@ class AtModem:
         manufacturer, model = await link.read(profiles.MANUFACTURER), await link.read(profiles.MODEL)
         self._profile = profile = profiles.profile_of(model or "")
         link.use(profile)
-        for command in profile.set_up:
+        for command in (profiles.RADIO_ON, *profile.set_up):
             await link.ask(command.request())
         revision, imei = await link.read(profiles.REVISION), await link.read(profiles.IMEI)
         iccid = await _iccid(link, profile)

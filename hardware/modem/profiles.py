@@ -116,6 +116,7 @@ class Profile:
         restarted: lines that say that the modem has restarted by itself or is switching off.
         never_answers: lines without prefix that are never part of an answer.
         payload_headers: lines behind which payload follows, group 1 is its size.
+        quality: answers with the finer figures of the signal, as `readings.quality` reads them.
         context: None where we know none.
         sockets: None where we know none.
     """
@@ -131,6 +132,7 @@ class Profile:
     payload_headers: tuple[str, ...] = ()
     context: ContextDialect | None = None
     sockets: SocketDialect | None = None
+    quality: Command = Command("AT+CESQ", r"\+CESQ: ?.+")
 
 
 _BARE = r"[^+*#^].*"
@@ -159,12 +161,18 @@ SIGNAL = Command("AT+CSQ", r"\+CSQ: ?(\d{1,3}), ?\d{1,3}")
 NETWORK_TIME = Command("AT+CCLK?", r"\+CCLK: ?(.+)")
 IS_ATTACHED = Command("AT+CGATT?", r"\+CGATT: ?([01])")
 ATTACH = Command("AT+CGATT=1", timeout_s=75.0)
+TECHNOLOGY = Command("AT+COPS?", r'\+COPS: ?\d, ?\d, ?"[^"]*", ?(\d{1,2})', 10.0)
+CELL = Command("AT+CEREG?", r'\+CEREG: ?2, ?\d{1,2}, ?"?[0-9A-Fa-f]+"?, ?"?([0-9A-Fa-f]+)"?.*')
+LAST_CAUSE = Command("AT+CEER", r"\+CEER: ?(.+)")
+RADIO_OFF = Command("AT+CFUN=4", timeout_s=15.0)
+RADIO_ON = Command("AT+CFUN=1", timeout_s=15.0)
+RESTART = Command("AT+CFUN=1,1", timeout_s=15.0)
 
 GENERIC = Profile(
     name="generic",
     models=".*",
     gap_s=0.1,
-    set_up=(Command("AT+CREG=1"), Command("AT+CEREG=1"), Command("AT+CTZU=1"), Command("AT+CPSMS=0")),
+    set_up=(Command("AT+CREG=1"), Command("AT+CEREG=2"), Command("AT+CTZU=1"), Command("AT+CPSMS=0")),
     iccid=Command("AT+CCID", r'(?:\+I?CCID: ?)?"?([0-9A-Fa-f]{19,22})"?'),
     pin_counter=Command("AT+CPINR", r"\+CPINRE?: ?SIM PIN, ?(\d+).*"),
     restarted=r"RDY|NORMAL POWER DOWN|POWERED DOWN",
@@ -180,6 +188,7 @@ QUECTEL_EC25 = replace(
     iccid=Command("AT+QCCID", r"\+QCCID: ?([0-9A-Fa-f]{19,22})"),
     pin_counter=Command("AT+QPINC?", r'\+QPINC: ?"SC", ?(\d+).*|\+QPINC: ?"P2".*'),
     payload_headers=(r"\+QIRD: ?(\d{1,4})",),
+    quality=Command("AT+QCSQ", r"\+QCSQ: ?.+"),
     context=ContextDialect(
         define=(
             Command('AT+CGDCONT=1,"IP","{apn}"'),

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from hardware.api import Registration
+from hardware.api import RadioQuality, Registration
 
 _REGISTRATIONS = {
     0: Registration.NOT_SEARCHING,
@@ -50,6 +50,34 @@ def signal_dbm(rssi: int) -> int | None:
     if 0 <= rssi <= 31:
         return -113 + 2 * rssi
     return -116 + rssi - 100 if 100 <= rssi <= 191 else None
+
+
+_TECHNOLOGIES = {0: "GSM", 1: "GSM", 2: "UMTS", 3: "EDGE", 4: "HSDPA", 5: "HSUPA", 6: "HSPA", 7: "LTE", 8: "EC-GSM-IoT"}
+"""`<AcT>` of +COPS (27.007 §7.3)."""
+_LATER_TECHNOLOGIES = {9: "NB-IoT", 10: "LTE", 11: "NR", 12: "NR", 13: "LTE"}
+_UNKNOWN = 255
+
+
+def technology(act: int) -> str:
+    """Read `<AcT>` of +COPS; empty if it is none that is known."""
+    return (_TECHNOLOGIES | _LATER_TECHNOLOGIES).get(act, "")
+
+
+def quality(line: str) -> RadioQuality:
+    """Read +CESQ (27.007 §8.69) or Quectel's +QCSQ: dBm and dB; what is not told stays None."""
+    name, _, rest = line.partition(":")
+    parts = [part.strip(' "') for part in rest.split(",")]
+    numbers = [int(part) if re.fullmatch(r"-?\d{1,4}", part) else None for part in parts]
+    if name == "+CESQ" and len(numbers) >= 6:
+        rsrq, rsrp = numbers[4], numbers[5]
+        return RadioQuality(
+            rsrp_dbm=None if rsrp is None or rsrp == _UNKNOWN else rsrp - 140.0,
+            rsrq_db=None if rsrq is None or rsrq == _UNKNOWN else rsrq / 2 - 19.5,
+        )
+    if name == "+QCSQ" and len(numbers) >= 5 and "LTE" in parts[0].upper():
+        _, _, rsrp, sinr, rsrq = numbers[:5]
+        return RadioQuality(rsrp_dbm=rsrp, rsrq_db=rsrq, sinr_db=None if sinr is None else sinr / 5 - 20)
+    return RadioQuality()
 
 
 def network_time(text: str) -> datetime | None:

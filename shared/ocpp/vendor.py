@@ -22,6 +22,11 @@ show it; later versions of OCPP have CostUpdated for that. Its `data` is a JSON 
 | `parkedSessions`| transactions that these belong to                                  |
 | `uncertainTimes`| transactions sent with a time that nobody had confirmed            |
 | `alarm`         | what is wrong with the station's memory, empty if nothing is       |
+| `dataBytes`     | bytes on the link to the central system in this month              |
+| `dataAllowance` | what the SIM may use in a month, bytes, 0 = no end                 |
+| `dataLevel`     | `normal`, `thrift` or `over`                                       |
+
+Stations that do not count their bytes leave the last three out.
 
 `messageId` `Modem` tells how a station's mobile modem hears and what its SIM has used; each key may be missing:
 
@@ -118,6 +123,9 @@ class BacklogReport:
     parked_sessions: int
     uncertain_times: int
     alarm: str = ""
+    data_bytes: int = 0
+    data_allowance: int = 0
+    data_level: str = ""
 
 
 def encode_backlog(report: BacklogReport) -> str:
@@ -131,6 +139,9 @@ def encode_backlog(report: BacklogReport) -> str:
             "parkedSessions": report.parked_sessions,
             "uncertainTimes": report.uncertain_times,
             "alarm": report.alarm,
+            "dataBytes": report.data_bytes,
+            "dataAllowance": report.data_allowance,
+            "dataLevel": report.data_level,
         }
     )
 
@@ -154,8 +165,14 @@ def decode_backlog(payload: Payload) -> BacklogReport:
             "parkedSessions": int(sessions),
             "uncertainTimes": int(uncertain),
             "alarm": str(alarm),
+            **more,
         } if min(pending, oldest_s, clears_s, parked, sessions, uncertain) >= 0:
-            return BacklogReport(pending, oldest_s, clears_s, parked, sessions, uncertain, alarm)
+            used, allowed, level = more.get("dataBytes", 0), more.get("dataAllowance", 0), more.get("dataLevel", "")
+            if not (isinstance(used, int) and isinstance(allowed, int) and isinstance(level, str)):
+                raise PayloadError("data.dataBytes, dataAllowance or dataLevel is of a wrong type")
+            return BacklogReport(
+                pending, oldest_s, clears_s, parked, sessions, uncertain, alarm, max(used, 0), max(allowed, 0), level
+            )
         case _:
             raise PayloadError("data lacks pending, oldestSeconds, clearsSeconds, parked or another of their numbers")
 

@@ -88,6 +88,7 @@ class ModemSimulator:
         self._is_hung = self._has_numbered_errors = self._has_context = self._has_lost_context = False
         self._is_attached = True
         self._apn = ""
+        self._sticks_until = ""
         self._reports = {"CREG": 0, "CGREG": 0, "CEREG": 0}
         self._serial.reset()
         self._is_booted.clear()
@@ -138,6 +139,21 @@ class ModemSimulator:
         elif self._connection:
             self._connection.forget()
 
+    def stick(self, until: str) -> None:
+        """Let no byte through any more though the carrier stays, until something is done about it.
+
+        Args:
+            until: what ends it: `context` (a new one), `radio` (off and on) or `power` (a restart, also by command).
+        """
+        self._sticks_until = until
+        self._radio.cut()
+
+    def _loosen(self, by: str) -> None:
+        order = ("context", "radio", "power")
+        if self._sticks_until and order.index(by) >= order.index(self._sticks_until):
+            self._sticks_until = ""
+            self._radio.heal()
+
     def set_latency(self, seconds: float) -> None:
         """Change the latency of the network, one way, for connections that are opened from now on."""
         self._latency_s = seconds
@@ -149,6 +165,7 @@ class ModemSimulator:
 
     def restart(self) -> None:
         """Power off and on: the SIM is locked again, the context and the connection are gone."""
+        self._loosen("power")
         if self._connection:
             self._connection.abandon()
             self._connection = None
@@ -227,7 +244,12 @@ class ModemSimulator:
             ("\\+QPINC\\?", self._pin_counter),
             ('\\+CSIM=10,"0020000100"', self._empty_verify),
             ("\\+CSQ", self._signal),
-            ("\\+(C[GE]?REG)=([01])", self._set_reports),
+            ("\\+CFUN=4", self._radio_off),
+            ("\\+CFUN=1", self._radio_on),
+            ("\\+CFUN=1,1", self._restart_by_command),
+            ("\\+CEER", self._tells("+CEER: No cause information available")),
+            ("\\+QCSQ", self._quality),
+            ("\\+(C[GE]?REG)=([0-2])", self._set_reports),
             ("\\+(C[GE]?REG)\\?", self._registration),
             ("\\+COPS\\?", self._operator),
             ("\\+CCLK\\?", self._time),
@@ -285,13 +307,34 @@ class ModemSimulator:
     async def _signal(self, _match: re.Match[str]) -> Sequence[str]:
         return (f"+CSQ: {self._radio.rssi},99",)
 
+    async def _quality(self, _match: re.Match[str]) -> Sequence[str]:
+        """RSRP some 28 dB below the whole carrier, SINR in fifths of a dB from -20."""
+        dbm = self._radio.dbm
+        return ('+QCSQ: "NOSERVICE"' if dbm is None else f'+QCSQ: "LTE",{dbm},{dbm - 28},165,-10',)
+
+    async def _radio_off(self, match: re.Match[str]) -> Sequence[str]:
+        await self._close(match)
+        self._has_context = self._has_lost_context = False
+        self._radio.switch(on=False)
+        self._loosen("radio")
+        return ()
+
+    async def _radio_on(self, _match: re.Match[str]) -> Sequence[str]:
+        self._radio.switch(on=True)
+        return ()
+
+    async def _restart_by_command(self, _match: re.Match[str]) -> None:
+        self._serial.send_line("OK")
+        self.restart()
+
     async def _set_reports(self, match: re.Match[str]) -> Sequence[str]:
         self._reports[match[1].upper()] = int(match[2])
         return ()
 
     async def _registration(self, match: re.Match[str]) -> Sequence[str]:
         name = match[1].upper()
-        return (f"+{name}: {self._reports[name]},{self._radio.stat}",)
+        where = ',"1A2B","01A2D001",7' if self._reports[name] == 2 and self.is_registered else ""
+        return (f"+{name}: {self._reports[name]},{self._radio.stat}{where}",)
 
     async def _operator(self, _match: re.Match[str]) -> Sequence[str]:
         self._need_sim()
@@ -324,6 +367,7 @@ class ModemSimulator:
     async def _deactivate(self, _match: re.Match[str]) -> Sequence[str]:
         await self._close(_match)
         self._has_context = self._has_lost_context = False
+        self._loosen("context")
         return ()
 
     async def _open(self, match: re.Match[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from simulators.modem.sim_card import SimCard
 
-HOME, SEARCHING = 1, 2
+OFF, HOME, SEARCHING = 0, 1, 2
 """27.007 §7.2."""
 
 
@@ -39,6 +39,7 @@ class Radio:
         self._sim, self._register_s, self._drop_after_s = sim, register_s, drop_after_s
         self._on_registration, self._on_drop = on_registration, on_drop
         self._is_cut = False
+        self._is_on = True
         self._changed = asyncio.Event()
 
     @property
@@ -49,7 +50,7 @@ class Radio:
     def set_coverage(self, dbm: int | None) -> None:
         """Change the received signal; None = no coverage, which is noticed at once."""
         self.dbm = dbm
-        if dbm is None:
+        if dbm is None and self._is_on:
             self._set_stat(SEARCHING)
         self._changed.set()
 
@@ -63,8 +64,20 @@ class Radio:
         self._is_cut = False
         self._update_path()
 
+    def switch(self, *, on: bool) -> None:
+        """Switch the radio on or off."""
+        if on == self._is_on:
+            return
+        self._is_on = on
+        if not on:
+            self._set_stat(OFF)
+        elif self.stat == OFF:
+            self._set_stat(SEARCHING)
+        self._changed.set()
+
     def restart(self) -> None:
         """Begin to search anew, as power-on does."""
+        self._is_on = True
         self._set_stat(SEARCHING)
         self._changed.set()
 
@@ -76,7 +89,7 @@ class Radio:
         """Follow the coverage. Never ends."""
         while True:
             self._changed.clear()
-            if self.stat == HOME:
+            if self.stat == HOME or not self._is_on:
                 await self._changed.wait()
             elif self.dbm is None:
                 if not await self._changes_within(self._drop_after_s):

@@ -223,6 +223,7 @@ COMMANDS: tuple[Command, ...] = (
         work_commands.restart,
         _SPECIALIST,
     ),
+    Command(Text("data", "daten"), Text("what the mobile link costs", "Verbrauch im Mobilfunk"), look_commands.data),
     LANGUAGE,
     HELP,
 )

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from shutil import which
 
 from station.console.menu import Visit
+from station.console.screen import table
 from station.console.views import bus_lines, evse_lines, log_line, meter_lines, status_lines, why_lines
+from station.data_view import data_lines
 from station.errors import ServiceError
 from station.field.text import Text
 from station.german import said
+from station.link_view import link_lines
 from station.report import Status, status_of
 
 REFRESH_S = 1.0
@@ -30,6 +33,12 @@ async def _status(visit: Visit) -> Status:
 async def status(visit: Visit, _words: Sequence[str]) -> None:
     """Show how the station stands."""
     await visit.terminal.show(status_lines(await _status(visit), visit.terminal.language))
+
+
+async def data(visit: Visit, _words: Sequence[str]) -> None:
+    """Show what the mobile link costs."""
+    account = (await _status(visit)).get("data", {})
+    await visit.terminal.show(table(data_lines(account, visit.terminal.language)))
 
 
 async def why(visit: Visit, _words: Sequence[str]) -> None:
@@ -71,6 +80,8 @@ async def network(visit: Visit, _words: Sequence[str]) -> None:
             terminal.pick(_ADDRESSES),
             *(line for line in await _output("ip", "-brief", "address") if "/" in line),
             *(await _output("ip", "route", "show", "default")),
+            "",
+            *(link_lines(state["uplink"], terminal.language) if state.get("uplink") else ()),
         ]
     )
 

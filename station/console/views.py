@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 
 from station.console.screen import age, table
+from station.data_view import used_words
 from station.field.text import Text
 from station.german import said
 from station.ledger_view import LedgerRow
-from station.report import Status, reasons
+from station.report import Status, alarms, reasons
 from station.service_client import Facts
+from station.wear_words import wear_line
 from station.wording import FAULTS, PILOT, REGISTRATION, STATUS, TIME, blocked, evse_name, named
 
 
@@ -32,16 +34,20 @@ def status_lines(status: Status, language: str) -> list[str]:
         rows.append((say("Mobile network", "Mobilfunk"), f"{network}  {status['operator']}".rstrip()))
     at = f" ({status['utc']})" if "utc" in status else ""
     rows.append((say("Time", "Uhrzeit"), named(TIME, status["time"], language) + at))
+    if used := used_words(status.get("data", {}), language):
+        rows.append((say("Data this month", "Daten im Monat"), used))
     waiting = say("messages wait", "Meldungen warten")
     refused = say("refused", "abgelehnt")
     rows.append((say("Delivery", "Zustellung"), f"{status['pending']} {waiting}, {status['parked']} {refused}"))
+    if wear := wear_line(status.get("wear", {}), language):
+        rows.append((say("Storage card", "Speicherkarte"), wear))
     for evse in status["evses"]:
         why = blocked(evse["blocked_by"], evse.get("faults", ()), language)
         text = named(STATUS, evse["status"], language)
         cost = say("  cost so far ", "  Kosten bisher ") + evse["cost"] if evse["cost"] else ""
         why = why or said(evse.get("limit", ""), language)
         rows.append((evse_name(evse["id"], language), f"{text}{cost}" + (f": {why}" if why else "")))
-    return table(rows)
+    return [*(f"!  {line}" for line in alarms(status, language)), *table(rows)]
 
 
 def why_lines(status: Status, language: str) -> list[str]:

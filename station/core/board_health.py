@@ -6,6 +6,8 @@
 - What a vehicle has brought about is held until it is unplugged, or a technician clears it: a tripped residual current
   device, more current than it was offered, a wish for ventilation that there is not, a contactor that stays open.
 - Heat and mains voltage block while they last (station.core.protection).
+
+What is held, and heat that has not cooled yet, outlives a restart of the program.
 """
 
 from hardware.api import EvseStatus, PilotState
@@ -30,13 +32,19 @@ _HELD = frozenset({Fault.GROUND, Fault.OVER_CURRENT})
 
 
 class BoardHealth:
-    """See the module. `latched` are the faults that were kept over the last reboot."""
+    """See the module. `latched` and `held` are the faults that were kept over the last restart."""
 
-    def __init__(self, latched: frozenset[str] = frozenset(), protection: Protection = Protection()) -> None:  # noqa: B008  frozen
+    def __init__(
+        self,
+        latched: frozenset[str] = frozenset(),
+        protection: Protection = Protection(),  # noqa: B008  frozen
+        held: frozenset[str] = frozenset(),
+    ) -> None:
         self.latched = latched
         self.failed_tests: frozenset[str] = frozenset()
-        self.held: frozenset[str] = frozenset()
+        self.held = held - {Fault.HEAT}
         self.heat = Heat(protection)
+        self.heat.is_too_hot = Fault.HEAT in held
         self._mains = Mains()
         self._is_ventilated = protection.ventilated
         self._over_current = OverCurrent()
@@ -49,11 +57,14 @@ class BoardHealth:
         return self.latched | self.failed_tests | self.must_stop
 
     @property
+    def lasting(self) -> frozenset[str]:
+        """Those that a restart of the program must not forget, beside the latched ones."""
+        return self.held | ({Fault.HEAT} if self.heat.is_too_hot else set())
+
+    @property
     def must_stop(self) -> frozenset[str]:
         """Those for which the board must be told to offer nothing: it may not know of them."""
-        heat = {Fault.HEAT} if self.heat.is_too_hot else set()
-        mains = {self._mains.fault} if self._mains.fault else set()
-        return self.held | heat | mains
+        return self.lasting | ({self._mains.fault} if self._mains.fault else set())
 
     @property
     def cause(self) -> str:

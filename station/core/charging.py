@@ -52,6 +52,7 @@ from station.core.evse_events import (
     HoldPlug,
     JournalSeen,
     KeepFaults,
+    KeepHeld,
     Lent,
     LimitsSeen,
     MarkEnding,
@@ -83,13 +84,15 @@ from station.core.evse_events import (
     Updating,
 )
 from station.core.preparation import Preparation
-from station.core.protection import Protection
+from station.core.protection import Lasting, Protection
 from station.core.reservation import Reservation
 from station.core.sampling import Samples, select
 from station.core.signing import Signing, SigningMode
 from station.core.timekeeping import Now
 
 _IN_USE = (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE)
+OUT_OF_SERVICE_S = 60.0
+"""A device that comes back in this time costs nobody a reservation."""
 IN_USE = "another transaction is running here"
 
 
@@ -104,10 +107,12 @@ class Charging(Arrival):
         transaction: what the journal found open.
         operative: False if the central system had put it out of service.
         latched: faults that were kept for a technician to clear.
+        held: faults that hold until the vehicle has gone, or has cooled.
         tests_rcd: whether the residual current device is tested before each charge.
         signing: how its meter signs; None = it does not.
         reservation: for whom it is kept.
         tells_states: whether a change of the charging state is told as an event of its transaction.
+        gives_up_reservations: whether one ends when the EVSE is out of service for long, because that can be told.
         protection: beyond what the board does.
         free_vend: in whose name whoever plugs in charges without a card; None = a card is needed.
         rules: how it follows its limits.
@@ -123,10 +128,12 @@ class Charging(Arrival):
         transaction: OpenTransaction | None = None,
         operative: bool = True,
         latched: frozenset[str] = frozenset(),
+        held: frozenset[str] = frozenset(),
         tests_rcd: bool = False,
         signing: Signing | None = None,
         reservation: Reservation | None = None,
         tells_states: bool = False,
+        gives_up_reservations: bool = False,
         protection: Protection = Protection(),  # noqa: B008  frozen
         free_vend: IdToken | None = None,
         rules: CurrentRules = CurrentRules(),  # noqa: B008  frozen
@@ -137,6 +144,7 @@ class Charging(Arrival):
             transaction,
             operative=operative,
             latched=latched,
+            held=held,
             reservation=reservation,
             protection=protection,
             rules=rules,
@@ -152,6 +160,8 @@ class Charging(Arrival):
         self._ending_looks = 0
         self._samples = Samples(configuration)
         self._tells_states = tells_states
+        self._gives_up_reservations = gives_up_reservations
+        self._out_of_service = Lasting(OUT_OF_SERVICE_S)
         self._state: ChargingState | None = None
         self._news: Trigger | None = None
         self._energy_until: Wh | None = None
@@ -185,8 +195,10 @@ class Charging(Arrival):
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take in what happened and give what to do about it, in order."""
-        self._actions = []
+        self._actions, held = [], self._health.lasting
         self._take(event, now)
+        if self._health.lasting != held:
+            self._actions.insert(0, KeepHeld(self._health.lasting))
         self._show_status()
         actions, self._actions = self._actions, []
         return actions
@@ -278,6 +290,15 @@ class Charging(Arrival):
             self._see_plugged(now)
         self._watch_contactor(status, now)
         self._match_board(now)
+        self._watch_reservation(now)
+
+    def _watch_reservation(self, now: Now) -> None:
+        """Give up a reservation of an EVSE that does not come back, so that its driver can look for another one."""
+        is_out = self._gives_up_reservations and self.status in (Status.FAULTED, Status.UNAVAILABLE)
+        if self._out_of_service.see(is_out and self.reservation is not None, now.uptime) and self.reservation:
+            self._do(TellExpired(self.reservation.number, is_removed=True))
+            self._keep_for(None)
+            self._do(Tell("reservation_removed", "the EVSE is out of service"))
 
     def _watch_contactor(self, status: EvseStatus, now: Now) -> None:
         held = self._health.held

@@ -20,6 +20,8 @@ AS_TOLD = -1
 """Of TxEndedInterval: what the end repeats are the samples that were told, as OCPP 1.6 has it."""
 
 _YEAR_S = 366 * 86400
+_WAITS = "MinimumStatusDuration"
+"""Its 0 is no wait; elsewhere 0 is never."""
 _USUAL = ",".join(MEASURANDS[:2])
 _ROTATION = re.compile(r"(?:\d+\.)?(?:NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)")
 _MOST_ROTATIONS = 100
@@ -100,7 +102,7 @@ KEYS: tuple[Key, ...] = (
     Key("TransactionMessageAttempts", 3, "how often a refused transaction message is sent", "", 1, 100),
     Key("TransactionMessageRetryInterval", 60, "wait before it is sent again, times the attempts", "s", 0, 86400),
     Key("UnlockConnectorOnEVSideDisconnect", True, "let go of the plug when the vehicle is unplugged"),
-    Key("WebSocketPingInterval", 0, "WebSocket pings, 0 = none", "s", 0, _YEAR_S),
+    Key("WebSocketPingInterval", 900, "longest silence before a WebSocket ping, 0 = none", "s", 0, _YEAR_S),
     Key("SecurityProfile", 0, "0 none, 1 password, 2 TLS and password, 3 TLS with certificates", "", 0, 3),
     Key("CpoName", "", "the operator's name in the charge point's certificate", "", 0, 64),
     Key("AdditionalRootCertificateCheck", False, "several root certificates may stand side by side", access="ro"),
@@ -181,6 +183,8 @@ class Configuration:
 
     def __init__(self, values: Mapping[str, str] | None = None, *, tells_newer: bool = False) -> None:
         self._tells_newer = tells_newer
+        self._least: Mapping[str, int] = {}
+        self._only: Mapping[str, str] = {}
         self._keys = {key.name: key for key in KEYS}
         self._values = {key.name: key.default for key in KEYS}
         for name, text in (values or {}).items():
@@ -188,6 +192,10 @@ class Configuration:
             value = _parse(key, text) if key else None
             if value is not None:
                 self._values[name] = value
+
+    def economise(self, least: Mapping[str, int], only: Mapping[str, str]) -> None:
+        """Have numbers count as no less, and lists as another, from now on; what is told of the keys stays as it is."""
+        self._least, self._only = least, only
 
     def names(self) -> tuple[str, ...]:
         """Name all keys that the version spoken knows."""
@@ -212,11 +220,11 @@ class Configuration:
         """Give a whole number."""
         value = self._values[name]
         assert isinstance(value, int)  # noqa: S101  the table says so
-        return value
+        return max(value, self._least.get(name, value)) if value > 0 or name == _WAITS else value
 
     def ordered(self, name: str) -> tuple[str, ...]:
         """Give a comma separated list in its order."""
-        return tuple(filter(None, str(self._values[name]).split(",")))
+        return tuple(filter(None, self._only.get(name, str(self._values[name])).split(",")))
 
     def texts(self, name: str) -> frozenset[str]:
         """Give a comma separated list."""

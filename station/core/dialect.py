@@ -109,8 +109,8 @@ class Dialect(Protocol):
         """Tell that a fault came or went, as event `number`; None = the status says it."""
         ...
 
-    def reservation_expired(self, number: int) -> Message | None:
-        """Tell that a reservation came to its end unused; None = the status says it."""
+    def reservation_expired(self, number: int, *, is_removed: bool = False) -> Message | None:
+        """Tell that a reservation came to its end unused, or was removed with its EVSE; None = the status says it."""
         ...
 
     def list_conflict(self, report: Report) -> Message | None:

@@ -347,9 +347,10 @@ class KeepReservation:
 
 @dataclass(frozen=True, slots=True)
 class TellExpired:
-    """Say that a reservation came to its end unused."""
+    """Say that a reservation came to its end unused; `is_removed` if its EVSE failed before its time."""
 
     number: int
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +392,13 @@ class ReleaseSigned:
 @dataclass(frozen=True, slots=True)
 class KeepFaults:
     """Write to the journal which faults only a technician may clear; empty = none any more."""
+
+    faults: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepHeld:
+    """Write to the journal which faults hold until the vehicle has gone, or heat until it has cooled; empty = none."""
 
     faults: frozenset[str]
 
@@ -440,6 +448,7 @@ Action = (
     | RecoverSigning
     | ReleaseSigned
     | KeepFaults
+    | KeepHeld
     | Notify
     | SendSample
     | Tell

@@ -44,6 +44,7 @@ class EvseState:
         *,
         operative: bool,
         latched: frozenset[str],
+        held: frozenset[str],
         reservation: Reservation | None,
         protection: Protection,
         rules: CurrentRules,
@@ -60,7 +61,7 @@ class EvseState:
             self.phase = Phase.ENDING if transaction.ending else Phase.RESUMING
         self.refusal = ""
         """Why the last card or remote start came to nothing; empty after a start, or when its vehicle has gone."""
-        self._health = BoardHealth(latched, protection)
+        self._health = BoardHealth(latched, protection, held)
         self._wake_up = WakeUp(protection)
         self._board: EvseStatus | None = None
         self._board_lost = False

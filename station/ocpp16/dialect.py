@@ -75,7 +75,12 @@ class Ocpp16:
         """Say nothing: the status has an error code."""
         return None
 
-    def reservation_expired(self, number: int) -> Message | None:  # noqa: ARG002  as the seam has it
+    def reservation_expired(
+        self,
+        number: int,  # noqa: ARG002  as the seam has it
+        *,
+        is_removed: bool = False,  # noqa: ARG002
+    ) -> Message | None:
         """Say nothing: the status tells that nobody has reserved any more."""
         return None
 

@@ -159,7 +159,7 @@ class DeviceModel:
 
     def _characteristics(self, found: Found, facts: Facts) -> Payload:
         variable, evse_id = found
-        told: dict[str, object] = {"dataType": variable.kind, "supportsMonitoring": False}
+        told: dict[str, object] = {"dataType": variable.kind, "supportsMonitoring": supports_monitoring(variable)}
         if variable.unit:
             told["unit"] = variable.unit
         if variable.values:
@@ -171,6 +171,11 @@ class DeviceModel:
         elif most:
             told["maxLimit"] = int(most)
         return told
+
+
+def supports_monitoring(variable: Variable) -> bool:
+    """Tell whether it may be monitored: it changes by itself, and not with every second."""
+    return bool(variable.fact) and variable.kind is not DataType.DATE_TIME
 
 
 def names(found: Found) -> Payload:
@@ -223,11 +228,20 @@ def is_named(criterion: Payload, found: Found) -> bool:
 
 def reports(rows: Sequence[Payload], request_id: int, at: str) -> Iterator[Payload]:
     """Cut rows into NotifyReportRequests (part 2, B07)."""
+    yield from _parts("reportData", rows, request_id, at)
+
+
+def monitor_reports(rows: Sequence[Payload], request_id: int, at: str) -> Iterator[Payload]:
+    """Cut rows into NotifyMonitoringReportRequests (part 2, N02)."""
+    yield from _parts("monitor", rows, request_id, at)
+
+
+def _parts(name: str, rows: Sequence[Payload], request_id: int, at: str) -> Iterator[Payload]:
     for seq_no, first in enumerate(range(0, len(rows), REPORT_ROWS)):
         yield {
             "requestId": request_id,
             "generatedAt": at,
             "seqNo": seq_no,
             "tbc": first + REPORT_ROWS < len(rows),
-            "reportData": rows[first : first + REPORT_ROWS],
+            name: rows[first : first + REPORT_ROWS],
         }

@@ -1,4 +1,4 @@
-"""What the central system may ask about the device model in OCPP 2.0.1 (part 2, B05 to B08, N02 to N08)."""
+"""What the central system may ask about the device model in OCPP 2.0.1 (part 2, B05 to B08)."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -30,16 +30,11 @@ _PARTS = {"A": "Current", "W": "Power"}
 
 def handlers(operations: Operations) -> dict[str, Handler]:
     """Give the table."""
-    requests = _Requests(operations)
+    requests = DeviceRequests(operations)
     return {
-        "ClearVariableMonitoring": requests.clear_variable_monitoring,
         "GetBaseReport": requests.get_base_report,
-        "GetMonitoringReport": requests.get_monitoring_report,
         "GetReport": requests.get_report,
         "GetVariables": requests.get_variables,
-        "SetMonitoringBase": requests.set_monitoring_base,
-        "SetMonitoringLevel": requests.set_monitoring_level,
-        "SetVariableMonitoring": requests.set_variable_monitoring,
         "SetVariables": requests.set_variables,
     }
 
@@ -49,37 +44,42 @@ def connector_type(evse: EvseTask) -> str:
     return "sType2" if evse.has_lock else "cType2"
 
 
-class _Requests:
+class DeviceRequests:
+    """Answers them; station.ocpp201.monitoring looks at the same model."""
+
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._station = operations.station
-        self._model = DeviceModel(VARIABLES, list(self._station.evses), operations.configuration)
+        self.model = DeviceModel(VARIABLES, list(self._station.evses), operations.configuration)
 
     async def get_variables(self, payload: Payload) -> Payload:
-        rows, facts = _rows(payload, "getVariableData"), await self._facts()
+        """Give the values of variables (B06)."""
+        rows, facts = rows_of(payload, "getVariableData"), await self.facts()
         return {"getVariableResult": [self._read(row, facts) for row in rows]}
 
     def _read(self, row: Payload, facts: Facts) -> Payload:
         told = _echo(row)
-        found = self._find(row)
+        found = self.find(row)
         if isinstance(found, str):
             return {**told, "attributeStatus": found}
-        if self._model.mutability(found[0]) is Mutability.WRITE_ONLY:
+        if self.model.mutability(found[0]) is Mutability.WRITE_ONLY:
             return {**told, "attributeStatus": "Rejected"}
-        return {**told, "attributeStatus": "Accepted", "attributeValue": self._model.value(found, facts)}
+        return {**told, "attributeStatus": "Accepted", "attributeValue": self.model.value(found, facts)}
 
-    def _find(self, row: Payload) -> Found | str:
-        found = self._model.find(cast(Payload, row["component"]), cast(Payload, row["variable"]))
+    def find(self, row: Payload) -> Found | str:
+        """Find the variable that a row names, or say why there is none."""
+        found = self.model.find(cast(Payload, row["component"]), cast(Payload, row["variable"]))
         if isinstance(found, Lookup):
             return found
         return found if row.get("attributeType", "Actual") == "Actual" else "NotSupportedAttributeType"
 
     async def set_variables(self, payload: Payload) -> Payload:
-        rows = _rows(payload, "setVariableData")
+        """Change variables (B05)."""
+        rows = rows_of(payload, "setVariableData")
         return {"setVariableResult": [await self._write(row) for row in rows]}
 
     async def _write(self, row: Payload) -> Payload:
-        told, found = _echo(row), self._find(row)
+        told, found = _echo(row), self.find(row)
         if isinstance(found, str):
             return {**told, "attributeStatus": found}
         status, why = await self._change(found, str(row["attributeValue"]))
@@ -95,7 +95,7 @@ class _Requests:
         variable, _ = found
         if variable is PASSWORD:
             return await self._operations.security.change_password(text), ""
-        if self._model.mutability(variable) is Mutability.READ_ONLY:
+        if self.model.mutability(variable) is Mutability.READ_ONLY:
             return ChangeStatus.REJECTED, "it is read-only here"
         if variable.key == "NetworkConfigurationPriority":
             wanted = {slot.strip() for slot in text.split(",")}
@@ -105,10 +105,11 @@ class _Requests:
         return await self._operations.change_key(variable.key, text), why
 
     async def get_base_report(self, payload: Payload) -> Payload:
+        """Report what there is (B07)."""
         kind = payload["reportBase"]
-        everything = list(self._model.all())
+        everything = list(self.model.all())
         if kind == "ConfigurationInventory":
-            chosen = [found for found in everything if self._model.mutability(found[0]) is not Mutability.READ_ONLY]
+            chosen = [found for found in everything if self.model.mutability(found[0]) is not Mutability.READ_ONLY]
         elif kind == "SummaryInventory":
             chosen = [found for found in everything if found[0].in_summary]
         else:
@@ -116,13 +117,14 @@ class _Requests:
         return await self._report(chosen, payload)
 
     async def get_report(self, payload: Payload) -> Payload:
+        """Report what is asked for (B08)."""
         wanted = cast("Sequence[Payload]", payload.get("componentVariable") or [])
         _limit(wanted, payload)
-        facts = await self._facts()
+        facts = await self.facts()
         criteria = [str(name) for name in cast("Sequence[object]", payload.get("componentCriteria") or [])]
         chosen = [
             found
-            for found in self._model.all()
+            for found in self.model.all()
             if (not wanted or any(is_named(one, found) for one in wanted))
             and (not criteria or any(self._meets(name, found, facts) for name in criteria))
         ]
@@ -134,42 +136,21 @@ class _Requests:
         A component without such a variable meets it, except that it has no problem.
         """
         variable, evse_id = found
-        for one in self._model.all():
+        for one in self.model.all():
             if (one[0].component, one[0].name, one[1]) == (variable.component, _CRITERIA[criterion], evse_id):
-                return self._model.value(one, facts) == "true"
+                return self.model.value(one, facts) == "true"
         return criterion != "Problem"
 
     async def _report(self, chosen: Sequence[Found], payload: Payload) -> Payload:
         if not chosen:
             return answer("EmptyResultSet")
-        facts, at = await self._facts(), timestamp(self._station.timekeeper.now().utc)
-        rows = [self._model.row(found, facts) for found in chosen]
+        facts, at = await self.facts(), timestamp(self._station.timekeeper.now().utc)
+        rows = [self.model.row(found, facts) for found in chosen]
         for part in reports(rows, number(payload, "requestId"), at):
             self._operations.post(Message("NotifyReport", part))
         return answer("Accepted")
 
-    async def set_monitoring_base(self, _payload: Payload) -> Payload:
-        return answer("NotSupported")
-
-    async def set_monitoring_level(self, _payload: Payload) -> Payload:
-        return answer("Rejected", "there are no monitors")
-
-    async def get_monitoring_report(self, _payload: Payload) -> Payload:
-        return answer("NotSupported")
-
-    async def set_variable_monitoring(self, payload: Payload) -> Payload:
-        return {"setMonitoringResult": [self._no_monitor(row) for row in _rows(payload, "setMonitoringData")]}
-
-    def _no_monitor(self, row: Payload) -> Payload:
-        found = self._find(row)
-        status = found if isinstance(found, str) else "UnsupportedMonitorType"
-        return {**_echo(row), "type": row["type"], "severity": row["severity"], "status": status}
-
-    async def clear_variable_monitoring(self, payload: Payload) -> Payload:
-        asked = cast("Sequence[object]", payload["id"])
-        return {"clearMonitoringResult": [{"id": one, "status": "NotFound"} for one in asked]}
-
-    async def _facts(self) -> Facts:
+    async def facts(self) -> Facts:
         """Look up what is true now."""
         about, configuration = self._station.about(), self._operations.configuration
         evses, tokens = self._station.evses.values(), self._station.journal.tokens
@@ -213,7 +194,8 @@ class _Requests:
         }
 
 
-def _rows(payload: Payload, name: str) -> Sequence[Payload]:
+def rows_of(payload: Payload, name: str) -> Sequence[Payload]:
+    """Give the rows of a request, unless they are too many."""
     rows = cast("Sequence[Payload]", payload[name])
     _limit(rows, payload)
     return rows

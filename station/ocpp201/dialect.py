@@ -106,9 +106,10 @@ class Ocpp201:
         """Say nothing: 2.0.1 has no word for it, the central system reads it from its own answer."""
         return None
 
-    def reservation_expired(self, number: int) -> Message | None:
-        """Encode ReservationStatusUpdateRequest (part 2, H04)."""
-        return Message("ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": "Expired"})
+    def reservation_expired(self, number: int, *, is_removed: bool = False) -> Message | None:
+        """Encode ReservationStatusUpdateRequest (part 2, H01, H04)."""
+        status = "Removed" if is_removed else "Expired"
+        return Message("ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": status})
 
     def offline_threshold_s(self, configuration: Configuration) -> float:
         """Give OfflineThreshold (B04)."""

@@ -111,7 +111,8 @@ class _Requests:
 
     async def reset(self, payload: Payload) -> Payload:
         if payload.get("evseId"):
-            return answer("Rejected", "EVSEs are not reset one by one")
+            at_once = payload["type"] != "OnIdle"
+            return answer(self._operations.reset_evse(EvseId(number(payload, "evseId")), at_once=at_once))
         if payload["type"] == "OnIdle":
             return answer(self._operations.reset_when_idle())
         return answer(self._operations.reset(StopReason.IMMEDIATE_RESET))
@@ -169,14 +170,18 @@ class _Requests:
             expires = parse_timestamp(payload["expiryDateTime"])
         except PayloadError as error:
             raise CallRefused(ErrorCode.TYPE_CONSTRAINT_VIOLATION, f"expiryDateTime: {error}") from error
-        if who is None or "evseId" not in payload:
-            return answer("Rejected", "a reservation names its driver and its EVSE")
-        evse = self._station.evses.get(EvseId(number(payload, "evseId")))
-        wanted = payload.get("connectorType")
-        if evse is None or (wanted and wanted != device_requests.connector_type(evse)):
+        if who is None:
+            return answer("Rejected", "a reservation names its driver")
+        wanted, evse_id = payload.get("connectorType"), payload.get("evseId")
+        fitting = [
+            one
+            for one, evse in self._station.evses.items()
+            if evse_id in (None, one) and wanted in (None, device_requests.connector_type(evse))
+        ]
+        if not fitting:
             return answer("Rejected", "there is no such connector")
         reservation = Reservation(number(payload, "id"), who, expires, group.value if group else "")
-        return answer(await self._operations.reserve(evse.charging.evse_id, reservation))
+        return answer(await self._operations.reserve_one_of(fitting, reservation))
 
     async def cancel_reservation(self, payload: Payload) -> Payload:
         return answer(await self._operations.cancel_reservation(number(payload, "reservationId")))

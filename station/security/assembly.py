@@ -1,5 +1,6 @@
 """The security of one agent put together, for station.app."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 
 from station.core.configuration import Configuration
@@ -53,7 +54,7 @@ class Security:
             journal=journal,
         )
 
-    async def start(self, link: CsmsLink) -> tuple[SecurityOperations, Renewal]:
+    async def start(self, link: CsmsLink, is_good_moment: Callable[[], bool]) -> tuple[SecurityOperations, Renewal]:
         """Begin, and tell that the program began. Gives what can be asked, and what is to be run."""
         identity, configuration = self._settings.identity, self._configuration
         renewal = Renewal(
@@ -64,6 +65,7 @@ class Security:
             organization=lambda: configuration.text("CpoName") or "",
             link=link,
             request=lambda csr: self._dialect.sign_certificate(csr, CertificateUse.STATION),
+            is_good_moment=is_good_moment,
         )
         await self.gate.load()
         self.reporter.wake = link.wake

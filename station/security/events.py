@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     INVALID_CIPHER_SUITE = "InvalidTLSCipherSuite"
     CERTIFICATE_EXPIRES = "CertificateExpiresSoon"
     """Ours: the white paper has no event that speaks before the site goes silent."""
+    STORAGE_WEARS_OUT = "StorageWearsOut"
+    """Ours: a card that dies takes the site out of service, and what it had not delivered with it."""
     TRANSACTION_PARKED = "TransactionParked"
     """Ours: what is refused for good waits for a person, so one must hear of it."""
 

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from shared.log import Log
@@ -35,6 +36,9 @@ LOOK_S = 900.0
 
 ASK_AGAIN_S = 3600.0
 """First wait for the signed certificate, link time; it doubles with each request up to a day."""
+
+PREFETCH = timedelta(days=2)
+"""So much earlier a certificate is renewed when the link is about to be gone for a while."""
 
 _DAY_S = 86400.0
 _OFFLINE_S = 30.0
@@ -82,6 +86,7 @@ class Renewal:
         organization: gives the operator's name, CpoName.
         link: the connection to the central system.
         request: gives the message that asks for a signature, from a signing request in PEM.
+        is_good_moment: tells that the link is about to be gone for a while: what is due soon is done now.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Renewal:
         organization: Callable[[], str],
         link: Link,
         request: Callable[[str], Message],
+        is_good_moment: Callable[[], bool] = lambda: False,
     ) -> None:
         self._gate = gate
         self._memory = gate.memory
@@ -103,6 +109,7 @@ class Renewal:
         self._organization = organization
         self._link = link
         self._request = request
+        self._is_good_moment = is_good_moment
         self._news = asyncio.Event()
         self._is_wanted = False
         self._asked_at = -_DAY_S
@@ -165,7 +172,10 @@ class Renewal:
 
     def _is_due(self) -> bool:
         own = self._own()
-        return own is not None and not self._memory.plan.trials and renewal_due(own.span, self._gate.moment())
+        moment = self._gate.moment()
+        if self._is_good_moment():
+            moment = replace(moment, at=moment.at + PREFETCH)
+        return own is not None and not self._memory.plan.trials and renewal_due(own.span, moment)
 
     def _own(self) -> "Certificate | None":
         from station.security.certificates import CertificateError, parse_chain

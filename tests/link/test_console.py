@@ -145,7 +145,7 @@ def test_a_technician_logs_in_looks_and_leaves(config: Path, caplog: pytest.LogC
             await technician.type("status")
             assert "laeuft nicht" in await technician.sees("NICHT ERLEDIGT")
             await technician.sees(MENU_END)
-            await technician.type("9 2")
+            await technician.type("12 2")
             await technician.sees("PIN einer Fachkraft")
             await technician.type("quatsch")
             await technician.sees("kein Befehl")

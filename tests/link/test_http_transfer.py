@@ -84,6 +84,9 @@ class OneSocket:
         self._last = await HostBearer().connect(host, port)
         return self._last
 
+    def tried(self) -> None:
+        """See WatchedBearer."""
+
     def proven(self) -> None:
         self.proofs += 1
 

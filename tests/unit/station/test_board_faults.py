@@ -269,3 +269,32 @@ def test_the_central_system_frees_a_plug(tmp_path: Path) -> None:
             assert await csms.ask("UnlockConnector", {"connectorId": 2}, "c3") == [3, {"status": "NotSupported"}]
 
     run(work)
+
+
+def test_a_tripped_residual_current_device_outlives_a_restart_of_the_agent(tmp_path: Path) -> None:
+    @dataclass
+    class Tripping(FailingSite):
+        has_tripped: bool = False
+
+        async def status(self) -> EvseStatus:
+            faults = frozenset({"GroundFailure"}) if self.has_tripped else frozenset[str]()
+            return replace(await super().status(), faults=faults)
+
+    async def work() -> None:
+        site = Tripping()
+        async with station(made(tmp_path), site):
+            await until(lambda: Light.READY in site.lights)
+            site.plug()
+            site.has_tripped = True
+            await until(lambda: site.lights[-1] is Light.FAULT)
+            site.has_tripped = False
+        site.lights.clear()
+        async with station(made(tmp_path), site):
+            await until(lambda: Light.FAULT in site.lights)
+            site.tap()
+            await asyncio.sleep(0.4)
+            assert not site.offered
+            site.unplug()
+            await until(lambda: site.lights[-1] is Light.READY)
+
+    run(work)

@@ -10,12 +10,15 @@ import pytest
 
 from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading, MeterValue
-from shared.transaction import Started
+from shared.transaction import Started, Updated
 from shared.units import Wh
 from station.core import record
 from station.core.timekeeping import BootTime, Floor, TimeSource, to_ms
 from station.errors import JournalError
+from station.german import said
+from station.journal import PARKED_TOO
 from station.journal_file import open_journal
+from station.journal_salvage import salvage
 from station.journal_schema import SCHEMA_VERSION
 from station.security.events import EventKind
 
@@ -107,3 +110,25 @@ def test_a_newer_journal_is_refused_with_the_command_that_helps(tmp_path: Path) 
 
     with pytest.raises(JournalError, match="emops-station update"):
         asyncio.run(work())
+
+
+def test_salvage_of_an_older_journal_keeps_what_is_parked(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    write_journal_of_schema_1(old)
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("UPDATE txn SET start_parked = 1")
+        connection.execute("UPDATE ledger SET state = 'parked'")
+    assert salvage(old, new, alarm="damaged").events == 1
+
+    async def work() -> None:
+        async with open_journal(new) as journal:
+            boot = await journal.last_boot()
+            assert boot
+            later = Updated(STARTED.key, 1, STARTED.evse_id, (STARTED.meter,))
+            await journal.append(later, boot, Floor(NOON, TimeSource.UNSET))
+            assert await journal.head() is None
+
+    asyncio.run(work())
+    with closing(sqlite3.connect(new)) as connection:
+        assert connection.execute("SELECT reason FROM ledger ORDER BY event_id").fetchall()[-1] == (PARKED_TOO,)
+    assert said(PARKED_TOO, "de") != PARKED_TOO

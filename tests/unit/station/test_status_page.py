@@ -10,12 +10,21 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.config import ConfigError
+from station.console.views import status_lines
 from station.errors import JournalError
+from station.report import alarms, reasons
 from station.settings import listen_address
 from station.status_page import StatusPage
 from station.status_view import page
 
 NOW = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
+WEAR = {
+    "hours": 48.0,
+    "bytes_per_day": {"journal": 800 * 10**6, "status": 90 * 10**6, "logs": 10 * 10**6},
+    "writes_per_day": {"journal": 100},
+    "years_left": 0.4,
+    "ends_soon": True,
+}
 
 
 # Any: as the status file holds it.
@@ -155,3 +164,18 @@ def test_without_a_journal_the_page_says_so() -> None:
         assert "there is no journal yet" in await answer(port, GET % (b"", b""))
 
     served(ask, fail)
+
+
+def test_alarms_stand_first_and_are_not_said_twice() -> None:
+    facts = status(parked=2, parked_charges=1, wear=WEAR, alarm="")
+    heard = alarms(facts, "de")
+    assert [line[:9] for line in heard] == ["Alarm: 2 ", "Alarm: be"]
+    drawn = page("CP1", facts, reasons(facts, "de"), NOW, "de", alarms=heard)
+    assert drawn.count("endgültig abgelehnt (Ladevorgänge: 1)") == 1
+    assert drawn.index("Alarm: 2") < drawn.index("Ladepunkt 1")
+    assert "Speicherkarte" in drawn
+    assert "900.0 MB am Tag" in drawn
+    english = "\n".join(status_lines(facts, "en"))
+    assert "!  Alarm: 2 messages" in english
+    assert "journal 800.0, status 90.0, logs 10.0, updates 0.0" in english
+    assert 'class="alarm"' not in page("CP1", status(), reasons(status(), "de"), NOW, "de")

@@ -5,23 +5,27 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hardware.api import ModemIdentity, NetworkStatus, Registration
+from hardware.api import ModemIdentity, NetworkStatus, RadioQuality, Registration
 from hardware.errors import HardwareError, LinkError, PortError, SimError
 from shared.clock import ManualClock
 from station.core.timekeeping import TimeSource
 from station.errors import LinkLost
 from station.journal_file import open_journal
-from station.settings import UplinkSettings
+from station.link_memory import LADDER_VALUE, LinkMemory
 from station.timekeeper import Timekeeper, start_time
-from station.uplink import HostBearer, ModemUplink
+from station.uplink import HostBearer, HostUplink, ModemUplink
+from station.uplink_settings import LadderSettings, UplinkSettings
 from tests.link.csms import eventually
 
+QUICK = LadderSettings(
+    redial_wait_s=0, redial_tries=1, register_wait_s=0, register_tries=1, restart_wait_s=0, restart_tries=1
+)
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 
 
@@ -56,6 +60,24 @@ class FakeModem:
             raise self.connect_fails
         return socket.socket()
 
+    async def quality(self) -> RadioQuality:
+        return RadioQuality("LTE", "01A2D001", -99, -10, 13)
+
+    async def last_cause(self) -> str:
+        return "congestion"
+
+    async def redial(self) -> None:
+        self.done.append("redial")
+
+    async def cycle_radio(self) -> None:
+        self.done.append("cycle_radio")
+
+    async def restart(self) -> None:
+        self.done.append("restart")
+
+    def use_access(self, name: str) -> None:
+        self.done.append(f"use {name}")
+
     async def stop(self) -> None:
         self.done.append("stop")
 
@@ -64,7 +86,9 @@ class FakeModem:
 async def uplink(folder: Path, modem: FakeModem) -> AsyncIterator[tuple[ModemUplink, Timekeeper]]:
     async with open_journal(folder / "j") as journal:
         keeper = await start_time(ManualClock(NOON, 10.0), journal, "a", clock_trusted=False)
-        made = ModemUplink(modem, UplinkSettings(poll_s=0.02, retry_s=0.02, reattach_after=2), keeper)
+        settings = UplinkSettings(poll_s=0.02, retry_s=0.02, reattach_after=2, ladder=QUICK)
+        memory = LinkMemory(journal, keeper, UTC, timedelta(hours=3))
+        made = ModemUplink(modem, settings, keeper, memory, accesses=("first.example", "second.example"))
         task = asyncio.create_task(made.run())
         try:
             yield made, keeper
@@ -166,18 +190,29 @@ def test_a_sim_that_wants_a_person_is_not_pestered(tmp_path: Path) -> None:
     run(work)
 
 
-def test_connections_without_a_reply_lead_to_a_new_context_and_then_to_a_new_start(tmp_path: Path) -> None:
+def test_connections_without_a_reply_lead_up_the_ladder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         modem = FakeModem(connect_fails=LinkError("refused"))
         async with uplink(tmp_path, modem) as (up, _):
-            for _ in range(4):
+            for _ in range(3):
+                up.tried()
                 with pytest.raises(LinkLost, match="refused"):
                     await up.connect("h", 1)
-            await until(lambda: modem.done.count("start") == 2)
-            context = ["connect", "attach", "connect", "connect", "connect"]
-            assert modem.done[:7] == ["start", "attach", *context]
+            await until(lambda: "use second.example" in modem.done)
+            up.proven()
+            order = [what for what in modem.done if what in ("redial", "cycle_radio", "restart", "use second.example")]
+            assert order[:4] == ["redial", "cycle_radio", "restart", "use second.example"]
+            assert modem.done.count("start") == 2, "a modem that was restarted is started anew"
+            await asyncio.sleep(0.2)
+        async with open_journal(tmp_path / "j") as journal:
+            kept = await journal.value(LADDER_VALUE) or ""
+            assert '"access": "second.example"' in kept
+            assert "congestion" in kept
+            assert '"access": "+"' in kept
 
     run(work)
+    assert "uplink_step step=redial reason='no OCPP reply' cause=congestion" in caplog.text.replace('"', "'")
+    assert "uplink_recovered by=access" in caplog.text
 
 
 def test_a_reply_proves_the_link(tmp_path: Path) -> None:
@@ -185,12 +220,46 @@ def test_a_reply_proves_the_link(tmp_path: Path) -> None:
         modem = FakeModem()
         async with uplink(tmp_path, modem) as (up, _):
             for _ in range(10):
+                up.tried()
                 (await up.connect("h", 1)).close()
                 up.proven()
             await asyncio.sleep(0.1)
             assert modem.done.count("attach") == 1
 
     run(work)
+
+
+def test_connections_of_a_transfer_prove_nothing(tmp_path: Path) -> None:
+    async def work() -> None:
+        modem = FakeModem()
+        async with uplink(tmp_path, modem) as (up, _):
+            for _ in range(10):
+                (await up.connect("h", 1)).close()
+            await asyncio.sleep(0.1)
+            assert "redial" not in modem.done
+
+    run(work)
+
+
+def test_the_host_s_network_has_commands(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        mark = tmp_path / "dialled"
+        ladder = replace(QUICK, redial_command=("touch", str(mark)), redial_wait_s=60)
+        async with open_journal(tmp_path / "j") as journal:
+            keeper = await start_time(ManualClock(NOON, 10.0), journal, "a", clock_trusted=False)
+            memory = LinkMemory(journal, keeper, UTC, timedelta(hours=3))
+            settings = UplinkSettings(poll_s=0.02, reattach_after=2, ladder=ladder)
+            up = HostUplink(settings, keeper, memory, lambda: False)
+            task = asyncio.create_task(up.run())
+            for _ in range(3):
+                up.tried()
+            await until(mark.exists)
+            up.proven()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(work)
+    assert "uplink_recovered by=redial" in caplog.text
 
 
 def test_the_host_s_own_network() -> None:

@@ -1,5 +1,7 @@
 """Welded contactors, failed tests and greedy vehicles, told as scenes; and the cards shown last."""
 
+from dataclasses import replace
+
 import pytest
 
 from hardware.api import EvseStatus, PilotState
@@ -7,7 +9,7 @@ from shared.ids import EvseId, IdToken, TransactionKey
 from shared.metering import MeterReading
 from shared.transaction import Ended, StopReason
 from shared.units import MilliAmp, Watt, Wh
-from station.core.board_health import OPENING_LOOKS, OPENING_S
+from station.core.board_health import OPENING_LOOKS, OPENING_S, BoardHealth
 from station.core.charging import Charging
 from station.core.configuration import Configuration
 from station.core.connector import Status
@@ -21,6 +23,7 @@ from station.core.evse_events import (
     Event,
     FaultCleared,
     KeepFaults,
+    KeepHeld,
     MeterRead,
     Notify,
     RcdTested,
@@ -194,3 +197,26 @@ def test_the_cards_shown_last_wait_for_the_technician() -> None:
     cards.show(IdToken("00000011"), 99.0)
     cards.decide(IdToken("00000011"), True, "local_list")
     assert [card.accepted for card in cards.newest()[:2]] == [True, False]
+
+
+def test_what_is_held_outlives_a_restart_until_the_vehicle_has_gone() -> None:
+    scene = charging()
+    ground = frozenset({"GroundFailure"})
+    assert KeepHeld(ground) in scene.do(board("B", faults=ground))
+    scene = Scene()
+    scene.evse = Charging(EvseId(1), 16, Configuration({}), lambda: TransactionKey("k1"), held=ground)
+    assert KeepHeld(ground) not in scene.do(board("B"), read(1000))
+    assert "GroundFailure" in scene.evse.faults
+    assert Authorize(CARD) not in scene.do(TagPresented(CARD))
+    assert KeepHeld(frozenset()) in scene.do(board("A"))
+    assert not scene.evse.faults
+
+
+def test_heat_that_has_not_cooled_outlives_a_restart_too() -> None:
+    health = BoardHealth(held=frozenset({"HighTemperature"}))
+    status = EvseStatus(PilotState.B, contactor_closed=False, offered_current_a=0, temperature_c=82.0)
+    now = Now(0.0, NOON)
+    health.see_board(status, now, may_be_closed=False)
+    assert health.must_stop == {"HighTemperature"}
+    health.see_board(replace(status, temperature_c=79.0), now, may_be_closed=False)
+    assert not health.lasting

@@ -629,3 +629,18 @@ def test_while_its_lines_are_lent_it_is_out_of_service_and_no_card_or_call_start
     scene.do(Lent(False))
     assert scene.statuses == ["Available", "Unavailable", "Preparing"]
     assert scene.do(TagPresented(CARD)) == [Authorize(CARD)]
+
+
+def test_a_reservation_ends_when_its_evse_stays_out_of_service() -> None:
+    scene = Scene()
+    scene.evse = Charging(
+        EvseId(1), 16, Configuration({}), lambda: TransactionKey("k1"), reservation=KEPT, gives_up_reservations=True
+    )
+    broken = frozenset({"OtherError"})
+    assert not any(isinstance(action, TellExpired) for action in scene.do(board("A", faults=broken), read(1000)))
+    actions = []
+    for _ in range(4):
+        scene.seconds += 25
+        actions += scene.do(board("A", faults=broken))
+    assert actions.count(TellExpired(KEPT.number, is_removed=True)) == 1
+    assert KeepReservation(None) in actions

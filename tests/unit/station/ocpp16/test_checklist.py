@@ -16,6 +16,7 @@ from shared.ids import IdToken
 from shared.ocpp.v16 import timestamp
 from shared.ocpp.validation import Version, violation
 from station.core.configuration import KEYS
+from station.core.delivery import Message
 from station.settings import StationSettings, check
 from tests.link.csms import Csms, Json, Line
 from tests.link.test_csms_link import bench, charge
@@ -486,5 +487,85 @@ def test_a_request_that_breaks_its_schema_gets_its_code_and_changes_nothing(
             answer = await csms.ask(action, payload)
             assert answer[:2] == [4, code]
             assert await csms.ask("GetConfiguration", {}) == before
+
+    run(work)
+
+
+def test_an_unknown_station_backs_off_and_tries_again(tmp_path: Path) -> None:
+    async def work() -> None:
+        tries: list[bytes] = []
+
+        async def deny(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tries.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        csms, site = Csms(), Site()
+        server = await asyncio.start_server(deny, "127.0.0.1", 0)
+        csms.port = server.sockets[0].getsockname()[1]
+        async with station(made(tmp_path, csms), site):
+            await until(lambda: len(tries) >= 3)
+            server.close()
+            async with csms.serve():
+                await booted(csms)
+
+    run(work)
+
+
+@pytest.mark.parametrize("status", ["Rejected", "Pending"])
+def test_an_interval_of_0_does_not_make_us_flood(tmp_path: Path, status: str) -> None:
+    async def work() -> None:
+        csms = Csms()
+        csms.behave = lambda action, _payload: (
+            {"status": status, "currentTime": "2026-10-31T18:40:00Z", "interval": 0}
+            if action == "BootNotification"
+            else None
+        )
+        async with bench(tmp_path, csms):
+            await csms.until(lambda: csms.calls)
+            await asyncio.sleep(1.0)
+            # The bench waits 0.1 s where nobody says how long: not at all would be hundreds.
+            assert {*csms.actions()} == {"BootNotification"}
+            assert 2 <= len(csms.actions()) <= 12
+
+    run(work)
+
+
+def test_accepted_with_an_interval_of_0_keeps_our_own(tmp_path: Path) -> None:
+    async def work() -> None:
+        csms = Csms()
+        csms.behave = lambda action, _payload: (
+            {"status": "Accepted", "currentTime": "2026-10-31T18:40:00Z", "interval": 0}
+            if action == "BootNotification"
+            else None
+        )
+        async with bench(tmp_path, csms) as b:
+            await b.append(*charge("k1"))
+            await b.drained()
+            await asyncio.sleep(0.5)
+            assert "Heartbeat" not in csms.actions()
+
+    run(work)
+
+
+def test_a_heartbeat_a_day_also_when_there_is_other_traffic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("station.csms_link._DAY_S", 1)
+
+    async def work() -> None:
+        csms = Csms()
+        csms.behave = lambda action, _payload: (
+            {"status": "Accepted", "currentTime": "2026-10-31T18:40:00Z", "interval": 0}
+            if action == "BootNotification"
+            else None
+        )
+        async with bench(tmp_path, csms) as b:
+            await csms.until(lambda: csms.calls)
+            begun = asyncio.get_running_loop().time()
+            while "Heartbeat" not in csms.actions():
+                b.link.post(Message("DataTransfer", {"vendorId": "x"}))
+                await asyncio.sleep(0.05)
+            assert 0.5 < asyncio.get_running_loop().time() - begun < 5
+            assert csms.actions().count("DataTransfer") > 5
 
     run(work)

@@ -64,6 +64,12 @@ COVERED = {
     "or its energy": (TRANSACTIONS, "test_or_takes_the_energy_only"),
     "MaxEnergyOnInvalidId": (CHARGING, "test_a_card_refused_later_may_still_get_some_energy"),
     "a driver does not wait behind the backlog": (LINK, "test_a_driver_does_not_wait_behind_the_backlog"),
+    "N04, N07: monitors tell what they watch": (REQUESTS, "test_monitors_tell_what_they_watch_and_outlive_a_restart"),
+    "B11, B12: one EVSE is reset": (REQUESTS, "test_one_evse_is_reset_and_the_program_goes_on"),
+    "H01: a reservation is removed with its EVSE": (
+        CHARGING,
+        "test_a_reservation_ends_when_its_evse_stays_out_of_service",
+    ),
     "TimeSource in its order": (REQUESTS, "test_variables_are_read_and_written_each_with_its_own_status"),
     "security events have the names of 2.0.1": (DIALECT, "test_security_events_have_their_newer_names"),
 }

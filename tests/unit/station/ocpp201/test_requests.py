@@ -132,20 +132,79 @@ def test_reports_come_in_parts_and_tell_what_was_asked_for(tmp_path: Path) -> No
     run(work)
 
 
-def test_monitoring_is_answered_truthfully(tmp_path: Path) -> None:
+def test_monitors_tell_what_they_watch_and_outlive_a_restart(tmp_path: Path) -> None:
+    async def work() -> None:
+        site, csms = Site(), central()
+        power = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "Power"}}
+        state = {**power, "variable": {"name": "AvailabilityState"}}
+        upper = {**power, "value": 100, "type": "UpperThreshold", "severity": 4}
+        async with csms.serve():
+            async with station(made(tmp_path, csms), site):
+                await booted(csms)
+                rows = [
+                    upper,
+                    upper,
+                    {**state, "value": 1, "type": "Delta", "severity": 5},
+                    {**state, "value": 1, "type": "UpperThreshold", "severity": 8},
+                    {**upper, "component": {"name": "X"}},
+                    {**upper, "severity": 10},
+                    {**upper, "id": 77},
+                ]
+                told = await asked(csms, "SetVariableMonitoring", {"setMonitoringData": rows})
+                found = [r["status"] for r in told["setMonitoringResult"]]
+                assert found[:4] == ["Accepted", "Duplicate", "Accepted", "UnsupportedMonitorType"]
+                assert found[4:] == ["UnknownComponent", "Rejected", "Rejected"]
+                assert await status(csms, "SetMonitoringLevel", {"severity": 5}) == "Accepted"
+                assert await status(csms, "SetMonitoringLevel", {"severity": 11}) == "Rejected"
+                await csms.until(lambda: csms.of("NotifyEvent"))
+            async with station(made(tmp_path, csms), site):
+                await csms.until(lambda: csms.connections == 2 and len(csms.of("NotifyEvent")) == 2)
+                (event,) = csms.of("NotifyEvent")[1][1]["eventData"]
+                assert (event["trigger"], event["variableMonitoringId"]) == ("Alerting", 1)
+                assert (event["component"], event["variable"]) == (power["component"], power["variable"])
+                assert event["actualValue"] == "11000"
+                site.plug()
+                site.tap()
+                await csms.until(lambda: len(csms.of("NotifyEvent")) == 3)
+                (event,) = csms.of("NotifyEvent")[2][1]["eventData"]
+                assert (event["trigger"], event["actualValue"]) == ("Delta", "Occupied")
+                numbers = {payload["eventData"][0]["eventId"] for _, payload in csms.of("NotifyEvent")}
+                assert len(numbers) == 3
+                assert await status(csms, "GetMonitoringReport", {"requestId": 1}) == "Accepted"
+                await csms.until(lambda: csms.of("NotifyMonitoringReport"))
+                rows = csms.of("NotifyMonitoringReport")[0][1]["monitor"]
+                assert [row["variable"]["name"] for row in rows] == ["Power", "AvailabilityState"]
+                deltas = {"requestId": 2, "monitoringCriteria": ["PeriodicMonitoring"]}
+                assert await status(csms, "GetMonitoringReport", deltas) == "EmptyResultSet"
+                told = await asked(csms, "ClearVariableMonitoring", {"id": [1, 3]})
+                assert [r["status"] for r in told["clearMonitoringResult"]] == ["Accepted", "NotFound"]
+                assert await status(csms, "SetMonitoringBase", {"monitoringBase": "FactoryDefault"}) == "Accepted"
+                assert await status(csms, "GetMonitoringReport", {"requestId": 3}) == "EmptyResultSet"
+                all_valid(csms)
+
+    run(work)
+
+
+def test_one_evse_is_reset_and_the_program_goes_on(tmp_path: Path) -> None:
     async def work() -> None:
         site, csms = Site(), central()
         async with csms.serve(), station(made(tmp_path, csms), site):
             await booted(csms)
-            assert await status(csms, "SetMonitoringBase", {"monitoringBase": "All"}) == "NotSupported"
-            assert await status(csms, "SetMonitoringLevel", {"severity": 5}) == "Rejected"
-            assert await status(csms, "GetMonitoringReport", {"requestId": 1}) == "NotSupported"
-            row = {"value": 1, "type": "UpperThreshold", "severity": 5, "variable": {"name": "Power"}}
-            rows = [{**row, "component": COMPONENT}, {**row, "component": {"name": "X"}}]
-            told = await asked(csms, "SetVariableMonitoring", {"setMonitoringData": rows})
-            assert [r["status"] for r in told["setMonitoringResult"]] == ["UnsupportedMonitorType", "UnknownComponent"]
-            told = await asked(csms, "ClearVariableMonitoring", {"id": [3]})
-            assert told == {"clearMonitoringResult": [{"id": 3, "status": "NotFound"}]}
+            site.plug()
+            site.tap()
+            await csms.until(lambda: events(csms))
+            assert await status(csms, "Reset", {"type": "Immediate", "evseId": 9}) == "Rejected"
+            assert await status(csms, "Reset", {"type": "Immediate", "evseId": 1}) == "Accepted"
+            await csms.until(lambda: events(csms)[-1]["eventType"] == "Ended")
+            assert events(csms)[-1]["transactionInfo"]["stoppedReason"] == "ImmediateReset"
+            site.unplug()
+            await csms.until(lambda: statuses(csms)[-1] == "Available")
+            site.plug()
+            site.tap()
+            await csms.until(lambda: events(csms)[-1]["eventType"] == "Started")
+            assert await status(csms, "Reset", {"type": "OnIdle", "evseId": 1}) == "Scheduled"
+            assert csms.actions().count("BootNotification") == 1
+            all_valid(csms)
 
     run(work)
 
@@ -189,7 +248,7 @@ def test_reset_at_once_ends_the_charge_and_the_next_life_says_why_it_began(tmp_p
                 site.plug()
                 site.tap()
                 await csms.until(lambda: len(events(csms)) == 2)
-                assert await status(csms, "Reset", {"type": "Immediate", "evseId": 1}) == "Rejected"
+                assert await status(csms, "Reset", {"type": "Immediate", "evseId": 7}) == "Rejected"
                 assert await status(csms, "Reset", {"type": "OnIdle"}) == "Scheduled"
                 await asyncio.sleep(0.3)
                 assert not task.done()
@@ -317,7 +376,10 @@ def test_reservations(tmp_path: Path) -> None:
             await booted(csms)
             await csms.until(lambda: statuses(csms)[-1] == "Available")
             no_evse = {name: value for name, value in RESERVE.items() if name != "evseId"}
-            assert await status(csms, "ReserveNow", no_evse) == "Rejected"
+            assert await status(csms, "ReserveNow", no_evse) == "Accepted"
+            await csms.until(lambda: statuses(csms)[-1] == "Reserved")
+            assert await status(csms, "CancelReservation", {"reservationId": 5}) == "Accepted"
+            await csms.until(lambda: statuses(csms)[-1] == "Available")
             assert await status(csms, "ReserveNow", {**RESERVE, "connectorType": "cCCS2"}) == "Rejected"
             assert await status(csms, "ReserveNow", {**RESERVE, "connectorType": "cType2"}) == "Accepted"
             await csms.until(lambda: statuses(csms)[-1] == "Reserved")
