@@ -1,4 +1,4 @@
-r"""A message's JSON in few bytes: the form that many messages share, and what differs from one to the next.
+"""A message's JSON in few bytes: the form that many messages share, and what differs from one to the next.
 
 The text is cut where numbers, times and texts stand as values. What remains is its *shape*, with measurands, units,
 phases, contexts, locations and the order of keys; a station has but a few, and each is stored once. What was cut out
