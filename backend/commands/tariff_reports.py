@@ -152,7 +152,8 @@ def with_store(settings: Settings, work: "Callable[[Store], Awaitable[T]]") -> T
     from backend.store.writer import open_store
 
     if not settings.store.path.exists():
-        raise BackendError(f"there is no database {settings.store.path}: give the settings with --config")
+        where = f"there is no database {settings.store.path}"
+        raise BackendError(f"{where}: name the settings by --config, or begin with `migrate`")
     migrate(settings.store.path)
 
     async def run() -> T:

@@ -198,7 +198,7 @@ class Charging(Arrival):
         self._actions, held = [], self._health.lasting
         self._take(event, now)
         if self._health.lasting != held:
-            self._actions.insert(0, KeepHeld(self._health.lasting))
+            self._actions.append(KeepHeld(self._health.lasting))  # last: a full disk must not keep the contactor closed
         self._show_status()
         actions, self._actions = self._actions, []
         return actions

@@ -3,6 +3,7 @@
 import pytest
 
 from hardware.api import EvseStatus, PilotState
+from hardware.faults import Fault
 from shared.ids import EvseId, TransactionKey
 from shared.metering import MeterReading
 from shared.transaction import Ended, StopReason
@@ -15,6 +16,7 @@ from station.core.evse_events import (
     Allow,
     Authorized,
     FaultCleared,
+    KeepHeld,
     LockPlug,
     MeterRead,
     Notify,
@@ -88,17 +90,17 @@ def test_lasting_needs_time_and_looks() -> None:
 def test_a_warm_board_is_told_to_offer_less_and_a_hot_one_nothing() -> None:
     made = scene().charging()
     assert made.do(board("C", 16, True, temperature_c=77.5)) == [Allow(11)]
-    assert made.do(board("C", 11, True, temperature_c=86.0)) == [Stop()]
+    assert made.do(board("C", 11, True, temperature_c=86.0)) == [Stop(), KeepHeld(frozenset({Fault.HEAT}))]
     assert made.status() is Status.FAULTED
     assert made.do(board("B", 0, temperature_c=82.0)) == []
     made.seconds = RAISE_S
-    assert made.do(board("B", 0, temperature_c=60.0)) == [Allow(16)]
+    assert made.do(board("B", 0, temperature_c=60.0)) == [Allow(16), KeepHeld(frozenset())]
     assert made.evse.transaction
 
 
 def test_ventilation_that_is_not_there_is_refused_until_the_vehicle_has_gone() -> None:
     made = scene().charging()
-    assert made.do(board("D", 16, True)) == [Stop()]
+    assert made.do(board("D", 16, True)) == [Stop(), KeepHeld(frozenset({Fault.VENTILATION}))]
     assert made.do(board("B")) == []
     assert "VentilationNotAvailable" in made.evse.faults
     made.do(board("A"), read(1000), board("B"))
