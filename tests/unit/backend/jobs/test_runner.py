@@ -75,7 +75,7 @@ def start_jobs(store: Store, clock: ManualClock, settings: Settings) -> "asyncio
 
 async def until(store: Store, wanted: Any) -> None:
     """Wait for a state of the store, as long as the commits that lead there take."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not await wanted():
             await store.changed(store.version)
 
