@@ -1,4 +1,4 @@
-"""Job: dimming and readings of sites from an MQTT broker. The only module that knows paho.
+"""Job: dimming and readings of sites from an MQTT broker. Listens only: `mqtt_publisher` publishes.
 
 `TOPIC/SITE/dimming` takes {"limit_w": 4200, "until": "2026-01-31T12:00:00Z"}, both may be null or missing;
 `TOPIC/SITE/meter` takes {"l1_a": 12.5, "l2_a": 0, "l3_a": 3}. Whoever may publish there may dim: the broker's own rules

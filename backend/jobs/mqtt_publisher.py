@@ -1,4 +1,4 @@
-"""Publishing to an MQTT broker: connect, publish, wait until the broker has it, leave. Only this module knows paho."""
+"""Publishing to an MQTT broker: connect, publish, wait until the broker has it, leave. `mqtt_input` listens."""
 
 import ssl
 import threading
